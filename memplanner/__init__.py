@@ -1,0 +1,53 @@
+"""Plan the memory that training a model takes.
+
+    import memplanner as mp
+
+    model = mp.load("preset:llama-3.1-8b")
+    estimate = mp.estimate(model, mp.Plan(), device="cpu")
+    estimate.peak.allocated_bytes
+
+Nothing heavy is imported until it is used: ``import memplanner`` brings no torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from memplanner.estimate import estimate as estimate
+    from memplanner.export import export as export
+    from memplanner.model import load as load
+    from memplanner.plan import Plan as Plan
+    from memplanner.run import apply as apply
+
+__version__ = "0.1.0"
+__all__ = ["Plan", "__version__", "apply", "estimate", "export", "load"]
+
+_HOMES = {
+    "Plan": "memplanner.plan",
+    "apply": "memplanner.run",
+    "estimate": "memplanner.estimate",
+    "export": "memplanner.export",
+    "load": "memplanner.model",
+}
+
+
+class _Package(ModuleType):
+    """Keeps ``memplanner.estimate`` the function although a subpackage has that name too."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_HOMES[name]), name)
+        setattr(self, name, value)
+        return value
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,1 @@
+"""What crosses a process boundary: results, and the protocol. Torch-free."""

@@ -1,0 +1,172 @@
+"""An estimate as it is printed by ``--json``, kept, and shown. All sizes are bytes."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from memplanner.messages.base import SCHEMA, Message
+from memplanner.messages.device import Device
+from memplanner.plan import Plan
+
+Phase = Literal["load", "forward", "backward", "optimizer_step", "between_steps"]
+Moment = Literal["peak", "end_of_forward", "optimizer_step", "own_maximum"]
+
+CATEGORIES = (
+    "parameters",
+    "gradients",
+    "optimizer_state",
+    "activations",
+    "temporaries",
+    "workspaces",
+    "buffers",
+    "inputs",
+)
+"""The order of categories everywhere."""
+
+
+class Categories(Message):
+    """Bytes by what they are for."""
+
+    parameters: int = 0
+    gradients: int = 0
+    optimizer_state: int = 0
+    activations: int = 0
+    temporaries: int = 0
+    workspaces: int = 0
+    buffers: int = 0
+    inputs: int = 0
+
+    @property
+    def total_bytes(self) -> int:
+        """The sum of all categories."""
+        return sum(getattr(self, name) for name in CATEGORIES)
+
+
+class ModelInfo(Message):
+    """What was opened."""
+
+    name: str
+    class_name: str = Field(alias="class")
+    source: str
+    kind: str
+    parameters: int
+    trainable_parameters: int
+    buffers: int
+    weights: Literal["real", "random"]
+    """What ``apply`` trains on: the source's weights, or random ones."""
+    max_sequence_length: int | None = None
+    """The longest sequence that the model's positions allow; None without a limit."""
+    takes_sequence: bool = True
+
+
+class Peak(Message):
+    """The highest moment of a steady training step."""
+
+    allocated_bytes: int
+    reserved_bytes: int | None
+    device_bytes: int | None
+    phase: Phase
+    module: str
+    by_category: Categories
+
+
+class Layer(Message):
+    """One module's own bytes at one moment; a parent's children are rows of their own.
+
+    So the rows add up to the whole. The row with the name ``""`` holds what belongs to the root
+    module or to none.
+    """
+
+    name: str
+    type: str
+    parameters: int = 0
+    parameters_bytes: int = 0
+    gradients_bytes: int = 0
+    optimizer_state_bytes: int = 0
+    activations_bytes: int = 0
+    temporaries_bytes: int = 0
+    workspaces_bytes: int = 0
+    buffers_bytes: int = 0
+    inputs_bytes: int = 0
+    kept_bytes: int = 0
+    """What the module keeps for backward, at the end of a forward."""
+    alike: int = 1
+    """How many blocks like this one's block stand in a row, from this row's block on; 1 alone."""
+
+
+class Span(NamedTuple):
+    """A phase of the timeline: events ``start`` to ``stop`` (exclusive)."""
+
+    phase: Phase
+    micro_batch: int
+    start: int
+    stop: int
+
+
+class Timeline(Message):
+    """One steady step as a curve over allocation events.
+
+    ``event[i]`` is the event's index; the value holds until the next one. When there are more
+    events than points asked for, each point is the highest of its stretch.
+    """
+
+    events: int
+    event: tuple[int, ...]
+    allocated_bytes: tuple[int, ...]
+    by_category: dict[str, tuple[int, ...]]
+    phases: tuple[Span, ...]
+    peak_event: int
+
+
+class Estimate(Message):
+    """The answer to: what does a training step of this model under this plan take?"""
+
+    schema_: int = Field(SCHEMA, alias="schema")
+    model: ModelInfo
+    device: Device
+    plan: Plan
+    peak: Peak
+    layers: tuple[Layer, ...]
+    timeline: Timeline
+    fits: bool | None
+    """None when the device's memory is not known."""
+    spare_bytes: int | None
+    """Free memory left over on the device; negative: what is missing."""
+    method: str
+    notes: tuple[str, ...]
+    seconds: float
+
+
+class KeptTensor(Message):
+    """A tensor that a module keeps for backward."""
+
+    operation: str
+    shape: tuple[int, ...]
+    dtype: str
+    size_bytes: int
+
+
+class ParameterInfo(Message):
+    """A parameter or buffer of a module."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    size_bytes: int
+    trainable: bool
+
+
+class ModuleDetail(Message):
+    """What the panel of a selected module shows."""
+
+    name: str
+    type: str
+    alike: int
+    parameters: tuple[ParameterInfo, ...]
+    kept: tuple[KeptTensor, ...]
+    input_shapes: tuple[tuple[int, ...], ...] = ()
+    output_shapes: tuple[tuple[int, ...], ...] = ()
+    layer: Layer
+    """The module with all that is below it, at the peak."""

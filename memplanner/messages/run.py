@@ -1,0 +1,117 @@
+"""What ``apply`` says while it runs, one message a line, and its result at the end."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from memplanner.messages.base import SCHEMA, Message
+from memplanner.messages.device import Device
+from memplanner.messages.estimate import Categories, ModelInfo, Phase
+from memplanner.plan import Plan
+
+Outcome = Literal["finished", "stopped", "out_of_memory", "failed"]
+
+
+class RunStarted(Message):
+    """The worker is up; the prediction it will be held against."""
+
+    kind: Literal["started"] = "started"
+    model: ModelInfo
+    device: Device
+    plan: Plan
+    steps: int
+    process_id: int
+    data: str
+    """What it trains on, in words: ``notes.txt, 12 800 tokens`` or ``generated tokens``."""
+    predicted: RunFigures
+
+
+class RunProgress(Message):
+    """Something was done: a line of the progress list."""
+
+    kind: Literal["progress"] = "progress"
+    seconds: float
+    title: str
+    detail: str = ""
+
+
+class RunSample(Message):
+    """Memory at one moment, from the sampler."""
+
+    kind: Literal["sample"] = "sample"
+    seconds: float
+    """Since the worker started."""
+    allocated_bytes: int
+    """CUDA: torch's counter. CPU: storages alive, seen by a dispatch mode."""
+    highest_bytes: int
+    """The highest allocated since the last sample."""
+    reserved_bytes: int | None
+    """CUDA only."""
+    device_bytes: int | None
+    """CUDA: used on the whole device (NVML). CPU: the process's resident memory."""
+    phase: Phase
+    step: int
+    micro_batch: int
+
+
+class RunStep(Message):
+    """An optimizer step ended."""
+
+    kind: Literal["step"] = "step"
+    seconds: float
+    step: int
+    loss: float
+    step_seconds: float
+    peak_bytes: int
+
+
+class RunFigures(Message):
+    """A peak and its parts, predicted or measured."""
+
+    allocated_bytes: int
+    reserved_bytes: int | None = None
+    device_bytes: int | None = None
+    phase: Phase
+    by_category: Categories
+    by_phase: dict[Phase, int]
+    """The highest allocated in each phase."""
+    curve_bytes: tuple[int, ...] = ()
+    """Allocated along one steady step, at most some thousand points."""
+    curve_phases: tuple[Phase, ...] = ()
+    """The phase of each point of the curve."""
+
+
+class RunResult(Message):
+    """The end of a run: predicted against measured."""
+
+    kind: Literal["result"] = "result"
+    schema_: int = Field(SCHEMA, alias="schema")
+    outcome: Outcome
+    sentence: str
+    """What happened, and for anything but ``finished`` what to change."""
+    model: ModelInfo
+    device: Device
+    plan: Plan
+    predicted: RunFigures
+    measured: RunFigures | None
+    """None when no step came to an end."""
+    error: float | None
+    """(predicted − measured) / measured of the allocated peak."""
+    steps: int
+    losses: tuple[float, ...]
+    step_seconds: tuple[float, ...]
+    missing_bytes: int | None = None
+    """Out of memory: what the failed allocation lacked."""
+    where: str = ""
+    """Out of memory: phase and module."""
+    notes: tuple[str, ...] = ()
+    seconds: float
+
+
+RunEvent = Annotated[
+    RunStarted | RunProgress | RunSample | RunStep | RunResult, Field(discriminator="kind")
+]
+
+RunStarted.model_rebuild()

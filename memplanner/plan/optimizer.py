@@ -1,0 +1,77 @@
+"""The section ``optimizer``: which one, and which of torch's implementations of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import model_validator
+
+from memplanner.plan.section import Section, choices, option
+
+OptimizerName = Annotated[
+    Literal["adamw", "adam", "sgd", "adafactor", "rmsprop", "adagrad"],
+    choices(
+        ("adamw", "AdamW", "Two states a parameter, decoupled weight decay."),
+        ("adam", "Adam", "Two states a parameter."),
+        ("sgd", "SGD", "No state without momentum, one with it."),
+        ("adafactor", "Adafactor", "States factored into rows and columns: almost none."),
+        ("rmsprop", "RMSprop", "One state a parameter, two with momentum."),
+        ("adagrad", "Adagrad", "One state a parameter, made before the first step."),
+    ),
+]
+Implementation = Annotated[
+    Literal["auto", "for_loop", "foreach", "fused"],
+    choices(
+        ("auto", "torch's default", "For-each on CUDA, a loop on the CPU."),
+        ("for_loop", "For loop", "One parameter at a time: small temporaries, slow on CUDA."),
+        ("foreach", "For-each", "All parameters at once: temporaries as large as the gradients."),
+        ("fused", "Fused", "One kernel, no temporaries."),
+    ),
+]
+
+FUSED = frozenset({"adamw", "adam", "sgd", "adagrad"})
+"""Optimizers with a fused implementation in torch 2.13 (``torch/optim``)."""
+
+
+class Optimizer(Section):
+    """The optimizer; its state is often the largest part of a full fine-tune."""
+
+    title: ClassVar[str] = "Optimizer"
+    explanation: ClassVar[str] = (
+        "What updates the parameters, and what it keeps for each of them between steps. "
+        "AdamW keeps twice the parameters' size; SGD and Adafactor keep little or nothing."
+    )
+
+    name: OptimizerName = option("adamw", "Optimizer", "The update rule.")
+    implementation: Implementation = option(
+        "auto", "Implementation", "How torch walks over the parameters."
+    )
+    learning_rate: float = option(
+        1e-5, "Learning rate", "Used by apply and by exports; no effect on memory.", gt=0, le=10
+    )
+    momentum: float = option(
+        0.0,
+        "Momentum",
+        "Above zero, one more state a parameter.",
+        when="name=sgd,rmsprop",
+        ge=0,
+        lt=1,
+    )
+    weight_decay: float = option(
+        0.01, "Weight decay", "Used by apply and by exports; no effect on memory.", ge=0, le=10
+    )
+
+    @model_validator(mode="after")
+    def _implementation_exists(self) -> Optimizer:
+        if self.implementation == "fused" and self.name not in FUSED:
+            raise ValueError(
+                f"torch has no fused {self.name}; choose foreach, or one of {', '.join(sorted(FUSED))}"
+            )
+        return self
+
+    @property
+    def summary(self) -> str:
+        """Such as ``adamw, foreach``."""
+        if self.implementation == "auto":
+            return self.name
+        return f"{self.name}, {self.implementation.replace('_', ' ')}"

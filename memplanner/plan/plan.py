@@ -1,0 +1,101 @@
+"""The plan: everything the user decides, as one frozen, versioned value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from memplanner.errors import PlanError
+from memplanner.plan import precision as precision_words
+from memplanner.plan.activation_checkpointing import ActivationCheckpointing
+from memplanner.plan.adapters import Adapters
+from memplanner.plan.attention import Attention
+from memplanner.plan.migrations import SCHEMA, migrate
+from memplanner.plan.optimizer import Optimizer
+from memplanner.plan.precision import Precision
+from memplanner.plan.section import Section
+from memplanner.plan.training import Training
+from memplanner.plan.wording import sentence
+
+
+class Plan(BaseModel):
+    """How a model is trained. Equal plans give equal estimates; edits make new plans."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_: int = Field(SCHEMA, alias="schema", title="Schema", ge=SCHEMA, le=SCHEMA)
+    training: Training = Training()
+    optimizer: Optimizer = Optimizer()
+    precision: Precision = Field(
+        "bf16", title=precision_words.TITLE, description=precision_words.EXPLANATION
+    )
+    attention: Attention = Attention()
+    activation_checkpointing: ActivationCheckpointing = ActivationCheckpointing()
+    adapters: Adapters = Adapters()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bring_up_to_date(cls, values: Any) -> Any:
+        return migrate(values) if isinstance(values, dict) else values
+
+    @classmethod
+    def parse(cls, values: object, *, origin: str = "the plan") -> Self:
+        """The plan that ``values`` (the YAML's mapping) describe.
+
+        Raises ``PlanError`` with one sentence that names ``origin``, the key and the fix.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise PlanError(sentence(error, cls, origin)) from error
+
+    def with_values(self, changes: dict[str, object], *, origin: str = "the plan") -> Self:
+        """This plan with some keys changed, such as ``{"training.batch_size": 4}``.
+
+        Values may be text, as ``--set`` and fields give them. Raises ``PlanError``.
+        """
+        values = self.to_dict()
+        for key, value in changes.items():
+            *path, last = key.split(".")
+            target: Any = values
+            for part in path:
+                target = target.get(part) if isinstance(target, dict) else None
+            if not isinstance(target, dict) or (not path and isinstance(values.get(last), dict)):
+                raise PlanError(f"{origin}: “{key}” is not a key of a plan; {near(key)}.")
+            target[last] = value
+        return self.parse(values, origin=origin)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The YAML's mapping: every key, plain values."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def sections(self) -> Iterator[tuple[str, Section]]:
+        """Each section with its name, in the order of the plan."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Section):
+                yield name, value
+
+
+def keys() -> tuple[str, ...]:
+    """Every key of a plan, dotted, such as ``training.batch_size``."""
+    found = []
+    for name, field in Plan.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            found += [f"{name}.{inner}" for inner in section.model_fields]
+        elif name != "schema_":
+            found.append(name)
+    return tuple(found)
+
+
+def near(key: str) -> str:
+    """A hint which key was meant: ``did you mean training.batch_size?`` or the way to list them."""
+    from difflib import get_close_matches
+
+    known = keys()
+    close = get_close_matches(key, known, n=1, cutoff=0.5)
+    close = close or [name for name in known if name.rsplit(".")[-1] == key.rsplit(".")[-1]]
+    return f"did you mean {close[0]}?" if close else "its keys are " + ", ".join(known)

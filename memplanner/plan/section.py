@@ -1,0 +1,68 @@
+"""What every section of a plan is made of.
+
+A section is a frozen pydantic model: its fields are what the user decides about one technique.
+Titles and explanations live beside the fields, so forms, the terminal's help and the export
+dialog are generated from the section alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of a choice field, with the words that explain it."""
+
+    value: str
+    title: str
+    explanation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The values of a ``Literal`` field with their words; put it in the field's ``Annotated``."""
+
+    options: tuple[Choice, ...]
+
+
+def choices(*options: tuple[str, str] | tuple[str, str, str]) -> Choices:
+    """``Choices`` from ``(value, title[, explanation])`` tuples."""
+    return Choices(tuple(Choice(*option) for option in options))
+
+
+def option(
+    default: Any,
+    title: str,
+    explanation: str,
+    *,
+    when: str | None = None,
+    suggestions: tuple[int, ...] = (),
+    **limits: Any,
+) -> Any:
+    """A field with its title, its explanation and its pydantic limits (``ge``, ``le``, …).
+
+    ``when`` names the sibling field and values that make it matter, as ``policy=every_n``;
+    ``suggestions`` are values worth offering.
+    """
+    extra: dict[str, Any] = {"suggestions": list(suggestions)}
+    if when is not None:
+        extra["when"] = when
+    return Field(default, title=title, description=explanation, json_schema_extra=extra, **limits)
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, strict about unknown keys, with a title and two sentences."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    title: ClassVar[str] = ""
+    explanation: ClassVar[str] = ""
+
+    @property
+    def summary(self) -> str:
+        """The section's state in a word or two, for a folded header."""
+        return ""

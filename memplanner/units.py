@@ -1,0 +1,87 @@
+"""Bytes and counts as people read them: the one formatter of the project.
+
+Rules (``docs/look.md``): GiB with one decimal, MiB without decimals below 1 GiB, KiB and bytes
+only where less than 1 MiB is shown, an en dash for nothing, a true minus for differences.
+"""
+
+from __future__ import annotations
+
+import re
+
+KIB = 1024
+MIB = 1024**2
+GIB = 1024**3
+
+NOTHING = "–"
+MINUS = "−"
+THIN_SPACE = "\u2009"
+
+_FACTORS = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KIB": KIB,
+    "MIB": MIB,
+    "GIB": GIB,
+    "TIB": 1024**4,
+}
+_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
+
+
+def format_bytes(size_bytes: int) -> str:
+    """``size_bytes`` as text, such as ``75.3 GiB``, ``416 MiB``, ``12 KiB`` or ``–`` for zero."""
+    if size_bytes == 0:
+        return NOTHING
+    if size_bytes < 0:
+        return MINUS + format_bytes(-size_bytes)
+    if size_bytes >= GIB - MIB // 2:  # what would round to 1024 MiB is 1.0 GiB
+        return f"{size_bytes / GIB:.1f} GiB"
+    if size_bytes >= MIB - KIB // 2:
+        return f"{size_bytes / MIB:.0f} MiB"
+    if size_bytes >= KIB:
+        return f"{size_bytes / KIB:.0f} KiB"
+    return f"{size_bytes} B"
+
+
+def format_difference(after_bytes: int, before_bytes: int) -> str:
+    """The signed difference of two sizes, such as ``+1.2 GiB`` or ``−208 MiB``.
+
+    From 1 GiB on it is taken from the two numbers as shown, so that a reader's own arithmetic
+    on what the screen says agrees with it.
+    """
+    difference = after_bytes - before_bytes
+    if abs(difference) >= GIB:
+        shown = round(after_bytes / GIB, 1) - round(before_bytes / GIB, 1)
+        return f"{MINUS if shown < 0 else '+'}{abs(shown):.1f} GiB"
+    if difference == 0:
+        return NOTHING
+    return (MINUS if difference < 0 else "+") + format_bytes(abs(difference))
+
+
+def format_count(count: int) -> str:
+    """``count`` with thin spaces between thousands: ``32 768``."""
+    return f"{count:,}".replace(",", THIN_SPACE)
+
+
+def format_parameters(count: int) -> str:
+    """A parameter count in three figures: ``8.03 B``, ``135 M``, ``512 K``."""
+    for factor, suffix in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
+        if count >= factor:
+            value = count / factor
+            digits = 2 if value < 10 else 1 if value < 100 else 0
+            return f"{value:.{digits}f} {suffix}"
+    return str(count)
+
+
+def parse_bytes(text: str) -> int:
+    """The bytes that ``text`` names: ``"1.5 GiB"``, ``"80GB"`` (10⁹), ``"4096"``.
+
+    Raises ``ValueError`` when it names no size.
+    """
+    match = _SIZE.fullmatch(text)
+    if match is None or match[2].upper() not in _FACTORS:
+        raise ValueError(f"“{text}” is not a size; write it like 1.5 GiB")
+    return round(float(match[1]) * _FACTORS[match[2].upper()])

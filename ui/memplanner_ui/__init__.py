@@ -1,0 +1,1 @@
+"""The window. Qt only: everything about models it asks the engine process."""
