@@ -1,0 +1,372 @@
+"""Repeated blocks on paper: a tape recorded with few blocks, unfolded to as many as there are.
+
+The recorded model keeps ``KEPT`` periods of a run of alike blocks: 0, 1, 2, 3. Wherever the tape
+goes from period 1 to period 2 (or back, in backward), copies of that stretch are inserted. A
+period's storages may be freed in its own stretch or a neighbour's; the copy frees its own, or its
+neighbour's. Whether periods 1 and 2 really are alike is checked event by event, and where they are
+not, the model is recorded whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from memplanner.messages.estimate import Span
+from memplanner.tape.tape import Array, Tape
+
+KEPT = 4
+"""Periods that are recorded: a first, two that are compared, a last."""
+_NONE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A run of blocks that was cut to ``KEPT`` periods before recording."""
+
+    path: str
+    start: int
+    """The index of the run's first block in its list."""
+    period: int
+    """Blocks that make one period."""
+    periods: int
+    """Periods that the whole model has."""
+
+
+class _Stretch(NamedTuple):
+    """Consecutive events of one period."""
+
+    label: int
+    start: int
+    stop: int
+
+
+def unfold(tape: Tape, cut: Cut) -> Tape | None:
+    """The tape of the whole model, or None where periods are not alike."""
+    copies = cut.periods - KEPT
+    if copies <= 0:
+        return tape
+    blocks = _block_numbers(tape.module_names, cut.path)
+    labels = _labels(tape, cut, blocks)
+    births = _births(tape, labels)
+    if not _alike(tape, births[1], births[2]):
+        return None
+    stretches = _stretches(tape, labels)
+    pairs = _pairs(tape, stretches)
+    if pairs is None:
+        return None
+    unfolding = _Unfolding(tape, cut, copies, blocks, labels, births, stretches, pairs)
+    return None if unfolding.reaches_far() else unfolding.result()
+
+
+def _block_numbers(names: tuple[str, ...], path: str) -> Array:
+    """For each module the index of its block in the list at ``path``, or −1."""
+    prefix = path + "." if path else ""
+    numbers = np.full(len(names), _NONE, dtype=np.int64)
+    for index, name in enumerate(names):
+        if name.startswith(prefix):
+            number, _, _ = name[len(prefix) :].partition(".")
+            if number.isdigit():
+                numbers[index] = int(number)
+    return numbers
+
+
+def _labels(tape: Tape, cut: Cut, blocks: Array) -> Array:
+    """The period that each event belongs to, or −1."""
+    period = np.where(
+        (blocks >= cut.start) & (blocks < cut.start + KEPT * cut.period),
+        (blocks - cut.start) // cut.period,
+        _NONE,
+    )
+    owner = period[tape.module[np.abs(tape.events) - 1]]
+    labels = period[tape.context]
+    for span in tape.phases:
+        inside = slice(span.start, span.stop)
+        if span.phase in {"forward", "backward"}:
+            _glue(labels[inside])
+        elif span.phase == "optimizer_step":
+            # A loop drops the last parameter's temporaries while it updates the next; lists of
+            # temporaries die with no parameter at work, each for its owner.
+            near = (labels[inside] != _NONE) & (np.abs(owner[inside] - labels[inside]) <= 1)
+            labels[inside] = np.where(near, labels[inside], owner[inside])
+        else:
+            labels[inside] = owner[inside]
+    # What a block leaves behind may die outside: it dies once for every copy.
+    birth_label = np.full(len(tape.size_bytes), _NONE, dtype=np.int64)
+    born = tape.events > 0
+    birth_label[tape.events[born] - 1] = labels[born]
+    outside = (labels == _NONE) & ~born
+    labels[outside] = birth_label[-tape.events[outside] - 1]
+    return labels
+
+
+def _glue(labels: Array) -> None:
+    """What happens between two periods belongs to the one before."""
+    known = np.flatnonzero(labels != _NONE)
+    for before, after in zip(known[:-1], known[1:], strict=True):
+        if after - before > 1 and abs(labels[before] - labels[after]) <= 1:
+            labels[before + 1 : after] = labels[before]
+
+
+def _births(tape: Tape, labels: Array) -> list[Array]:
+    """The storages born in each period, in order."""
+    born = tape.events > 0
+    return [tape.events[born & (labels == label)] - 1 for label in range(KEPT)]
+
+
+def _alike(tape: Tape, first: Array, second: Array) -> bool:
+    return (
+        len(first) == len(second)
+        and bool((tape.size_bytes[first] == tape.size_bytes[second]).all())
+        and bool((tape.category[first] == tape.category[second]).all())
+    )
+
+
+def _stretches(tape: Tape, labels: Array) -> list[_Stretch]:
+    """Maximal runs of events of one label, none across a phase's border."""
+    borders = {span.start for span in tape.phases} | {len(labels)}
+    changes = set((np.flatnonzero(np.diff(labels)) + 1).tolist())
+    edges = sorted(borders | changes | {0})
+    return [
+        _Stretch(int(labels[start]), start, stop)
+        for start, stop in zip(edges[:-1], edges[1:], strict=True)
+        if stop > start
+    ]
+
+
+def _pairs(tape: Tape, stretches: list[_Stretch]) -> list[int] | None:
+    """Where a stretch of period 1 stands beside one of period 2: the first one's place.
+
+    None where some stretch of period 1 or 2 stands alone: then copies cannot be placed.
+    """
+    pairs: list[int] = []
+    place = 0
+    while place < len(stretches):
+        label = stretches[place].label
+        if label in (1, 2):
+            following = stretches[place + 1] if place + 1 < len(stretches) else None
+            if following is None or following.label != 3 - label:
+                return None
+            pairs.append(place)
+            place += 2
+        else:
+            place += 1
+    return pairs
+
+
+class _Unfolding:
+    """The arithmetic of one unfolding: numbers of storages, modules and events."""
+
+    def __init__(
+        self,
+        tape: Tape,
+        cut: Cut,
+        copies: int,
+        blocks: Array,
+        labels: Array,
+        births: list[Array],
+        stretches: list[_Stretch],
+        pairs: list[int],
+    ) -> None:
+        self.tape, self.cut, self.copies, self.blocks = tape, cut, copies, blocks
+        self.labels, self.births, self.stretches, self.pairs = labels, births, stretches, pairs
+        self.recorded = len(tape.size_bytes)
+        self.width = len(births[1])
+        self.owner = np.full(self.recorded, _NONE, dtype=np.int64)
+        self.rank = np.full(self.recorded, _NONE, dtype=np.int64)
+        for label, storages in enumerate(births):
+            self.owner[storages] = label
+            self.rank[storages] = np.arange(len(storages))
+
+    def reaches_far(self) -> bool:
+        """Whether a period frees storages of another that is not its neighbour."""
+        owner = self.owner[np.abs(self.tape.events) - 1]
+        inside = (self.labels != _NONE) & (owner != _NONE)
+        return bool((np.abs(owner - self.labels)[inside] > 1).any())
+
+    def result(self) -> Tape | None:
+        """The unfolded tape, or None where stretches 1 and 2 differ."""
+        events: list[Array] = []
+        context: list[Array] = []
+        edges: dict[int, int] = {}
+        length = place = 0
+        pairs = set(self.pairs)
+        while place < len(self.stretches):
+            stretch = self.stretches[place]
+            edges[stretch.start] = length
+            if place in pairs:
+                middle = self._middle(stretch, self.stretches[place + 1])
+                if middle is None:
+                    return None
+                parts = middle
+                place += 2
+            else:
+                parts = [self._as_recorded(stretch)]
+                place += 1
+            for part_events, part_context in parts:
+                events.append(part_events)
+                context.append(part_context)
+                length += len(part_events)
+        edges[len(self.labels)] = length
+        phases = self._phases(edges)
+        return self._tape(np.concatenate(events), np.concatenate(context), phases)
+
+    def _phases(self, edges: dict[int, int]) -> tuple[Span, ...]:
+        def moved(border: int) -> int:
+            later = [edge for edge in edges if edge >= border]
+            return edges[min(later)]
+
+        return tuple(
+            Span(span.phase, span.micro_batch, moved(span.start), moved(span.stop))
+            for span in self.tape.phases
+        )
+
+    def _as_recorded(self, stretch: _Stretch) -> tuple[Array, Array]:
+        """The stretch itself, its neighbours' storages looked up beside its new place."""
+        inside = slice(stretch.start, stretch.stop)
+        events = self.tape.events[inside]
+        storages = np.abs(events) - 1
+        if stretch.label != _NONE:
+            shift = self.copies if stretch.label >= 2 else 0
+            distance = self.owner[storages] - stretch.label
+            place = np.where(self.owner[storages] == _NONE, _NONE, stretch.label + shift + distance)
+            storages = self._instance(storages, place)
+        return np.sign(events) * (storages + 1), self.tape.context[inside]
+
+    def _instance(self, storages: Array, place: Array) -> Array:
+        """The storage that stands for ``storages`` in the period ``place`` of the whole model."""
+        copy = (place >= 2) & (place < 2 + self.copies)
+        first = self.births[1]
+        last = self.births[2]
+        rank = np.clip(self.rank[storages], 0, max(self.width - 1, 0))
+        result = storages.copy()
+        result[copy] = self.recorded + (place[copy] - 2) * self.width + rank[copy]
+        middle = np.isin(self.owner[storages], (1, 2))
+        one, two = middle & (place == 1), middle & (place == 2 + self.copies)
+        result[one] = first[rank[one]]
+        result[two] = last[rank[two]]
+        return result
+
+    def _middle(
+        self, one: _Stretch, two: _Stretch
+    ) -> list[tuple[Array, Array]] | None:
+        """A stretch of period 1 and one of period 2 (in either order), with the copies between."""
+        template = self._template(one, two)
+        if template is None:
+            return None
+        sign, distance, rank, context = template
+        order = np.arange(self.copies)
+        if one.label == 2:  # backward: the highest period comes first
+            order = order[::-1]
+        place = distance[None, :] + (2 + order)[:, None]
+        copied = self.recorded + (place - 2) * self.width + rank[None, :]
+        copied = np.where(place == 1, self.births[1][rank][None, :], copied)
+        copied = np.where(place == 2 + self.copies, self.births[2][rank][None, :], copied)
+        events = (sign[None, :] * (copied + 1)).reshape(-1)
+        contexts = self._copied_context(context[None, :], order[:, None]).reshape(-1)
+        return [self._as_recorded(one), (events, contexts), self._as_recorded(two)]
+
+    def _template(
+        self, one: _Stretch, two: _Stretch
+    ) -> tuple[Array, Array, Array, Array] | None:
+        """Signs, distances of owners, ranks and modules of a stretch; None where they differ."""
+        first, second = (one, two) if one.label == 1 else (two, one)
+        if first.stop - first.start != second.stop - second.start:
+            return None
+        events_1 = self.tape.events[first.start : first.stop]
+        events_2 = self.tape.events[second.start : second.stop]
+        storage_1, storage_2 = np.abs(events_1) - 1, np.abs(events_2) - 1
+        owner_1, owner_2 = self.owner[storage_1], self.owner[storage_2]
+        known_1, known_2 = owner_1 != _NONE, owner_2 != _NONE
+        if not (np.array_equal(np.sign(events_1), np.sign(events_2))
+                and np.array_equal(known_1, known_2)):  # fmt: skip
+            return None
+        distance = np.where(known_1, owner_1 - 1, 0)
+        if not np.array_equal(distance, np.where(known_2, owner_2 - 2, 0)):
+            return None
+        if not known_1.all():
+            return None  # a storage of no period would die once for every copy
+        inner_1 = np.isin(owner_1, (1, 2))
+        inner_2 = np.isin(owner_2, (1, 2))
+        both = inner_1 & inner_2
+        if not np.array_equal(self.rank[storage_1][both], self.rank[storage_2][both]):
+            return None
+        rank = np.where(inner_1, self.rank[storage_1], self.rank[storage_2])
+        context = self.tape.context[first.start : first.stop]
+        return np.sign(events_1), distance, rank, context
+
+    # Modules: those of the recording, then one set of period 1's modules for each copy.
+
+    def _copied_context(self, modules: Array, order: Array) -> Array:
+        template = self._template_modules()
+        position = np.full(len(self.tape.module_names), _NONE, dtype=np.int64)
+        position[template] = np.arange(len(template))
+        base = len(self.tape.module_names)
+        place = position[modules]
+        return np.where(place == _NONE, modules, base + order * len(template) + place)
+
+    def _template_modules(self) -> Array:
+        start = self.cut.start + self.cut.period
+        return np.flatnonzero((self.blocks >= start) & (self.blocks < start + self.cut.period))
+
+    def _names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names and types of all modules: the recording's renumbered, then the copies'."""
+        prefix = self.cut.path + "." if self.cut.path else ""
+        limit = self.cut.start + 2 * self.cut.period
+        moved = self.copies * self.cut.period
+
+        def renumbered(name: str, block: int, shift: int) -> str:
+            rest = name[len(prefix) :].partition(".")[2]
+            return f"{prefix}{block + shift}" + (f".{rest}" if rest else "")
+
+        blocks = self.blocks.tolist()
+        names = [
+            renumbered(name, block, moved) if block >= limit else name
+            for name, block in zip(self.tape.module_names, blocks, strict=True)
+        ]
+        types = list(self.tape.module_types)
+        template = self._template_modules().tolist()
+        for copy in range(self.copies):
+            shift = (copy + 1) * self.cut.period
+            names += [
+                renumbered(self.tape.module_names[index], blocks[index], shift)
+                for index in template
+            ]
+            types += [self.tape.module_types[index] for index in template]
+        return tuple(names), tuple(types)
+
+    def _tape(self, events: Array, context: Array, phases: tuple[Span, ...]) -> Tape:
+        tape, first = self.tape, self.births[1]
+
+        def with_copies(values: np.ndarray) -> np.ndarray:
+            return np.concatenate([values, np.tile(values[first], self.copies)])
+
+        order = np.repeat(np.arange(self.copies), self.width)
+        module = np.concatenate(
+            [tape.module, self._copied_context(np.tile(tape.module[first], self.copies), order)]
+        )
+        names, types = self._names()
+        shapes = dict(tape.module_shapes)
+        template = self._template_modules().tolist()
+        base = len(tape.module_names)
+        for copy in range(self.copies):
+            for place, index in enumerate(template):
+                if index in tape.module_shapes:
+                    shapes[base + copy * len(template) + place] = tape.module_shapes[index]
+        return replace(
+            tape,
+            size_bytes=with_copies(tape.size_bytes),
+            category=with_copies(tape.category),
+            module=module,
+            events=events,
+            context=context,
+            phases=phases,
+            source=with_copies(tape.source),
+            trainable=with_copies(tape.trainable),
+            numel=with_copies(tape.numel),
+            module_names=names,
+            module_types=types,
+            module_shapes=shapes,
+        )

@@ -1,0 +1,178 @@
+"""Scaled dot-product attention as the target device would compute it.
+
+On meta tensors torch takes the unfused path. These are torch's own selection rules
+(``aten/src/ATen/native/transformers/sdp_utils_cpp.cpp`` and ``cuda/sdp_utils.cpp``), leading to
+the operation that the device would call; all of them run on meta tensors with autograd.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (torch's own convention)
+
+from memplanner.techniques.target import Target
+
+aten = torch.ops.aten
+_HALVES = frozenset({torch.float16, torch.bfloat16})
+
+
+def attend(
+    target: Target,
+    kernel: str,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> torch.Tensor:
+    """``F.scaled_dot_product_attention`` through the target's kernel; same arguments and result."""
+    chosen = choose(target, kernel, query, key, value, attn_mask, dropout_p, enable_gqa)
+    if chosen == "math":
+        return F.scaled_dot_product_attention(
+            query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
+        )
+    bias = additive(attn_mask, query.dtype)
+    output: Any
+    if chosen == "flash_for_cpu":
+        output = aten._scaled_dot_product_flash_attention_for_cpu(
+            query, key, value, dropout_p, is_causal, attn_mask=bias, scale=scale
+        )
+    elif chosen == "flash":
+        width = query.size(-1)
+        padded = [_pad(part, 8) for part in (query, key, value)]
+        output = aten._scaled_dot_product_flash_attention(
+            *padded, dropout_p, is_causal, False, scale=_scale(scale, width)
+        )
+        return output[0][..., :width] if output[0].size(-1) != width else output[0]
+    elif chosen == "cudnn":
+        output = aten._scaled_dot_product_cudnn_attention(
+            query, key, value, bias, _wants_grad(query, key, value), dropout_p, is_causal,
+            False, scale=scale,
+        )  # fmt: skip
+    else:
+        output = aten._scaled_dot_product_efficient_attention(
+            query, key, value, _aligned(bias, query, key), _wants_grad(query, key, value),
+            dropout_p, is_causal, scale=scale,
+        )  # fmt: skip
+    return output[0]
+
+
+def choose(
+    target: Target,
+    kernel: str,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None,
+    dropout_p: float,
+    enable_gqa: bool,
+) -> str:
+    """``flash_for_cpu``, ``flash``, ``efficient``, ``cudnn`` or ``math``."""
+    if kernel in {"math", "eager"} or not _fusable(query, key, value):
+        return "math"
+    if target.kind == "cpu":
+        return "flash_for_cpu" if _cpu_flash(query, key, value, attn_mask, dropout_p) else "math"
+    usable = {
+        "flash": _cuda_flash(target, query, key, value, attn_mask),
+        "efficient": _cuda_efficient(target, query, key, attn_mask, enable_gqa),
+        "cudnn": target.capability >= (8, 0) and query.dtype in _HALVES and query.size(-1) <= 128,
+    }
+    order = ("flash", "efficient") if kernel == "auto" else (kernel,)
+    return next((name for name in order if usable[name]), "math")
+
+
+def _fusable(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
+    parts = (query, key, value)
+    return (
+        all(part.dim() == 4 for part in parts)
+        and query.dtype == key.dtype == value.dtype
+        and query.size(0) == key.size(0) == value.size(0)
+        and all(part.stride(-1) == 1 for part in parts)
+        and query.size(2) > 0
+        and key.size(2) > 0
+    )
+
+
+def _cpu_flash(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None,
+    dropout_p: float,
+) -> bool:
+    return (
+        dropout_p == 0.0
+        and query.size(-1) == key.size(-1) == value.size(-1)
+        and (attn_mask is None or (attn_mask.dim() in {2, 4} and not attn_mask.requires_grad))
+    )
+
+
+def _cuda_flash(
+    target: Target,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None,
+) -> bool:
+    return (
+        target.capability >= (8, 0)
+        and query.dtype in _HALVES
+        and attn_mask is None
+        and query.size(-1) == key.size(-1) == value.size(-1)
+        and query.size(-1) <= 256
+    )
+
+
+def _cuda_efficient(
+    target: Target,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    attn_mask: torch.Tensor | None,
+    enable_gqa: bool,
+) -> bool:
+    alignment = 8 if query.dtype in _HALVES else 4
+    return (
+        target.capability >= (5, 0)
+        and not (enable_gqa and query.size(1) != key.size(1))
+        and query.size(-1) % alignment == 0
+        and (query.dtype is not torch.bfloat16 or target.capability >= (8, 0))
+        and (attn_mask is None or attn_mask.dim() in {2, 4})
+    )
+
+
+def additive(mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None:
+    """The mask as torch hands it to a kernel: booleans become 0 and −∞ (a new tensor)."""
+    if mask is None or mask.dtype is not torch.bool:
+        return mask
+    low = torch.scalar_tensor(float("-inf"), dtype=dtype, device=mask.device)
+    zero = torch.scalar_tensor(0.0, dtype=dtype, device=mask.device)
+    return torch.where(mask, zero, low)
+
+
+def _wants_grad(*parts: torch.Tensor) -> bool:
+    return torch.is_grad_enabled() and any(part.requires_grad for part in parts)
+
+
+def _scale(scale: float | None, width: int) -> float:
+    return width**-0.5 if scale is None else scale
+
+
+def _pad(part: torch.Tensor, multiple: int) -> torch.Tensor:
+    missing = -part.size(-1) % multiple
+    return F.pad(part, (0, missing)) if missing else part
+
+
+def _aligned(
+    bias: torch.Tensor | None, query: torch.Tensor, key: torch.Tensor
+) -> torch.Tensor | None:
+    """The bias expanded to every head, its rows padded to 16 as the kernel's loads need."""
+    if bias is None:
+        return None
+    if bias.size(-1) % 16:
+        bias = F.pad(bias, (0, -bias.size(-1) % 16))[..., : key.size(2)]
+    return bias.expand(query.size(0), query.size(1), query.size(2), key.size(2))

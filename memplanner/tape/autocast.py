@@ -1,0 +1,110 @@
+"""Autocast for meta tensors, which have no autocast key of their own.
+
+The lists are torch's (``aten/src/ATen/autocast_mode.h``), by the names of the functions that reach
+a function mode.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from memplanner.techniques.target import Target
+
+_LOWER_EVERYWHERE = frozenset(
+    """conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d conv_tbc bmm mm
+    baddbmm addmm addbmm linear matmul __matmul__ __rmatmul__ scaled_dot_product_attention
+    _convolution linalg_vecdot""".split()
+)
+_LOWER_CUDA = frozenset("addmv addr mv einsum chain_matmul multi_dot prelu".split())
+_FULL_EVERYWHERE = frozenset(
+    """binary_cross_entropy_with_logits cosine_embedding_loss cross_entropy ctc_loss
+    hinge_embedding_loss huber_loss kl_div l1_loss margin_ranking_loss mse_loss
+    multi_margin_loss multilabel_margin_loss nll_loss poisson_nll_loss smooth_l1_loss
+    soft_margin_loss triplet_margin_loss cdist prod""".split()
+)
+_FULL_CPU = frozenset(
+    "avg_pool3d binary_cross_entropy grid_sample polar quantile nanquantile stft trace".split()
+)
+_FULL_CUDA = frozenset(
+    """__pow__ __rdiv__ __rpow__ __rtruediv__ acos asin cosh cosine_similarity cumprod cumsum dist
+    erfinv exp expm1 gelu_ group_norm layer_norm log log10 log1p log2 log_softmax logsumexp norm
+    normalize pdist pow reciprocal renorm rsqrt sinh softmax softmin softplus sum tan
+    upsample""".split()
+) - {"gelu_", "upsample"}
+_PROMOTE = frozenset(
+    """cat stack concat addcdiv addcmul atan2 bilinear cross dot index_put scatter_add
+    tensordot""".split()
+)
+
+
+class Autocast:
+    """The casts of one forward: which functions cast, and the weights cast so far."""
+
+    def __init__(self, target: Target, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        cuda = target.kind != "cpu"
+        self.lower = _LOWER_EVERYWHERE | (_LOWER_CUDA if cuda else frozenset())
+        self.full = _FULL_EVERYWHERE | (_FULL_CUDA if cuda else _FULL_CPU)
+        self._weights: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def arguments(self, name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """The arguments of a function called ``name``, cast as autocast casts them."""
+        if name in self.lower:
+            return self._cast(args, self.dtype), self._cast(kwargs, self.dtype)
+        if name in self.full:
+            return self._cast(args, torch.float32), self._cast(kwargs, torch.float32)
+        if name in _PROMOTE:
+            widest = self._widest(args)
+            if widest is not None:
+                return self._cast(args, widest), self._cast(kwargs, widest)
+        return args, kwargs
+
+    def forget(self) -> None:
+        """The forward ended: drops the cached casts of weights."""
+        self._weights.clear()
+
+    def _cast(self, value: Any, dtype: torch.dtype) -> Any:
+        if isinstance(value, torch.Tensor):
+            return self._cast_tensor(value, dtype)
+        if isinstance(value, dict):
+            return {key: self._cast(part, dtype) for key, part in value.items()}
+        if type(value) in (list, tuple):
+            return type(value)(self._cast(part, dtype) for part in value)
+        return value
+
+    def _cast_tensor(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        if (
+            not tensor.is_floating_point()
+            or tensor.dtype is dtype
+            or tensor.dtype is torch.float64
+        ):
+            return tensor
+        cacheable = (
+            dtype is self.dtype
+            and tensor.dtype is torch.float32
+            and tensor.requires_grad
+            and tensor.is_leaf
+            and not tensor._is_view()
+        )
+        if not cacheable:
+            return tensor.to(dtype)
+        known = self._weights.get(id(tensor))
+        if known is None:
+            known = self._weights[id(tensor)] = (tensor, tensor.to(dtype))
+        return known[1]
+
+    def _widest(self, args: Any) -> torch.dtype | None:
+        kinds = {part.dtype for part in _tensors(args) if part.is_floating_point()}
+        if len(kinds) < 2:
+            return None
+        return torch.float32 if torch.float32 in kinds else None
+
+
+def _tensors(value: Any) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, (list, tuple)):
+        return [tensor for part in value for tensor in _tensors(part)]
+    return []

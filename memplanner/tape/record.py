@@ -1,0 +1,179 @@
+"""Recording a training step of a weightless model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from memplanner.errors import EstimateError, MemplannerError
+from memplanner.model.loaded import Model
+from memplanner.plan import Plan
+from memplanner.tape.results import Correction, as_given, on_cpu
+from memplanner.tape.rules import DeviceRules
+from memplanner.tape.steady import Ownership, steady_tape
+from memplanner.tape.tape import Tape
+from memplanner.tape.values import Values
+from memplanner.tape.watch import StorageWatch
+from memplanner.techniques import step as step_parts
+from memplanner.techniques.prepare import Prepared, cast_batch, prepare
+from memplanner.techniques.target import Target
+
+META = torch.device("meta")
+_ITEM = torch.ops.aten._local_scalar_dense.default
+
+
+class MetaWatch(StorageWatch):
+    """A watch that answers ``.item()`` and gives results the types of the target."""
+
+    def __init__(self, module: nn.Module, target: Target) -> None:
+        super().__init__(module)
+        self.values = Values()
+        self._correct: Correction = on_cpu if target.kind == "cpu" else as_given
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        if func is _ITEM and args[0].device.type == "meta":
+            return self.values.answer(args[0])
+        result = self._correct(func, args, func(*args, **given))
+        self.values.note(func, args, given, result)
+        self.note(func, args, result)
+        return result
+
+
+class MetaBackend:
+    """How the meta device runs the parts of a step."""
+
+    def __init__(self, target: Target, plan: Plan) -> None:
+        self._target, self._plan = target, plan
+        self._accumulation = plan.training.gradient_accumulation_steps
+
+    def forward_context(self) -> AbstractContextManager[object]:
+        """The target's rules."""
+        return DeviceRules(self._target, self._plan)
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Backward of the divided loss, as accelerate divides it."""
+        if self._accumulation > 1:
+            loss = loss / self._accumulation
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's own lack of a type
+
+    def optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """The optimizer's step."""
+        optimizer.step()
+
+
+class _Recomputation:
+    """Gives recomputed blocks the rules again, and tells the watch which block is at work."""
+
+    def __init__(self, target: Target, plan: Plan) -> None:
+        self._target, self._plan = target, plan
+        self.watch: StorageWatch | None = None
+
+    @contextmanager
+    def __call__(self, block: nn.Module) -> Iterator[None]:
+        assert self.watch is not None
+        self.watch.enter(block)
+        try:
+            with DeviceRules(self._target, self._plan):
+                yield
+        finally:
+            self.watch.leave()
+
+
+def record(model: Model, plan: Plan, target: Target, module: nn.Module) -> Tape:
+    """The tape of one steady step of ``module``, which is built on meta and changed in place.
+
+    Raises ``PlanError`` where the plan cannot be carried out, ``EstimateError`` where the step
+    cannot be run without weights.
+    """
+    recomputation = _Recomputation(target, plan)
+    prepared = prepare(model, plan, target, META, module=module, recompute=recomputation)
+    watch = MetaWatch(prepared.module, target)
+    recomputation.watch = watch
+    training = plan.training
+    batch = cast_batch(model.batch(training.batch_size, training.sequence_length, META), plan)
+    owned = Ownership(watch)
+    held = step_parts.Held()
+    with watch:
+        watch.phase("load", 0)
+        owned.note_module(prepared.module)
+        owned.note_inputs(_tensors(batch))
+        try:
+            keep = _run(prepared, batch, MetaBackend(target, plan), watch, owned, held)
+        except MemplannerError:
+            raise
+        except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError,
+                NotImplementedError, AssertionError) as error:  # fmt: skip
+            # whatever the model's own code raises
+            raise EstimateError(
+                f"{model.name} cannot run a step of this shape: "
+                f"{type(error).__name__}: {_first_line(error)}; change batch or sequence, or give "
+                "a recipe whose batch() fits the model."
+            ) from error
+    notes = list(prepared.notes)
+    if watch.values.guessed:
+        notes.append("The model branches on its data; the usual branch was taken.")
+    return steady_tape(watch, owned, keep, on_cpu=target.kind == "cpu", notes=tuple(notes))
+
+
+def _run(
+    prepared: Prepared,
+    batch: dict[str, Any],
+    backend: MetaBackend,
+    watch: StorageWatch,
+    owned: Ownership,
+    held: step_parts.Held,
+) -> list[int]:
+    """Runs what is needed for one steady step; the numbers of its phases in ``watch.phases``.
+
+    The first optimizer step makes the state, a second one right after it is steady. Where the
+    loop carries gradients or outputs into the next forward, a whole second step is run.
+    """
+    training = prepared.plan.training
+    micro_batches = min(training.gradient_accumulation_steps, 2)
+    carried = (
+        training.zero_grad == "before_backward" or training.outputs == "until_next_output"
+    )
+    owned.note_states(prepared.optimizer)  # Adagrad has its state before the first step
+    for number in range(2 if carried else 1):
+        first = len(watch.phases)
+        for micro_batch in range(micro_batches):
+            step_parts.forward_backward(prepared, batch, backend, watch, held, micro_batch)
+            owned.note_gradients(prepared.module)
+        if training.zero_grad == "before_forward" and number == 0 and carried:
+            prepared.optimizer.zero_grad(set_to_none=True)
+        if number == 0:
+            step_parts.optimizer_step(prepared, backend, watch)
+            owned.note_states(prepared.optimizer)
+            if carried:
+                step_parts.end_step(prepared, watch, held)
+    keep = list(range(first, first + 2 * micro_batches))
+    steady = len(watch.phases)
+    step_parts.optimizer_step(prepared, backend, watch)
+    owned.note_states(prepared.optimizer)
+    step_parts.end_step(prepared, watch, held)
+    if training.zero_grad == "before_forward":
+        prepared.optimizer.zero_grad(set_to_none=True)
+    return [*keep, steady, steady + 1]
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _tensors(part)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _tensors(part)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return text[0][:200] if text else "no message"

@@ -1,0 +1,43 @@
+"""Results whose type differs between the meta device and the target.
+
+Normalizations return their statistics in float32 on the meta device, as CUDA does. On the CPU they
+have the input's type unless the weight is wider (``aten/src/ATen/native/cpu/mixed_data_type.h``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+aten = torch.ops.aten
+_HALVES = frozenset({torch.float16, torch.bfloat16})
+
+_STATISTICS: dict[Any, int] = {
+    aten.native_layer_norm.default: 2,
+    aten.native_batch_norm.default: 1,
+    aten._native_batch_norm_legit.default: 1,
+    aten.native_group_norm.default: 1,
+}
+"""Operations that return (output, mean, rstd), with the place of the weight among the arguments."""
+
+
+def on_cpu(func: Any, args: tuple[Any, ...], result: Any) -> Any:
+    """``result`` of ``func`` on meta tensors as the CPU's kernel would give it."""
+    place = _STATISTICS.get(func)
+    if place is None or args[0].dtype not in _HALVES:
+        return result
+    weight = args[place] if len(args) > place else None
+    if isinstance(weight, torch.Tensor) and weight.dtype is not args[0].dtype:
+        return result
+    output, mean, rstd = result[:3]
+    return (output, mean.to(args[0].dtype), rstd.to(args[0].dtype), *result[3:])
+
+
+def as_given(func: Any, args: tuple[Any, ...], result: Any) -> Any:
+    """``result`` as it is: the meta device gives what CUDA gives."""
+    return result
+
+
+Correction = Callable[[Any, tuple[Any, ...], Any], Any]

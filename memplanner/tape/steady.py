@@ -1,0 +1,210 @@
+"""From what a watch saw to the tape of one steady step: categories, owners, phases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+
+from memplanner.messages.estimate import Phase, Span
+from memplanner.tape import tape as kinds
+from memplanner.tape.tape import StorageInfo, Tape
+from memplanner.tape.watch import StorageWatch
+
+
+@dataclass(slots=True)
+class Ownership:
+    """Which storages are parameters, gradients, states, buffers and inputs, and whose."""
+
+    watch: StorageWatch
+    category: dict[int, int] = field(default_factory=dict)
+    numel: dict[int, int] = field(default_factory=dict)
+    trainable: set[int] = field(default_factory=set)
+    names: dict[int, str] = field(default_factory=dict)
+
+    def note_module(self, module: nn.Module) -> None:
+        """Notes parameters and buffers; a storage shared by several counts once."""
+        for path, child in module.named_modules():
+            index = self.watch._module_index[id(child)]
+            for name, parameter in child.named_parameters(recurse=False):
+                storage = self._claim(parameter, kinds.PARAMETERS, index, "parameter")
+                self.numel.setdefault(storage, parameter.numel())
+                self.names.setdefault(storage, f"{path}.{name}" if path else name)
+                if parameter.requires_grad:
+                    self.trainable.add(storage)
+            for _, buffer in child.named_buffers(recurse=False):
+                self._claim(buffer, kinds.BUFFERS, index, "buffer")
+
+    def note_inputs(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Notes the batch."""
+        for tensor in tensors:
+            self._claim(tensor, kinds.INPUTS, 0, "input")
+
+    def note_gradients(self, module: nn.Module) -> None:
+        """Notes what backward left in ``grad``; call it when a backward ended."""
+        for parameter in module.parameters():
+            if parameter.grad is not None:
+                self._follow(parameter, parameter.grad, kinds.GRADIENTS)
+
+    def note_states(self, optimizer: torch.optim.Optimizer) -> None:
+        """Notes the optimizer's state; call it when a step ended."""
+        for parameter, state in optimizer.state.items():
+            for value in state.values():
+                if isinstance(value, torch.Tensor):
+                    self._follow(parameter, value, kinds.OPTIMIZER_STATE)
+
+    def _claim(self, tensor: torch.Tensor, category: int, module: int, operation: str) -> int:
+        index = self.watch.see(tensor, operation, module)
+        self.category.setdefault(index, category)
+        return index
+
+    def _follow(self, parameter: torch.Tensor, tensor: torch.Tensor, category: int) -> None:
+        owner = self.watch.see(parameter, "parameter")
+        index = self.watch.see(tensor, "gradient")
+        if self.category.get(index) is None:
+            self.category[index] = category
+            self.watch.module[index] = self.watch.module[owner]
+
+
+def steady_tape(
+    watch: StorageWatch, owned: Ownership, keep: Iterable[int], *, on_cpu: bool,
+    notes: tuple[str, ...] = (),
+) -> Tape:  # fmt: skip
+    """The tape of the phases whose numbers (in ``watch.phases``) are in ``keep``.
+
+    What the phases before leave alive is there from the start, in ``load``.
+    """
+    marks = [*watch.phases, ("between_steps", 0, len(watch.events))]
+    starts = [mark[2] for mark in marks]
+    kept = sorted(keep)
+    events = np.array(watch.events, dtype=np.int64)
+    context = np.array(watch.event_module, dtype=np.int64)
+    chosen: list[tuple[Phase, int, np.ndarray]] = []
+    position = 0
+    alive: list[int] = []
+    skipped: list[int] = []
+    for number in kept:
+        skipped += range(position, starts[number])
+        chosen.append(
+            (marks[number][0], marks[number][1], np.arange(starts[number], starts[number + 1]))
+        )
+        position = starts[number + 1]
+    # What was skipped shrinks to its survivors; what it freed of the kept, it frees there too.
+    born = {int(events[place]): place for place in skipped if events[place] > 0}
+    freed_in_kept: list[int] = []
+    for place in skipped:
+        if events[place] < 0 and born.pop(-int(events[place]), None) is None:
+            freed_in_kept.append(place)
+    alive = sorted(born.values())
+    order: list[np.ndarray] = [np.array(alive, dtype=np.int64)]
+    phases = [Span("load", 0, 0, len(alive))]
+    seen_births = {int(event) for event in events[alive]}
+    count = len(alive)
+    for phase, micro_batch, places in chosen:
+        seen_births.update(int(event) for event in events[places] if event > 0)
+        if phase == "optimizer_step" and freed_in_kept:
+            late = [place for place in freed_in_kept if -int(events[place]) in seen_births]
+            freed_in_kept = [place for place in freed_in_kept if place not in set(late)]
+            places = np.concatenate([np.array(late, dtype=np.int64), places])
+        order.append(places)
+        phases.append(Span(phase, micro_batch, count, count + len(places)))
+        count += len(places)
+    places = np.concatenate(order)
+    return _tape(watch, owned, events[places], context[places], tuple(phases), on_cpu, notes)
+
+
+def _tape(
+    watch: StorageWatch,
+    owned: Ownership,
+    events: np.ndarray,
+    context: np.ndarray,
+    phases: tuple[Span, ...],
+    on_cpu: bool,
+    notes: tuple[str, ...],
+) -> Tape:
+    """Numbers the storages anew, in the order of their births on the tape."""
+    births = events[events > 0] - 1
+    number = np.full(len(watch.size_bytes), -1, dtype=np.int64)
+    number[births] = np.arange(len(births))
+    inside = number[np.abs(events) - 1] >= 0
+    if not inside.all():
+        stops = np.cumsum(inside)
+        phases = tuple(
+            Span(
+                span.phase,
+                span.micro_batch,
+                int(stops[span.start - 1]) if span.start else 0,
+                int(stops[span.stop - 1]) if span.stop else 0,
+            )
+            for span in phases
+        )
+        events, context = events[inside], context[inside]
+    renumbered = np.sign(events) * (number[np.abs(events) - 1] + 1)
+    storages = births.tolist()
+    sizes = [
+        watch.size_bytes[index] if on_cpu or watch.device[index] != "cpu" else 0
+        for index in storages
+    ]
+    category = _categories(watch, owned, storages, renumbered, phases)
+    position = {int(index): place for place, index in enumerate(storages)}
+    numel = np.zeros(len(storages), dtype=np.int64)
+    for index, count in owned.numel.items():
+        if index in position:
+            numel[position[index]] = count
+    return Tape(
+        size_bytes=np.array(sizes, dtype=np.int64),
+        category=category,
+        module=np.array([watch.module[index] for index in storages], dtype=np.int64),
+        events=renumbered,
+        context=context,
+        phases=phases,
+        storages=tuple(
+            StorageInfo(
+                operation=owned.names.get(index, watch.operation[index]),
+                shape=watch.shape[index],
+                dtype=str(watch.dtype[index]).removeprefix("torch."),
+            )
+            for index in storages
+        ),
+        module_names=tuple(watch.module_names),
+        module_types=tuple(watch.module_types),
+        module_shapes=watch.shapes,
+        source=np.arange(len(storages)),
+        trainable=np.array([index in owned.trainable for index in storages], dtype=np.bool_),
+        numel=numel,
+        notes=notes,
+    )
+
+
+def _categories(
+    watch: StorageWatch,
+    owned: Ownership,
+    storages: list[int],
+    events: np.ndarray,
+    phases: tuple[Span, ...],
+) -> np.ndarray:
+    """Activations outlive the forward they are born in, or are recomputed; the rest is temporary."""
+    birth = np.zeros(len(storages), dtype=np.int64)
+    death = np.full(len(storages), np.iinfo(np.int64).max, dtype=np.int64)
+    for place, event in enumerate(events.tolist()):
+        if event > 0:
+            birth[event - 1] = place
+        else:
+            death[-event - 1] = place
+    category = np.full(len(storages), kinds.TEMPORARIES, dtype=np.int64)
+    for span in phases:
+        if span.phase == "forward":
+            born_here = (birth >= span.start) & (birth < span.stop)
+            category[born_here & (death >= span.stop)] = kinds.ACTIVATIONS
+        elif span.phase == "load":
+            category[birth < span.stop] = kinds.ACTIVATIONS  # the last step's outputs
+    for place, index in enumerate(storages):
+        known = owned.category.get(index)
+        if known is not None:
+            category[place] = known
+        elif watch.recomputed[index]:
+            category[place] = kinds.ACTIVATIONS
+    return category

@@ -1,0 +1,71 @@
+"""A tape: one steady training step as arrays of births and deaths of storages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from memplanner.messages.estimate import CATEGORIES, Phase, Span
+
+Array = npt.NDArray[np.int64]
+
+PARAMETERS, GRADIENTS, OPTIMIZER_STATE, ACTIVATIONS, TEMPORARIES, WORKSPACES, BUFFERS, INPUTS = (
+    range(len(CATEGORIES))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageInfo:
+    """What made a storage: for details, not for sums."""
+
+    operation: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tape:
+    """One steady step. All arrays are by storage, or by event.
+
+    ``events[i]`` is ``storage + 1`` for a birth and ``-(storage + 1)`` for a death;
+    ``context[i]`` is the module at work then. ``phases[0]`` is ``load``: what is there before the
+    step. Bytes that are not on the target device are 0.
+    """
+
+    size_bytes: Array
+    category: Array
+    module: Array
+    """Of each storage: the module that it belongs to."""
+    events: Array
+    context: Array
+    phases: tuple[Span, ...]
+    storages: tuple[StorageInfo, ...]
+    """Of what was recorded; ``source`` says which of them each storage is a copy of."""
+    source: Array
+    module_names: tuple[str, ...]
+    module_types: tuple[str, ...]
+    module_shapes: dict[int, tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]]
+    trainable: npt.NDArray[np.bool_]
+    """Storages of parameters that are trained."""
+    numel: Array
+    """Of each parameter's storage: elements; 0 for the rest."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def deltas_bytes(self) -> Array:
+        """The change of allocated memory at each event."""
+        return np.sign(self.events) * self.size_bytes[np.abs(self.events) - 1]
+
+    @property
+    def curve_bytes(self) -> Array:
+        """Allocated memory after each event."""
+        return np.cumsum(self.deltas_bytes)
+
+    def phase_at(self, event: int) -> Phase:
+        """The phase that the event belongs to."""
+        for span in self.phases:
+            if event < span.stop:
+                return span.phase
+        return self.phases[-1].phase

@@ -1,0 +1,249 @@
+"""Births and deaths of storages, seen by a dispatch mode: the tape of whatever runs under it.
+
+The same watch records a step on the meta device (to predict) and on a real one (to measure), so
+that both are sorted into categories by the same code.
+"""
+
+from __future__ import annotations
+
+import weakref
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from memplanner.messages.estimate import Phase
+
+ROOT = 0
+"""The index of the root module, which also stands for no module at all."""
+
+
+class _Death(weakref.ref[torch.UntypedStorage]):
+    """A weak reference that knows which storage died."""
+
+    __slots__ = ("index", "key")
+    index: int
+    key: int
+
+
+class StorageWatch(TorchDispatchMode):
+    """Notes each storage's birth and death with operation, module and phase.
+
+    ``events`` holds ``index + 1`` for a birth and ``-(index + 1)`` for a death, beside the module
+    that was at work (``event_module``). Everything about storage ``index`` lies at that place of
+    the other lists. ``live_bytes`` and ``highest_bytes`` may be read from another thread.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module_names: list[str] = []
+        self.module_types: list[str] = []
+        self._module_index: dict[int, int] = {}
+        for name, child in module.named_modules():
+            self._module_index[id(child)] = len(self.module_names)
+            self.module_names.append(name)
+            self.module_types.append(type(child).__name__)
+        self.size_bytes: list[int] = []
+        self.operation: list[str] = []
+        self.module: list[int] = []
+        self.dtype: list[torch.dtype] = []
+        self.shape: list[tuple[int, ...]] = []
+        self.device: list[str] = []
+        self.recomputed: list[bool] = []
+        self.events: list[int] = []
+        self.event_module: list[int] = []
+        self.phases: list[tuple[Phase, int, int]] = []
+        """``(phase, micro-batch, first event)``, in order."""
+        self.shapes: dict[int, tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]] = {}
+        """Input and output shapes of each module's first call."""
+        self.live_bytes = 0
+        self.highest_bytes = 0
+        self.current_phase: Phase = "load"
+        self.current_micro_batch = 0
+        self._known: dict[int, _Death] = {}
+        self._stack: list[int] = []
+        self._context = ROOT
+        self._nodes: dict[int, int] = {}
+        self._node_numbers: list[int] = []
+        self._hooks: list[Any] = []
+
+    # Contexts
+
+    def __enter__(self) -> StorageWatch:
+        self._hooks = [
+            register_module_forward_pre_hook(self._enter_module),
+            register_module_forward_hook(self._leave_module, always_call=True),
+        ]
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        for hook in self._hooks:
+            hook.remove()
+
+    def phase(self, phase: Phase, micro_batch: int) -> None:
+        """A phase begins: the observer of a training step."""
+        self.current_phase, self.current_micro_batch = phase, micro_batch
+        self.phases.append((phase, micro_batch, len(self.events)))
+        self._context = ROOT
+
+    def enter(self, module: nn.Module) -> None:
+        """``module`` is at work until ``leave``: for what runs without a module's own call."""
+        self._stack.append(self._module_index.get(id(module), self._top()))
+
+    def leave(self) -> None:
+        """Ends ``enter``."""
+        self._stack.pop()
+
+    def _top(self) -> int:
+        return self._stack[-1] if self._stack else ROOT
+
+    def _enter_module(self, module: nn.Module, inputs: Any) -> None:
+        index = self._module_index.get(id(module), -1)
+        if index < 0:
+            index = self._top()
+        elif index not in self.shapes:
+            self.shapes[index] = (_shapes(inputs), ())
+        self._stack.append(index)
+
+    def _leave_module(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        index = self._stack.pop()
+        known = self.shapes.get(index)
+        if known is not None and not known[1]:
+            self.shapes[index] = (known[0], _shapes(output))
+
+    # Recording
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.note(func, args, result)
+        return result
+
+    def note(self, func: Any, args: Any, result: Any) -> None:
+        """Notes the storages that ``func`` made."""
+        if self.current_phase == "optimizer_step":
+            self._note_update(func, args, result)
+            return
+        if self._stack:
+            context = self._stack[-1]
+            number = torch.autograd._get_sequence_nr() - 1
+            if number not in self._nodes:
+                self._nodes[number] = context
+                self._node_numbers.append(number)
+        elif self.current_phase == "backward":
+            context = self._module_of_node()
+        else:
+            context = ROOT
+        self._context = context
+        if isinstance(result, torch.Tensor):
+            self.see(result, str(func), context)
+        elif isinstance(result, (tuple, list)):
+            for part in result:
+                if isinstance(part, torch.Tensor):
+                    self.see(part, str(func), context)
+
+    def _note_update(self, func: Any, args: Any, result: Any) -> None:
+        """An operation of the optimizer: it works for the module whose parameter it updates."""
+        first = args[0] if args else None
+        if isinstance(result, torch.Tensor):
+            self._context = max(
+                (self._owner(part) for part in args if isinstance(part, torch.Tensor)), default=ROOT
+            )
+            self.see(result, str(func), self._context)
+        elif isinstance(result, (tuple, list)):
+            owners = first if isinstance(first, (tuple, list)) else ()
+            for place, part in enumerate(result):
+                if isinstance(part, torch.Tensor):
+                    owner = owners[place] if place < len(owners) else None
+                    known = self._owner(owner) if isinstance(owner, torch.Tensor) else ROOT
+                    self.see(part, str(func), known)
+
+    def _owner(self, tensor: torch.Tensor) -> int:
+        index = self.index_of(tensor)
+        return ROOT if index is None else self.module[index]
+
+    def _module_of_node(self) -> int:
+        node = torch._C._current_autograd_node()
+        if node is None:
+            return self._context
+        number = node._sequence_nr()
+        known = self._nodes.get(number)
+        if known is not None:
+            return known
+        variable = getattr(node, "variable", None)
+        if variable is not None:  # AccumulateGrad has the number of no forward operation
+            return self._context
+        place = bisect_right(self._node_numbers, number) - 1
+        return self._nodes[self._node_numbers[place]] if place >= 0 else ROOT
+
+    def see(self, tensor: torch.Tensor, operation: str, module: int = ROOT) -> int:
+        """The index of the tensor's storage, which is noted as born when it is new."""
+        inner = getattr(tensor, "__tensor_flatten__", None)
+        if inner is not None:
+            names, _ = inner()
+            index = -1
+            for name in names:
+                index = self.see(getattr(tensor, name), operation, module)
+            return index
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        known = self._known.get(key)
+        if known is not None:
+            return known.index
+        index = len(self.size_bytes)
+        size = storage.nbytes()
+        death = _Death(storage, self._died)
+        death.index, death.key = index, key
+        self._known[key] = death
+        self.size_bytes.append(size)
+        self.operation.append(operation)
+        self.module.append(module)
+        self.dtype.append(tensor.dtype)
+        self.shape.append(tuple(tensor.shape))
+        self.device.append(tensor.device.type)
+        self.recomputed.append(bool(self._stack) and self.current_phase == "backward")
+        self.events.append(index + 1)
+        self.event_module.append(module)
+        self.live_bytes += size
+        if self.live_bytes > self.highest_bytes:
+            self.highest_bytes = self.live_bytes
+        return index
+
+    def _died(self, death: weakref.ref[torch.UntypedStorage]) -> None:
+        assert isinstance(death, _Death)
+        del self._known[death.key]
+        self.events.append(-death.index - 1)
+        self.event_module.append(self._context)
+        self.live_bytes -= self.size_bytes[death.index]
+
+    def index_of(self, tensor: torch.Tensor) -> int | None:
+        """The index of a storage that is alive, or None when it was never seen."""
+        known = self._known.get(tensor.untyped_storage()._cdata)
+        return None if known is None else known.index
+
+    def see_all(self, named: Iterable[tuple[torch.Tensor, str, int]]) -> None:
+        """Notes tensors that were there before: ``(tensor, operation, module)``."""
+        for tensor, operation, module in named:
+            self.see(tensor, operation, module)
+
+    def module_index(self, name: str) -> int:
+        """The index of the module with this path."""
+        return self.module_names.index(name)
+
+
+def _shapes(value: Any) -> tuple[tuple[int, ...], ...]:
+    if isinstance(value, torch.Tensor):
+        return (tuple(value.shape),)
+    if isinstance(value, (tuple, list)):
+        return tuple(tuple(part.shape) for part in value if isinstance(part, torch.Tensor))
+    return ()

@@ -1,0 +1,79 @@
+"""Adapters: LoRA through peft (Hu et al. 2021, arXiv:2106.09685)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from memplanner.errors import PlanError
+from memplanner.plan.adapters import Adapters as Section
+from memplanner.techniques.base import Situation, Technique
+
+_HALVES = frozenset({torch.float16, torch.bfloat16})
+_ADAPTABLE = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+class Adapters(Technique):
+    """Freezes the module and puts low-rank matrices beside its targets."""
+
+    name = "adapters"
+    order = 30
+
+    def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
+        """The module with adapters injected, in place, under its own names."""
+        section = situation.plan.adapters
+        if section.method == "none":
+            return module
+        targets = list(section.target_modules) or linear_names(module)
+        _check(module, section, targets)
+        from peft import LoraConfig, inject_adapter_in_model  # over a second, and only needed here
+
+        config = LoraConfig(
+            r=section.rank,
+            lora_alpha=round(section.alpha),
+            lora_dropout=section.dropout,
+            target_modules=targets,
+            bias="none",
+        )
+        for parameter in module.parameters():
+            parameter.requires_grad_(False)
+        adapted: nn.Module = inject_adapter_in_model(config, module)
+        for name, parameter in adapted.named_parameters():
+            if ".lora_" in name:
+                if parameter.dtype in _HALVES:  # as peft.get_peft_model does by default
+                    parameter.data = parameter.data.float()
+                parameter.requires_grad_(True)
+        return adapted
+
+
+def linear_names(module: nn.Module) -> list[str]:
+    """The paths of every linear layer but the output head, peft's ``all-linear``."""
+    head = getattr(module, "get_output_embeddings", lambda: None)()
+    classifiers = {"classifier", "score", "lm_head", "head", "fc"}
+    return [
+        name
+        for name, child in module.named_modules()
+        if (isinstance(child, nn.Linear) or type(child).__name__ == "Conv1D")
+        and child is not head
+        and name not in classifiers
+    ]
+
+
+def _check(module: nn.Module, section: Section, targets: list[str]) -> None:
+    names = [
+        name
+        for name, child in module.named_modules()
+        if isinstance(child, _ADAPTABLE) or type(child).__name__ == "Conv1D"
+    ]
+    for target in targets:
+        if not any(name == target or name.endswith("." + target) for name in names):
+            known = sorted({name.rpartition(".")[2] for name in names})
+            raise PlanError(
+                f"adapters.target_modules names “{target}”, which is no layer of this model; "
+                f"its layers are {', '.join(known[:12])}."
+            )
+    if not targets:
+        raise PlanError(
+            "adapters.method=lora finds no linear layer in this model; "
+            "name layers in adapters.target_modules or choose none."
+        )

@@ -1,0 +1,53 @@
+"""What a technique is: a section of the plan made to work on a model.
+
+Every hook does nothing here; a technique overrides the ones it needs. The same object transforms
+the weightless copy (to predict) and the real model (to run).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from memplanner.model.loaded import Model
+from memplanner.plan import Plan
+from memplanner.techniques.target import Target
+
+RecomputeContext = Callable[[nn.Module], AbstractContextManager[object]]
+"""The contexts that a block's recomputation in backward runs in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a transformation may look at beside the module itself."""
+
+    model: Model
+    plan: Plan
+    target: Target
+    recompute_context: RecomputeContext
+    """Function modes are off inside backward; recomputation enters them again through this."""
+
+
+class Technique:
+    """Base of all techniques."""
+
+    name: ClassVar[str]
+    """Of its section in the plan."""
+    order: ClassVar[int] = 50
+    """Transformations are applied from the lowest to the highest."""
+
+    def conflicts(self, plan: Plan, target: Target) -> Sequence[str]:
+        """Why this plan cannot be carried out: sentences that name the nearest choice that can."""
+        return ()
+
+    def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
+        """The module with the technique applied, in place or another."""
+        return module
+
+    def notes(self, plan: Plan, target: Target) -> Sequence[str]:
+        """What a user should know about the technique on this target."""
+        return ()

@@ -1,0 +1,33 @@
+"""Precision: the type that parameters are kept in, and autocast's for mixed plans."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from memplanner.plan import Plan
+from memplanner.techniques.base import Situation, Technique
+
+STORED = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+AUTOCAST = {"bf16_mixed": torch.bfloat16, "fp16_mixed": torch.float16}
+
+
+def stored_type(plan: Plan) -> torch.dtype:
+    """The type of parameters, gradients and optimizer state."""
+    return STORED.get(plan.precision, torch.float32)
+
+
+def autocast_type(plan: Plan) -> torch.dtype | None:
+    """The type that autocast computes products in, or None without autocast."""
+    return AUTOCAST.get(plan.precision)
+
+
+class Precision(Technique):
+    """Casts the module; activations follow from its parameters, or from autocast."""
+
+    name = "precision"
+    order = 20
+
+    def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
+        """The module with its floating parameters and buffers in the stored type."""
+        return module.to(stored_type(situation.plan))
