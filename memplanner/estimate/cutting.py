@@ -22,7 +22,7 @@ def cuts(module: nn.Module, plan: Plan) -> tuple[Cut, ...]:
     every = checkpointing.every if checkpointing.policy == "every_n" else 1
     found: list[Cut] = []
     for blocks in block_lists(module):
-        for run in blocks.runs[:1]:
+        for run in sorted(blocks.runs, key=lambda run: run.start - run.stop)[:1]:
             period = lcm(run.period, every)
             periods = run.period * run.count // period
             if periods > KEPT:

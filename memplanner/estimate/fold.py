@@ -10,6 +10,7 @@ not, the model is recorded whole.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -105,7 +106,7 @@ def _labels(tape: Tape, cut: Cut, blocks: Array) -> Array:
 def _glue(labels: Array) -> None:
     """What happens between two periods belongs to the one before."""
     known = np.flatnonzero(labels != _NONE)
-    for before, after in zip(known[:-1], known[1:], strict=True):
+    for before, after in pairwise(known):
         if after - before > 1 and abs(labels[before] - labels[after]) <= 1:
             labels[before + 1 : after] = labels[before]
 
@@ -130,9 +131,7 @@ def _stretches(tape: Tape, labels: Array) -> list[_Stretch]:
     changes = set((np.flatnonzero(np.diff(labels)) + 1).tolist())
     edges = sorted(borders | changes | {0})
     return [
-        _Stretch(int(labels[start]), start, stop)
-        for start, stop in zip(edges[:-1], edges[1:], strict=True)
-        if stop > start
+        _Stretch(int(labels[start]), start, stop) for start, stop in pairwise(edges) if stop > start
     ]
 
 
@@ -249,9 +248,7 @@ class _Unfolding:
         result[two] = last[rank[two]]
         return result
 
-    def _middle(
-        self, one: _Stretch, two: _Stretch
-    ) -> list[tuple[Array, Array]] | None:
+    def _middle(self, one: _Stretch, two: _Stretch) -> list[tuple[Array, Array]] | None:
         """A stretch of period 1 and one of period 2 (in either order), with the copies between."""
         template = self._template(one, two)
         if template is None:
@@ -268,9 +265,7 @@ class _Unfolding:
         contexts = self._copied_context(context[None, :], order[:, None]).reshape(-1)
         return [self._as_recorded(one), (events, contexts), self._as_recorded(two)]
 
-    def _template(
-        self, one: _Stretch, two: _Stretch
-    ) -> tuple[Array, Array, Array, Array] | None:
+    def _template(self, one: _Stretch, two: _Stretch) -> tuple[Array, Array, Array, Array] | None:
         """Signs, distances of owners, ranks and modules of a stretch; None where they differ."""
         first, second = (one, two) if one.label == 1 else (two, one)
         if first.stop - first.start != second.stop - second.start:

@@ -19,13 +19,13 @@ class MakeBatch(Protocol):
     def __call__(self, batch_size: int, sequence_length: int, device: torch.device) -> Batch: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Model:
     """A source made ready: nothing here holds weights.
 
     ``build(device)`` makes the module: on ``meta`` weightless, elsewhere with random weights.
     ``load_weights(module)`` fills a built module with the source's weights, or is None where
-    the source has none. ``build_short(blocks)`` builds it weightless with fewer repeated blocks.
+    the source has none.
     """
 
     name: str

@@ -48,7 +48,8 @@ def attend(
         output = aten._scaled_dot_product_flash_attention(
             *padded, dropout_p, is_causal, False, scale=_scale(scale, width)
         )
-        return output[0][..., :width] if output[0].size(-1) != width else output[0]
+        attended: torch.Tensor = output[0]
+        return attended[..., :width] if attended.size(-1) != width else attended
     elif chosen == "cudnn":
         output = aten._scaled_dot_product_cudnn_attention(
             query, key, value, bias, _wants_grad(query, key, value), dropout_p, is_causal,
@@ -59,7 +60,8 @@ def attend(
             query, key, value, _aligned(bias, query, key), _wants_grad(query, key, value),
             dropout_p, is_causal, scale=scale,
         )  # fmt: skip
-    return output[0]
+    result: torch.Tensor = output[0]
+    return result
 
 
 def choose(

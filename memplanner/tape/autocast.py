@@ -75,11 +75,7 @@ class Autocast:
         return value
 
     def _cast_tensor(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        if (
-            not tensor.is_floating_point()
-            or tensor.dtype is dtype
-            or tensor.dtype is torch.float64
-        ):
+        if not tensor.is_floating_point() or tensor.dtype is dtype or tensor.dtype is torch.float64:
             return tensor
         cacheable = (
             dtype is self.dtype

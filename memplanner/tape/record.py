@@ -14,6 +14,7 @@ from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.results import Correction, as_given, on_cpu
 from memplanner.tape.rules import DeviceRules
+from memplanner.tape.shortcuts import shortcut, updates_weightless
 from memplanner.tape.steady import Ownership, steady_tape
 from memplanner.tape.tape import Tape
 from memplanner.tape.values import Values
@@ -40,7 +41,11 @@ class MetaWatch(StorageWatch):
         given = kwargs or {}
         if func is _ITEM and args[0].device.type == "meta":
             return self.values.answer(args[0])
-        result = self._correct(func, args, func(*args, **given))
+        if self.current_phase == "optimizer_step" and updates_weightless(func, args):
+            return args[0] if isinstance(args[0], torch.Tensor) else None
+        result = shortcut(func, args, given)
+        if result is None:
+            result = self._correct(func, args, func(*args, **given))
         self.values.note(func, args, given, result)
         self.note(func, args, result)
         return result
@@ -61,7 +66,7 @@ class MetaBackend:
         """Backward of the divided loss, as accelerate divides it."""
         if self._accumulation > 1:
             loss = loss / self._accumulation
-        loss.backward()  # type: ignore[no-untyped-call]  # torch's own lack of a type
+        loss.backward()
 
     def optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer's step."""
@@ -137,14 +142,15 @@ def _run(
     """
     training = prepared.plan.training
     micro_batches = min(training.gradient_accumulation_steps, 2)
-    carried = (
-        training.zero_grad == "before_backward" or training.outputs == "until_next_output"
-    )
+    carried = training.zero_grad == "before_backward" or training.outputs == "until_next_output"
     owned.note_states(prepared.optimizer)  # Adagrad has its state before the first step
     for number in range(2 if carried else 1):
         first = len(watch.phases)
         for micro_batch in range(micro_batches):
-            step_parts.forward_backward(prepared, batch, backend, watch, held, micro_batch)
+            if prepared.model.parameters_only:
+                _gradients_only(prepared, watch, micro_batch)
+            else:
+                step_parts.forward_backward(prepared, batch, backend, watch, held, micro_batch)
             owned.note_gradients(prepared.module)
         if training.zero_grad == "before_forward" and number == 0 and carried:
             prepared.optimizer.zero_grad(set_to_none=True)
@@ -161,6 +167,15 @@ def _run(
     if training.zero_grad == "before_forward":
         prepared.optimizer.zero_grad(set_to_none=True)
     return [*keep, steady, steady + 1]
+
+
+def _gradients_only(prepared: Prepared, watch: StorageWatch, micro_batch: int) -> None:
+    """What a backward leaves, for a source that names parameters but no forward."""
+    watch.phase("forward", micro_batch)
+    watch.phase("backward", micro_batch)
+    for parameter in prepared.module.parameters():
+        if parameter.requires_grad and parameter.grad is None:
+            parameter.grad = torch.empty_like(parameter)
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:

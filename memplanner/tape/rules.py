@@ -26,7 +26,7 @@ class DeviceRules(TorchFunctionMode):
         self.autocast = None if dtype is None else Autocast(target, dtype)
 
     def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]  # torch's own lack of types
         if self.autocast is not None:
             self.autocast.forget()
 

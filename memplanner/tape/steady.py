@@ -11,7 +11,7 @@ from torch import nn
 
 from memplanner.messages.estimate import Phase, Span
 from memplanner.tape import tape as kinds
-from memplanner.tape.tape import StorageInfo, Tape
+from memplanner.tape.tape import Array, StorageInfo, Tape
 from memplanner.tape.watch import StorageWatch
 
 
@@ -82,7 +82,7 @@ def steady_tape(
     kept = sorted(keep)
     events = np.array(watch.events, dtype=np.int64)
     context = np.array(watch.event_module, dtype=np.int64)
-    chosen: list[tuple[Phase, int, np.ndarray]] = []
+    chosen: list[tuple[Phase, int, Array]] = []
     position = 0
     alive: list[int] = []
     skipped: list[int] = []
@@ -97,9 +97,9 @@ def steady_tape(
     freed_in_kept: list[int] = []
     for place in skipped:
         if events[place] < 0 and born.pop(-int(events[place]), None) is None:
-            freed_in_kept.append(place)
+            freed_in_kept.append(place)  # noqa: PERF401  (the condition changes ``born``)
     alive = sorted(born.values())
-    order: list[np.ndarray] = [np.array(alive, dtype=np.int64)]
+    order: list[Array] = [np.array(alive, dtype=np.int64)]
     phases = [Span("load", 0, 0, len(alive))]
     seen_births = {int(event) for event in events[alive]}
     count = len(alive)
@@ -119,8 +119,8 @@ def steady_tape(
 def _tape(
     watch: StorageWatch,
     owned: Ownership,
-    events: np.ndarray,
-    context: np.ndarray,
+    events: Array,
+    context: Array,
     phases: tuple[Span, ...],
     on_cpu: bool,
     notes: tuple[str, ...],
@@ -183,10 +183,10 @@ def _categories(
     watch: StorageWatch,
     owned: Ownership,
     storages: list[int],
-    events: np.ndarray,
+    events: Array,
     phases: tuple[Span, ...],
-) -> np.ndarray:
-    """Activations outlive the forward they are born in, or are recomputed; the rest is temporary."""
+) -> Array:
+    """Activations outlive their forward, or are recomputed; the rest is temporary."""
     birth = np.zeros(len(storages), dtype=np.int64)
     death = np.full(len(storages), np.iinfo(np.int64).max, dtype=np.int64)
     for place, event in enumerate(events.tolist()):

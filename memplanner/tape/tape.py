@@ -56,7 +56,8 @@ class Tape:
     @property
     def deltas_bytes(self) -> Array:
         """The change of allocated memory at each event."""
-        return np.sign(self.events) * self.size_bytes[np.abs(self.events) - 1]
+        deltas: Array = np.sign(self.events) * self.size_bytes[np.abs(self.events) - 1]
+        return deltas
 
     @property
     def curve_bytes(self) -> Array:

@@ -25,6 +25,9 @@ ROOT = 0
 """The index of the root module, which also stands for no module at all."""
 
 
+_sequence_number = torch._C._autograd._get_sequence_nr
+
+
 class _Death(weakref.ref[torch.UntypedStorage]):
     """A weak reference that knows which storage died."""
 
@@ -42,7 +45,7 @@ class StorageWatch(TorchDispatchMode):
     """
 
     def __init__(self, module: nn.Module) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's own lack of types
         self.module_names: list[str] = []
         self.module_types: list[str] = []
         self._module_index: dict[int, int] = {}
@@ -81,11 +84,11 @@ class StorageWatch(TorchDispatchMode):
             register_module_forward_pre_hook(self._enter_module),
             register_module_forward_hook(self._leave_module, always_call=True),
         ]
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
         for hook in self._hooks:
             hook.remove()
 
@@ -136,7 +139,7 @@ class StorageWatch(TorchDispatchMode):
             return
         if self._stack:
             context = self._stack[-1]
-            number = torch.autograd._get_sequence_nr() - 1
+            number = _sequence_number() - 1
             if number not in self._nodes:
                 self._nodes[number] = context
                 self._node_numbers.append(number)

@@ -93,9 +93,7 @@ def _policy(context: Any, operation: Any, *args: Any, **kwargs: Any) -> Checkpoi
 
 
 @contextmanager
-def _both(
-    outer: AbstractContextManager[object], inner: AbstractContextManager[object]
-) -> Any:
+def _both(outer: AbstractContextManager[object], inner: AbstractContextManager[object]) -> Any:
     with ExitStack() as stack:
         stack.enter_context(outer)
         stack.enter_context(inner)

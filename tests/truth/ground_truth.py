@@ -68,8 +68,10 @@ def tensor_peak_bytes(step: Callable[[], None], before: Iterable[torch.Tensor]) 
 
 
 def allocator_peak_bytes(step: Callable[[], None], before: Iterable[torch.Tensor]) -> int:
-    """The highest sum of the CPU allocator's blocks during ``step``, scratch of kernels included."""
-    sizes = {tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in before}
+    """The highest sum of the CPU allocator's blocks during ``step``, kernels' scratch included."""
+    sizes = {
+        tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in before
+    }
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         step()
     with tempfile.TemporaryDirectory() as folder:

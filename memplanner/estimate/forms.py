@@ -1,0 +1,128 @@
+"""Sizes as functions of batch and sequence.
+
+Every storage of a step is, with few exceptions, a constant times B^i · (S + k)^j. Two recordings at
+points whose ratios are all different tell which: the ratio of the two sizes names the form, and
+the constant must come out whole and equal at both points. A storage that fits no form makes the
+whole tape formless, and another batch or sequence is recorded anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+
+from memplanner.tape.tape import Array, Tape
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """B^batch_power · (S + offset)^sequence_power."""
+
+    batch_power: int
+    sequence_power: int
+    offset: int
+
+    def value(self, batch_size: int, sequence_length: int) -> int:
+        """The form's value at a point."""
+        return int(
+            batch_size**self.batch_power * (sequence_length + self.offset) ** self.sequence_power
+        )
+
+
+FORMS = (
+    Form(0, 0, 0),
+    Form(1, 0, 0),
+    Form(0, 1, 0),
+    Form(1, 1, 0),
+    Form(0, 2, 0),
+    Form(1, 2, 0),
+    Form(0, 1, 1),
+    Form(1, 1, 1),
+    Form(0, 1, -1),
+    Form(1, 1, -1),
+    Form(2, 0, 0),
+    Form(2, 1, 0),
+    Form(2, 2, 0),
+    Form(0, 2, 1),
+    Form(1, 2, 1),
+    Form(0, 2, -1),
+    Form(1, 2, -1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """For each recorded storage a form and its constant: sizes at any batch and sequence."""
+
+    form: Array
+    constant_bytes: Array
+
+    def sizes_bytes(self, batch_size: int, sequence_length: int) -> Array:
+        """The size of every recorded storage."""
+        values = np.array(
+            [form.value(batch_size, sequence_length) for form in FORMS], dtype=np.int64
+        )
+        return self.constant_bytes * values[self.form]
+
+
+def other_point(
+    batch_size: int, sequence_length: int, alike: Callable[[int, int], bool]
+) -> tuple[int, int]:
+    """A second point to record at, whose ratios to the first are different for every form.
+
+    ``alike`` tells whether a point is of the same behaviour as the first.
+    """
+    batches = [batch_size + more for more in (1, 2, 4)] + [batch_size]
+    lengths = [sequence_length + more for more in (13, 29, 47, -13, -29, -5)]
+    for batch, sequence in product(batches, lengths):
+        if sequence > 2 and alike(batch, sequence) and _distinct(
+            (batch_size, sequence_length), (batch, sequence)
+        ):  # fmt: skip
+            return batch, sequence
+    return next((batch, sequence_length) for batch in batches if alike(batch, sequence_length))
+
+
+def _distinct(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    forms = [form for form in FORMS if second[0] != first[0] or form.batch_power == 0]
+    ratios = {Fraction(form.value(*second), form.value(*first) or 1) for form in forms}
+    return len(ratios) == len(forms)
+
+
+def fit(
+    first: Tape, first_point: tuple[int, int], second: Tape, second_point: tuple[int, int]
+) -> Forms | None:
+    """The forms that give both tapes' sizes, or None where the tapes differ in more than sizes."""
+    if not same_structure(first, second):
+        return None
+    before, after = first.size_bytes, second.size_bytes
+    form = np.full(len(before), -1, dtype=np.int64)
+    constant = np.zeros(len(before), dtype=np.int64)
+    for number, candidate in enumerate(FORMS):
+        one, two = candidate.value(*first_point), candidate.value(*second_point)
+        if one == 0 or two == 0:
+            continue
+        fits = (
+            (form < 0) & (before % one == 0) & (after % two == 0) & (before // one == after // two)
+        )
+        form[fits] = number
+        constant[fits] = before[fits] // one
+    if (form < 0).any():
+        return None
+    return Forms(form, constant)
+
+
+def same_structure(first: Tape, second: Tape) -> bool:
+    """Whether two tapes are the same but for sizes."""
+    return (
+        np.array_equal(first.events, second.events)
+        and np.array_equal(first.category, second.category)
+        and np.array_equal(first.module, second.module)
+        and all(
+            one.operation == two.operation
+            for one, two in zip(first.storages, second.storages, strict=True)
+        )
+    )

@@ -1,0 +1,244 @@
+"""Tapes of a model under plans: recorded where they must be, computed where they can be.
+
+Structural choices (precision, attention, checkpointing, adapters, optimizer) make a new recording.
+Batch and sequence change sizes only, and are evaluated from forms; accumulation beyond two
+micro-batches changes nothing at all.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
+
+from torch import nn
+
+from memplanner.estimate.cutting import cut_module, cuts
+from memplanner.estimate.fold import KEPT, Cut, unfold
+from memplanner.estimate.forms import Forms, fit, other_point, same_structure
+from memplanner.model.loaded import Model
+from memplanner.plan import Plan
+from memplanner.tape.record import META, record
+from memplanner.tape.tape import Tape
+from memplanner.techniques.target import Target
+
+Point = tuple[int, int]
+"""Batch size and sequence length."""
+
+_REMEMBERED = 64
+_THRESHOLDS = ("window", "chunk", "original_max_position", "block_size")
+
+
+@dataclass(slots=True)
+class _Structure:
+    """What was recorded for one structural choice."""
+
+    point: Point
+    recorded: Tape
+    unfolded: Tape
+    cuts: tuple[Cut, ...]
+    forms: Forms | None = None
+    fitted: bool = False
+    checked: list[Point] = field(default_factory=list)
+    others: OrderedDict[Point, Tape] = field(default_factory=OrderedDict)
+    """Tapes of other points, where sizes follow no forms."""
+
+
+class Recorder:
+    """The recordings of one model."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._structures: OrderedDict[tuple[Plan, Target], _Structure] = OrderedDict()
+        self._modules: dict[tuple[Cut, ...], nn.Module] = {}
+        self._cuts: dict[tuple[int, bool], tuple[Cut, ...]] = {}
+        self._thresholds = tuple(
+            sorted(
+                value
+                for key, value in model.config.items()
+                if isinstance(value, int) and any(word in key for word in _THRESHOLDS)
+            )
+        )
+
+    def point(self, plan: Plan) -> Point:
+        """Batch and sequence as the model takes them: its positions limit the sequence."""
+        if not self.model.takes_sequence:
+            return plan.training.batch_size, 1
+        limit = self.model.max_sequence_length
+        length = plan.training.sequence_length
+        return plan.training.batch_size, length if limit is None else min(length, limit)
+
+    def tape(self, plan: Plan, target: Target) -> tuple[Tape, str]:
+        """The tape of one steady step of the whole model, and how it was made."""
+        point = self.point(plan)
+        first = not self._structures
+        structure = self._structure(plan, target, point)
+        if first:
+            self._fit(structure, plan, target)
+            if point[0] == 1:  # so that the first change of the batch is arithmetic too
+                more = self._structure(plan, target, (2, point[1]))
+                self._fit(more, plan, target)
+        return self._at(structure, plan, target, point), self._method(structure)
+
+    def exact(self, plan: Plan, target: Target) -> Tape:
+        """The tape recorded at this very batch and sequence: its shapes are the real ones."""
+        point = self.point(plan)
+        structure = self._structure(plan, target, point)
+        if point == structure.point:
+            return structure.unfolded
+        return self._recorded_at(structure, plan, target, point)
+
+    def prepare_changes(self, plan: Plan, target: Target) -> None:
+        """Records what later changes of batch and sequence need: for idle moments."""
+        point = self.point(plan)
+        for batch in {point[0], 2 if point[0] == 1 else 1}:
+            self._fit(self._structure(plan, target, (batch, point[1])), plan, target)
+
+    def _key(self, plan: Plan, point: Point) -> Plan:
+        """The plan with every value of the same structure made one."""
+        batch, length = point
+        training = plan.training.model_copy(
+            update={
+                "batch_size": min(batch, 2),
+                "sequence_length": 1
+                if length == 1
+                else 2 + sum(length > threshold for threshold in self._thresholds),
+                "gradient_accumulation_steps": min(plan.training.gradient_accumulation_steps, 2),
+            }
+        )
+        optimizer = plan.optimizer.model_copy(
+            update={
+                "learning_rate": 1e-5,
+                "weight_decay": 0.01 if plan.optimizer.weight_decay else 0.0,
+                "momentum": 0.9 if plan.optimizer.momentum else 0.0,
+            }
+        )
+        return plan.model_copy(update={"training": training, "optimizer": optimizer})
+
+    def _structure(self, plan: Plan, target: Target, point: Point) -> _Structure:
+        key = (self._key(plan, point), target)
+        known = self._structures.get(key)
+        if known is not None:
+            self._structures.move_to_end(key)
+            return known
+        chosen = self._choose_cuts(plan)
+        recorded = self._record(plan, target, point, chosen)
+        unfolded = _unfold_all(recorded, chosen)
+        if unfolded is None:  # the blocks are not alike after all
+            chosen = ()
+            unfolded = recorded = self._record(plan, target, point, chosen)
+        structure = _Structure(point, recorded, unfolded, chosen, checked=[point])
+        self._structures[key] = structure
+        if len(self._structures) > _REMEMBERED:
+            self._structures.popitem(last=False)
+        return structure
+
+    def _choose_cuts(self, plan: Plan) -> tuple[Cut, ...]:
+        checkpointing = plan.activation_checkpointing
+        every = checkpointing.every if checkpointing.policy == "every_n" else 1
+        single = any(part.isdigit() for n in plan.adapters.target_modules for part in n.split("."))
+        known = self._cuts.get((every, single))
+        if known is None:
+            known = self._cuts[every, single] = cuts(self._module(()), plan)
+        return known
+
+    def _module(self, chosen: tuple[Cut, ...]) -> nn.Module:
+        """The weightless model with the chosen blocks cut away; not to be changed."""
+        known = self._modules.get(chosen)
+        if known is None:
+            known = self._modules[chosen] = cut_module(self.model.build(META), chosen)
+        return known
+
+    def _record(self, plan: Plan, target: Target, point: Point, chosen: tuple[Cut, ...]) -> Tape:
+        training = plan.training.model_copy(
+            update={"batch_size": point[0], "sequence_length": point[1]}
+        )
+        planned = plan.model_copy(update={"training": training})
+        return record(self.model, planned, target, deepcopy(self._module(chosen)))
+
+    def _fit(self, structure: _Structure, plan: Plan, target: Target) -> None:
+        if structure.fitted:
+            return
+        structure.fitted = True
+        key = self._key(plan, structure.point)
+        limit = self.model.max_sequence_length
+
+        def alike(batch: int, length: int) -> bool:
+            inside = limit is None or not self.model.takes_sequence or length <= limit
+            return inside and self._key(plan, (batch, length)) == key
+
+        point = other_point(*structure.point, alike)
+        tape = self._record(plan, target, point, structure.cuts)
+        structure.forms = fit(structure.recorded, structure.point, tape, point)
+        structure.checked.append(point)
+
+    def _at(self, structure: _Structure, plan: Plan, target: Target, point: Point) -> Tape:
+        if point == structure.point:
+            return structure.unfolded
+        self._fit(structure, plan, target)
+        forms = structure.forms
+        if forms is not None and not self._trusted(structure, point):
+            tape = self._record(plan, target, point, structure.cuts)
+            alike = same_structure(tape, structure.recorded) and bool(
+                (forms.sizes_bytes(*point) == tape.size_bytes).all()
+            )
+            if alike:
+                structure.checked.append(point)
+            else:
+                structure.forms = forms = None
+        if forms is not None:
+            sizes = forms.sizes_bytes(*point)[structure.unfolded.source]
+            return replace(structure.unfolded, size_bytes=sizes)
+        return self._recorded_at(structure, plan, target, point)
+
+    def _recorded_at(self, structure: _Structure, plan: Plan, target: Target, point: Point) -> Tape:
+        known = structure.others.get(point)
+        if known is None:
+            known = _unfold_all(self._record(plan, target, point, structure.cuts), structure.cuts)
+            if known is None:
+                known = self._record(plan, target, point, ())
+            structure.others[point] = known
+            if len(structure.others) > _REMEMBERED:
+                structure.others.popitem(last=False)
+        return known
+
+    def _trusted(self, structure: _Structure, point: Point) -> bool:
+        """Whether forms hold at a point: between recorded ones, or by the configuration.
+
+        A configuration names the lengths at which a transformer behaves otherwise; a user's own
+        code may branch on any.
+        """
+        if self.model.config:
+            return True
+        return all(
+            min(checked[axis] for checked in structure.checked)
+            <= point[axis]
+            <= max(checked[axis] for checked in structure.checked)
+            for axis in (0, 1)
+        )
+
+    def _method(self, structure: _Structure) -> str:
+        if self.model.parameters_only:
+            return "weights only: the source names parameters but no forward"
+        folded = [f"{cut.periods * cut.period} blocks folded to {KEPT * cut.period}"
+                  for cut in structure.cuts]  # fmt: skip
+        return "recorded on meta tensors" + "".join(f", {part}" for part in folded)
+
+
+def _unfold_all(tape: Tape, chosen: tuple[Cut, ...]) -> Tape | None:
+    unfolded: Tape | None = tape
+    for cut in chosen:
+        unfolded = None if unfolded is None else unfold(unfolded, cut)
+    return unfolded
+
+
+_recorders: WeakKeyDictionary[Model, Recorder] = WeakKeyDictionary()
+
+
+def recorder(model: Model) -> Recorder:
+    """The recorder of a model, kept as long as the model is."""
+    known = _recorders.get(model)
+    if known is None:
+        known = _recorders[model] = Recorder(model)
+    return known
