@@ -20,6 +20,7 @@ from memplanner.tape.tape import Tape
 from memplanner.tape.values import Values
 from memplanner.tape.watch import StorageWatch
 from memplanner.techniques import step as step_parts
+from memplanner.techniques.optimizer import weightless_fused
 from memplanner.techniques.prepare import Prepared, cast_batch, prepare
 from memplanner.techniques.target import Target
 
@@ -70,7 +71,8 @@ class MetaBackend:
 
     def optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer's step."""
-        optimizer.step()
+        with weightless_fused():
+            optimizer.step()
 
 
 class _Recomputation:
@@ -98,7 +100,8 @@ def record(model: Model, plan: Plan, target: Target, module: nn.Module) -> Tape:
     cannot be run without weights.
     """
     recomputation = _Recomputation(target, plan)
-    prepared = prepare(model, plan, target, META, module=module, recompute=recomputation)
+    with weightless_fused():
+        prepared = prepare(model, plan, target, META, module=module, recompute=recomputation)
     watch = MetaWatch(prepared.module, target)
     recomputation.watch = watch
     training = plan.training

@@ -46,7 +46,8 @@ class ActivationCheckpointing(Technique):
     """Wraps the forward of chosen blocks; the module's names and state stay as they are."""
 
     name = "activation_checkpointing"
-    order = 40
+    order = 25
+    """Before adapters, which make alike blocks look different."""
 
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The module with the chosen blocks recomputed in backward."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -21,6 +24,31 @@ def implementation(plan: Plan, target: Target) -> str:
     if chosen != "auto":
         return chosen
     return "for_loop" if target.kind == "cpu" else "foreach"
+
+
+_CHECK = "_device_dtype_check_for_fused"
+_FUSED_MODULES = ("torch.optim.adam", "torch.optim.sgd", "torch.optim.adagrad")
+
+
+@contextmanager
+def weightless_fused() -> Iterator[None]:
+    """Lets fused optimizers take meta tensors: torch refuses them, for no need of the recording.
+
+    The check (``torch/optim/optimizer.py: _device_dtype_check_for_fused``) looks at the device
+    only; the fused kernels themselves are never reached.
+    """
+    checks = {name: vars(sys.modules[name])[_CHECK] for name in _FUSED_MODULES}
+    try:
+        for name in checks:
+            setattr(sys.modules[name], _CHECK, _accept)
+        yield
+    finally:
+        for name, check in checks.items():
+            setattr(sys.modules[name], _CHECK, check)
+
+
+def _accept(*args: Any, **kwargs: Any) -> None:
+    """Accepts any parameter."""
 
 
 def make_optimizer(module: nn.Module, plan: Plan, target: Target) -> torch.optim.Optimizer:

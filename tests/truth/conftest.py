@@ -1,0 +1,56 @@
+"""The table of predicted against measured, printed at the end of the run."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+
+class Row(NamedTuple):
+    """One case: peaks in bytes."""
+
+    name: str
+    predicted_bytes: int
+    tensor_bytes: int
+    allocator_bytes: int
+
+    @property
+    def error(self) -> float:
+        """Against the tensor level."""
+        return (self.predicted_bytes - self.tensor_bytes) / self.tensor_bytes
+
+    @property
+    def scratch(self) -> float:
+        """What kernels take beside tensors."""
+        return (self.allocator_bytes - self.tensor_bytes) / self.tensor_bytes
+
+
+ROWS = pytest.StashKey[list[Row]]()
+
+
+@pytest.fixture
+def table(request: pytest.FixtureRequest) -> Iterator[list[Row]]:
+    """Rows of the table; append to it."""
+    yield request.config.stash.setdefault(ROWS, [])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Prints the table."""
+    rows = config.stash.get(ROWS, [])
+    if not rows:
+        return
+    terminalreporter.section("predicted against measured, one steady step on the CPU")
+    for row in rows:
+        terminalreporter.write_line(
+            f"{row.name:<58} {row.predicted_bytes:>12} {row.tensor_bytes:>12} "
+            f"{row.error:>8.3%}   scratch {row.scratch:>7.3%}"
+        )
+    errors = [abs(row.error) for row in rows]
+    equal = sum(row.predicted_bytes == row.tensor_bytes for row in rows)
+    terminalreporter.write_line(
+        f"{len(rows)} cases, {equal} equal to the byte, median error "
+        f"{statistics.median(errors):.3%}, worst {max(errors):.3%}"
+    )

@@ -1,0 +1,93 @@
+"""Predicted peaks against really measured training steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import memplanner as mp
+from memplanner.messages.device import Device
+from tests.truth.conftest import Row
+from tests.truth.real_step import measure
+from tests.truth.small_models import CNN, SMALL
+
+CPU = Device(name="cpu", kind="cpu", memory_bytes=16 * 1024**3)
+TOLERANCE = 0.005
+"""Of the peak, as promised; measured is equality in nearly all cases."""
+
+
+def _plan(batch_size: int, sequence_length: int, **sections: Any) -> mp.Plan:
+    training = {"batch_size": batch_size, "sequence_length": sequence_length}
+    training |= sections.pop("training", {})
+    return mp.Plan.model_validate({"precision": "fp32", "training": training, **sections})
+
+
+def _cases() -> list[Any]:
+    cases: list[tuple[str, str, mp.Plan]] = []
+    shapes = {
+        "llama": (2, 128), "gpt2 eager": (2, 96), "gpt2 dropout": (2, 96), "bert": (4, 64),
+        "vit": (4, 1), "gemma2": (2, 64), "t5": (2, 48), "resnet": (4, 1), "cnn": (8, 1),
+    }  # fmt: skip
+    for name in ("llama", "gpt2 eager", "bert", "vit", "cnn"):
+        for precision in ("fp32", "bf16", "bf16_mixed"):
+            for implementation in ("for_loop", "foreach"):
+                plan = _plan(
+                    *shapes[name], precision=precision, optimizer={"implementation": implementation}
+                )
+                cases.append((name, f"{precision}, adamw {implementation}", plan))
+    for name in ("gpt2 dropout", "gemma2", "t5", "resnet"):
+        cases.append((name, "fp32, adamw for_loop", _plan(*shapes[name])))
+    extra: dict[str, dict[str, Any]] = {
+        "full checkpointing": {"activation_checkpointing": {"policy": "full"}},
+        "full checkpointing, bf16": {
+            "activation_checkpointing": {"policy": "full"}, "precision": "bf16",
+        },
+        "LoRA": {"adapters": {"method": "lora", "rank": 8, "target_modules": ["q_proj", "v_proj"]}},
+        "LoRA, bf16": {
+            "precision": "bf16",
+            "adapters": {"method": "lora", "rank": 8, "target_modules": ["q_proj", "v_proj"]},
+        },
+        "LoRA, full checkpointing": {
+            "activation_checkpointing": {"policy": "full"},
+            "adapters": {"method": "lora", "rank": 8, "target_modules": ["q_proj", "v_proj"]},
+        },
+        "4 micro-batches": {"training": {"gradient_accumulation_steps": 4}},
+        "batch 1": {"training": {"batch_size": 1}},
+        "sgd": {"optimizer": {"name": "sgd"}},
+        "sgd with momentum": {"optimizer": {"name": "sgd", "momentum": 0.9}},
+        "adam fused": {"optimizer": {"name": "adam", "implementation": "fused"}},
+        "adafactor": {"optimizer": {"name": "adafactor"}},
+        "rmsprop foreach": {"optimizer": {"name": "rmsprop", "implementation": "foreach"}},
+        "adagrad": {"optimizer": {"name": "adagrad"}},
+    }  # fmt: skip
+    cases += [("llama", name, _plan(*shapes["llama"], **more)) for name, more in extra.items()]
+    return [pytest.param(*case, id=f"{case[0]}: {case[1]}") for case in cases]
+
+
+@pytest.mark.parametrize(("name", "title", "plan"), _cases())
+def test_peak_is_what_a_real_step_takes(
+    name: str, title: str, plan: mp.Plan, tmp_path: Path, table: list[Row]
+) -> None:
+    torch.manual_seed(0)
+    if name == "cnn":
+        source = tmp_path / "classifier.py"
+        source.write_text(CNN)
+        model = mp.load(source)
+        module = model.build(torch.device("cpu"))
+    else:
+        model = mp.load(SMALL[name].write(tmp_path))
+        module = SMALL[name].build()
+        plan = plan.with_values(
+            {"attention.kernel": "eager" if SMALL[name].attention == "eager" else "auto"}
+        )
+    training = plan.training
+    batch = model.batch(training.batch_size, training.sequence_length, torch.device("cpu"))
+    tensor_bytes, allocator_bytes = measure(module, batch, plan)
+    peak = mp.estimate(model, plan, device=CPU).peak
+    row = Row(f"{name}: {title}", peak.allocated_bytes, tensor_bytes, allocator_bytes)
+    table.append(row)
+    assert peak.by_category.total_bytes == peak.allocated_bytes
+    assert abs(row.error) <= TOLERANCE
