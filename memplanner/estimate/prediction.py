@@ -75,6 +75,11 @@ class Prediction:
             takes_sequence=self._model.takes_sequence,
         )
 
+    @property
+    def parameters_only(self) -> bool:
+        """Whether the source names parameters but no forward."""
+        return self._model.parameters_only
+
     @cached_property
     def peak(self) -> Peak:
         """The highest moment of the step."""

@@ -1,1 +1,7 @@
-"""..."""
+"""A plan on a real device: real steps, measured, against the prediction."""
+
+from memplanner.run.apply import apply
+from memplanner.run.comparison import Comparison, compare_categories, compare_phases
+from memplanner.run.stopping import StopSignal
+
+__all__ = ["Comparison", "StopSignal", "apply", "compare_categories", "compare_phases"]

@@ -106,6 +106,11 @@ class StorageWatch(TorchDispatchMode):
         """Ends ``enter``."""
         self._stack.pop()
 
+    @property
+    def module_at_work(self) -> int:
+        """The index of the module that the last operation belongs to."""
+        return self._stack[-1] if self._stack else self._context
+
     def _top(self) -> int:
         return self._stack[-1] if self._stack else ROOT
 

@@ -1,0 +1,65 @@
+"""How a real device runs the parts of a step: through accelerate."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from memplanner.errors import RunError
+from memplanner.plan import Plan
+from memplanner.techniques.prepare import Prepared
+
+_MIXED = {"bf16_mixed": "bf16", "fp16_mixed": "fp16"}
+_KERNELS = {
+    "math": SDPBackend.MATH,
+    "flash": SDPBackend.FLASH_ATTENTION,
+    "efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "cudnn": SDPBackend.CUDNN_ATTENTION,
+}
+
+
+def make_accelerator(plan: Plan, *, cpu: bool) -> Accelerator:
+    """The plan's Accelerator. Raises ``RunError`` where accelerate refuses the precision."""
+    try:
+        return Accelerator(
+            cpu=cpu,
+            mixed_precision=_MIXED.get(plan.precision, "no"),
+            gradient_accumulation_steps=plan.training.gradient_accumulation_steps,
+        )
+    except ValueError as error:
+        raise RunError(
+            f"precision={plan.precision} cannot run here ({error}); choose bf16_mixed."
+        ) from error
+
+
+class AccelerateBackend:
+    """The module itself is not wrapped: accelerate would convert its outputs to fp32."""
+
+    def __init__(self, accelerator: Accelerator, prepared: Prepared) -> None:
+        self._accelerator = accelerator
+        self._module = prepared.module
+        self._kernel = _KERNELS.get(prepared.plan.attention.kernel)
+        self._optimizer: Any = accelerator.prepare_optimizer(
+            prepared.optimizer, device_placement=False
+        )
+
+    def forward_context(self) -> AbstractContextManager[object]:
+        """Accumulation, autocast and the attention kernel, as the plan asks."""
+        stack = ExitStack()
+        stack.enter_context(self._accelerator.accumulate(self._module))
+        stack.enter_context(self._accelerator.autocast())
+        if self._kernel is not None:
+            stack.enter_context(sdpa_kernel(self._kernel))
+        return stack
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Divides the loss by the micro-batches, scales it for fp16, runs backward."""
+        self._accelerator.backward(loss)
+
+    def optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Steps the optimizer, through the loss scaler where there is one."""
+        self._optimizer.step()
