@@ -15,6 +15,10 @@ class SourceError(MemplannerError):
     """A model cannot be opened from what was named."""
 
 
+class TrustNeeded(SourceError):
+    """The source brings code of its own, which runs only when the user agrees."""
+
+
 class PlanError(MemplannerError):
     """A plan, or one of its keys or values, is not valid."""
 

@@ -50,3 +50,7 @@ class Model:
     config: Mapping[str, Any] = field(default_factory=dict)
     """The source's own configuration, for exports."""
     notes: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    """What ``load`` was told about an importable's inputs; with ``source`` it opens the same again."""
+    trust_code: bool = False
+    """Whether ``load`` was told that code which comes with the model may run."""

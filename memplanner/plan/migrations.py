@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from memplanner.plan.wording import shown
+
 SCHEMA = 1
 """The schema written today."""
 
@@ -22,7 +24,7 @@ def migrate(values: dict[str, Any]) -> dict[str, Any]:
     """
     schema = values.get("schema", values.get("schema_", SCHEMA))
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-        raise ValueError(f"schema is {schema!r}, but must be a whole number from 1 to {SCHEMA}")
+        raise ValueError(f"schema is {shown(schema)}, but must be a number such as {SCHEMA}")
     if schema > SCHEMA:
         raise ValueError(
             f"it was written by a newer memplanner (schema {schema}, this one reads {SCHEMA}); "

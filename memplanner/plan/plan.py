@@ -17,7 +17,7 @@ from memplanner.plan.optimizer import Optimizer
 from memplanner.plan.precision import Precision
 from memplanner.plan.section import Section
 from memplanner.plan.training import Training
-from memplanner.plan.wording import sentence
+from memplanner.plan.wording import sentence, unknown_key
 
 
 class Plan(BaseModel):
@@ -63,7 +63,7 @@ class Plan(BaseModel):
             for part in path:
                 target = target.get(part) if isinstance(target, dict) else None
             if not isinstance(target, dict) or (not path and isinstance(values.get(last), dict)):
-                raise PlanError(f"{origin}: “{key}” is not a key of a plan; {near(key)}.")
+                raise PlanError(unknown_key(key, type(self), origin))
             target[last] = value
         return self.parse(values, origin=origin)
 
@@ -89,13 +89,3 @@ def keys() -> tuple[str, ...]:
         elif name != "schema_":
             found.append(name)
     return tuple(found)
-
-
-def near(key: str) -> str:
-    """A hint which key was meant: ``did you mean training.batch_size?`` or the way to list them."""
-    from difflib import get_close_matches
-
-    known = keys()
-    close = get_close_matches(key, known, n=1, cutoff=0.5)
-    close = close or [name for name in known if name.rsplit(".")[-1] == key.rsplit(".")[-1]]
-    return f"did you mean {close[0]}?" if close else "its keys are " + ", ".join(known)

@@ -8,9 +8,10 @@ dialog are generated from the section alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,17 @@ class Section(BaseModel):
 
     title: ClassVar[str] = ""
     explanation: ClassVar[str] = ""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_text(cls, value: Any, info: ValidationInfo) -> Any:
+        """Takes ``q_proj, v_proj`` for a list; keeps ``true`` from passing for the number 1."""
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if get_origin(kind) is tuple and isinstance(value, str):
+            return tuple(filter(None, (part.strip() for part in value.split(","))))
+        if kind in (int, float) and isinstance(value, bool):
+            raise PydanticCustomError("boolean_for_number", "it is no number")
+        return value
 
     @property
     def summary(self) -> str:

@@ -1,6 +1,6 @@
 """A plan on a real device: real steps, measured, against the prediction."""
 
-from memplanner.run.apply import apply
+from memplanner.run.process import apply
 from memplanner.run.comparison import Comparison, compare_categories, compare_phases
 from memplanner.run.stopping import StopSignal
 
