@@ -1,0 +1,164 @@
+"""What a run trains on: the user's text, or generated data of the planned shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from memplanner.errors import SourceError
+from memplanner.model.loaded import Batch, Model
+from memplanner.model.reading import reason
+from memplanner.units import format_count
+
+TEXT_BYTES = 16 * 2**20
+"""What is read of a text file: a run takes a few steps, and this is some four million tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """An endless run of micro-batches, and in words what they are."""
+
+    batches: Iterator[Batch]
+    description: str
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.batches
+
+    def __next__(self) -> Batch:
+        return next(self.batches)
+
+
+def batches(
+    model: Model,
+    data_path: str | Path | None,
+    batch_size: int,
+    sequence_length: int,
+    device: torch.device,
+) -> TrainingData:
+    """Micro-batches for ``model`` on ``device``, without end.
+
+    Text is cut into sequences one after the other and starts again at its end. Raises
+    ``SourceError`` where the file is missing, empty or no text, or the model takes none.
+    """
+    if data_path is None:
+        generated = _generated(model, batch_size, sequence_length, device)
+        return TrainingData(generated, _kind(model, batch_size, sequence_length))
+    path = Path(data_path).expanduser()
+    template = model.batch(batch_size, sequence_length, torch.device("meta"))
+    if "input_ids" not in template:
+        raise SourceError(
+            f"{model.name} takes {', '.join(template) or 'no inputs'} and no input_ids, so it "
+            f"cannot train on {path}; leave the text file out."
+        )
+    text = read_text(path)
+    tokens = _tokens(model, text, path)
+    stream = _from_tokens(model, tokens, batch_size, sequence_length, device)
+    return TrainingData(stream, f"{path.name}, {format_count(len(tokens))} tokens")
+
+
+def read_text(path: Path) -> str:
+    """The text in ``path``, at most its first ``TEXT_BYTES``. Raises ``SourceError``."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(TEXT_BYTES)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({reason(error)}); check the path.") from error
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if len(data) < TEXT_BYTES or error.start < len(data) - 3:
+            raise SourceError(
+                f"{path} is not UTF-8 text (byte {error.start}); name a text file."
+            ) from error
+        text = data[: error.start].decode("utf-8")  # the last character was cut in two
+    if not text.strip():
+        raise SourceError(f"{path} is empty; name a file with some text.")
+    return text
+
+
+def _generated(
+    model: Model, batch_size: int, sequence_length: int, device: torch.device
+) -> Iterator[Batch]:
+    while True:
+        yield model.batch(batch_size, sequence_length, device)
+
+
+def _from_tokens(
+    model: Model,
+    tokens: torch.Tensor,
+    batch_size: int,
+    sequence_length: int,
+    device: torch.device,
+) -> Iterator[Batch]:
+    position = 0
+    while True:
+        batch = model.batch(batch_size, sequence_length, device)
+        made_up = batch["input_ids"]
+        shape = made_up.shape
+        indices = torch.arange(position, position + shape.numel()) % len(tokens)
+        position = (position + shape.numel()) % len(tokens)
+        ids = tokens[indices].view(shape).to(device)
+        # Labels of a language model are the tokens; a class for each sample stays generated.
+        yield {name: ids if value is made_up else value for name, value in batch.items()}
+
+
+def _tokens(model: Model, text: str, path: Path) -> torch.Tensor:
+    """int64 of one dimension, at least one token."""
+    vocabulary = vocabulary_size(model)
+    if model.tokenizer is None:
+        data = torch.frombuffer(bytearray(text.encode("utf-8")), dtype=torch.uint8)
+        return data.to(torch.int64) % vocabulary
+    values = _tokenizer(model.tokenizer)(text, add_special_tokens=False)["input_ids"]
+    if not values:
+        raise SourceError(f"{path} gives no token; name a file with some text.")
+    return torch.tensor(values, dtype=torch.int64) % vocabulary
+
+
+def _tokenizer(path: str) -> Any:
+    from transformers import AutoTokenizer
+
+    from memplanner.model.hugging_face import CLASS_ERRORS, one_line
+
+    place = Path(path)
+    options: dict[str, Any] = {"local_files_only": True}
+    if place.suffix == ".gguf":
+        options["gguf_file"] = place.name
+        place = place.parent
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(place), **options)
+    except CLASS_ERRORS as error:
+        raise SourceError(
+            f"The tokenizer of {path} cannot be opened ({one_line(error)}); leave the text file "
+            "out to train on generated tokens."
+        ) from error
+    tokenizer.model_max_length = TEXT_BYTES  # the text is cut into sequences here
+    return tokenizer
+
+
+def vocabulary_size(model: Model) -> int:
+    """How many token ids ``model`` knows: as its configuration says, else its first table."""
+    for part in (model.config, model.config.get("text_config")):
+        size = part.get("vocab_size") if isinstance(part, dict) else None
+        if isinstance(size, int) and size > 0:
+            return size
+    for part in model.build(torch.device("meta")).modules():
+        if isinstance(part, nn.Embedding):
+            return part.num_embeddings
+    raise SourceError(f"{model.name} has no table of tokens, so it cannot train on text; leave the "
+                      "text file out.")  # fmt: skip
+
+
+def _kind(model: Model, batch_size: int, sequence_length: int) -> str:
+    if model.kind == "recipe":
+        return "the recipe's own batches"
+    names = set(model.batch(1, min(sequence_length, 16), torch.device("meta")))
+    if "pixel_values" in names:
+        return "generated pictures"
+    if names & {"input_values", "input_features"}:
+        return "generated sound"
+    return "generated tokens" if "input_ids" in names else "generated tensors"

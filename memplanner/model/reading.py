@@ -1,0 +1,85 @@
+"""Reading files that may be anything: bounded, and never trusted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from memplanner.errors import SourceError
+
+DEEPEST_JSON = 64
+"""Levels of nesting; configurations have some five."""
+CONFIG_BYTES = 4 * 2**20
+"""The longest public config.json, with a label for each of 21 843 classes, has 1.5 MiB."""
+
+
+def read_json(path: Path, largest_bytes: int = CONFIG_BYTES) -> dict[str, Any]:
+    """The JSON object in ``path``. Raises ``SourceError`` where it is no such thing."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(largest_bytes + 1)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({reason(error)}); check the path.") from error
+    if len(data) > largest_bytes:
+        raise SourceError(
+            f"{path} is longer than {largest_bytes // 2**20} MiB, which no such file needs; "
+            "name another file."
+        )
+    return parse_json(data, str(path))
+
+
+def parse_json(data: bytes, origin: str) -> dict[str, Any]:
+    """The JSON object in ``data``. Raises ``SourceError`` that names ``origin`` otherwise."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            f"{origin} is not UTF-8 text (byte {error.start}); save it as UTF-8."
+        ) from error
+    try:
+        value = json.loads(text, object_pairs_hook=_without_duplicates)
+    except RecursionError as error:
+        raise SourceError(f"{origin} is nested too deeply to be a description.") from error
+    except json.JSONDecodeError as error:
+        raise SourceError(
+            f"{origin} is not valid JSON ({error.msg} in line {error.lineno}); correct that line."
+        ) from error
+    except ValueError as error:
+        raise SourceError(f"{origin} is not valid JSON ({error}); correct it.") from error
+    if not isinstance(value, dict):
+        raise SourceError(f"{origin} holds no JSON object; name another file.")
+    if _depth(value) > DEEPEST_JSON:
+        raise SourceError(f"{origin} is nested too deeply to be a description; name another file.")
+    return value
+
+
+def reason(error: OSError) -> str:
+    """The system's words for ``error``: ``no such file or directory``."""
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"the key “{key[:60]}” occurs twice")
+            seen.add(key)
+    return values
+
+
+def _depth(value: object) -> int:
+    level, depth = [value], 0
+    while level and depth <= DEEPEST_JSON:
+        depth += 1
+        below: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                below += item.values()
+            elif isinstance(item, list):
+                below += item
+        level = [item for item in below if isinstance(item, (dict, list))]
+    return depth

@@ -1,0 +1,91 @@
+"""``load``: which source a name means, and how it is opened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from memplanner.errors import SourceError
+from memplanner.model.loaded import Model
+from memplanner.model.presets import PREFIX
+from memplanner.model.reading import reason
+from memplanner.model.safetensors_header import INDEX_ENDING
+
+_IMPORTABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
+_FILES = (".json", ".safetensors", ".gguf", ".py")
+_KINDS = (
+    "a preset:name, a folder with config.json, a .safetensors, .gguf or .py file, a "
+    "package.module:callable or a hub id like org/name"
+)
+
+
+def load(source: str | Path, *, inputs: Sequence[str] = (), trust_code: bool = False) -> Model:
+    """The model that ``source`` names; nothing but headers and configurations is read.
+
+    ``inputs`` describe what an importable takes, such as ``ids=BxS:int64``. ``trust_code`` lets
+    code run that comes with a Hugging Face model; without it such a model raises ``TrustNeeded``.
+    Raises ``SourceError`` with one sentence for whatever cannot be opened.
+    """
+    opened = _open(str(source), inputs, trust_code)
+    return replace(opened, inputs=tuple(inputs), trust_code=trust_code)
+
+
+def _open(name: str, inputs: Sequence[str], trust_code: bool) -> Model:
+    if name.startswith(PREFIX):
+        from memplanner.model.preset import load_preset
+
+        return load_preset(name)
+    path = Path(name).expanduser()
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, ValueError) as error:  # a name too long, or with a zero byte
+        text = reason(error) if isinstance(error, OSError) else str(error)
+        raise SourceError(f"“{name[:80]}” is no valid path ({text}); name another.") from error
+    if is_folder:
+        from memplanner.model.hugging_face_folder import load_folder
+
+        return load_folder(path, source=name, trust_code=trust_code)
+    if is_file:
+        return _load_file(path, name, trust_code=trust_code)
+    if _IMPORTABLE.fullmatch(name):
+        from memplanner.model.importable import load_importable
+
+        return load_importable(name, inputs)
+    if _HUB_ID.fullmatch(name) and path.suffix.lower() not in _FILES:
+        from memplanner.model.hub import load_hub
+
+        return load_hub(name, trust_code=trust_code)
+    raise SourceError(f"“{name[:200]}” is not there; name {_KINDS}.")
+
+
+def _load_file(path: Path, source: str, *, trust_code: bool) -> Model:
+    ending = path.suffix.lower()
+    if path.name.endswith(INDEX_ENDING):
+        ending = ".safetensors"
+    if ending == ".py":
+        from memplanner.model.recipe import load_recipe
+
+        return load_recipe(path, source=source)
+    if ending == ".json":
+        if path.name != "config.json":
+            raise SourceError(
+                f"{path} is not called config.json; name a model's config.json or its folder."
+            )
+        from memplanner.model.hugging_face_folder import load_folder
+
+        return load_folder(path.parent, source=source, trust_code=trust_code)
+    from memplanner.model.pickled import refuse_pickle
+
+    refuse_pickle(path)
+    if ending == ".safetensors":
+        from memplanner.model.safetensors_file import load_safetensors
+
+        return load_safetensors(path, source=source, trust_code=trust_code)
+    if ending == ".gguf":
+        from memplanner.model.gguf_file import load_gguf
+
+        return load_gguf(path, source=source)
+    raise SourceError(f"{path} is no model file that memplanner knows; name {_KINDS}.")

@@ -1,0 +1,34 @@
+"""What a weight file says about a tensor, and the types such files use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """A tensor in a file, not its values."""
+
+    name: str
+    dtype: str
+    """As the file's format names it: ``BF16``, ``Q4_K``."""
+    shape: tuple[int, ...]
+    size_bytes: int
+    path: Path
+
+    @property
+    def elements(self) -> int:
+        """How many numbers it has."""
+        return prod(self.shape)
+
+
+LARGEST_DIMENSION = 2**48
+MOST_DIMENSIONS = 16
+MOST_TENSORS = 2**20
+
+
+def whole(value: object) -> bool:
+    """Whether ``value`` is a non-negative integer (and no boolean)."""
+    return type(value) is int and value >= 0
