@@ -33,6 +33,7 @@ def estimate(model: Model, plan: Plan | None = None, device: Device | str = "cpu
         chosen,
         tape,
         exact=lambda: records.exact(planned, target),
+        prepare_changes=lambda: records.prepare_changes(planned, target),
         method=method,
         seconds=perf_counter() - started,
     )

@@ -46,10 +46,13 @@ class Prediction:
         tape: Tape,
         *,
         exact: Callable[[], Tape],
+        prepare_changes: Callable[[], None],
         method: str,
         seconds: float,
     ) -> None:
         self._model, self._tape, self._exact = model, tape, exact
+        self.prepare_changes = prepare_changes
+        """Records what later changes of batch and sequence need, for idle moments."""
         self.plan, self.device, self.method, self.seconds = plan, device, method, seconds
         self._curve = tape.curve_bytes
         self.peak_event = int(self._curve.argmax())
@@ -60,19 +63,13 @@ class Prediction:
 
     @cached_property
     def model(self) -> ModelInfo:
-        """What was opened."""
+        """What was opened, with the parameters that the plan leaves and trains."""
         trainable = self._tape.numel[self._tape.trainable]
-        return ModelInfo(
-            name=self._model.name,
-            class_name=self._model.class_name,
-            source=self._model.source,
-            kind=self._model.kind,
-            parameters=int(self._tape.numel.sum()),
-            trainable_parameters=int(trainable.sum()),
-            buffers=self._model.buffer_count,
-            weights="random" if self._model.load_weights is None else "real",
-            max_sequence_length=self._model.max_sequence_length,
-            takes_sequence=self._model.takes_sequence,
+        return self._model.info().model_copy(
+            update={
+                "parameters": int(self._tape.numel.sum()),
+                "trainable_parameters": int(trainable.sum()),
+            }
         )
 
     @property

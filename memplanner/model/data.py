@@ -149,8 +149,9 @@ def vocabulary_size(model: Model) -> int:
     for part in model.build(torch.device("meta")).modules():
         if isinstance(part, nn.Embedding):
             return part.num_embeddings
-    raise SourceError(f"{model.name} has no table of tokens, so it cannot train on text; leave the "
-                      "text file out.")  # fmt: skip
+    raise SourceError(
+        f"{model.name} has no table of tokens, so it cannot train on text; leave the text file out."
+    )
 
 
 def _kind(model: Model, batch_size: int, sequence_length: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,7 @@ def load_hub(name: str, *, trust_code: bool = False) -> Model:
 def _config(repository: str, revision: str | None) -> Path:
     from huggingface_hub import hf_hub_download
 
-    options: dict[str, Any] = {"repo_id": repository, "filename": "config.json",
-                               "revision": revision}  # fmt: skip
+    options = {"repo_id": repository, "filename": "config.json", "revision": revision}
     return Path(_fetch(hf_hub_download, repository, options))
 
 
@@ -54,12 +54,11 @@ def _snapshot(repository: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     patterns = ["*.json", "*.safetensors", "*.model", "*.txt"]
-    options: dict[str, Any] = {"repo_id": repository, "revision": revision,
-                               "allow_patterns": patterns}  # fmt: skip
+    options = {"repo_id": repository, "revision": revision, "allow_patterns": patterns}
     return Path(_fetch(snapshot_download, repository, options))
 
 
-def _fetch(download: Any, repository: str, options: dict[str, Any]) -> str:
+def _fetch(download: Any, repository: str, options: Mapping[str, Any]) -> str:
     from huggingface_hub.errors import (
         EntryNotFoundError,
         GatedRepoError,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -78,9 +79,10 @@ def model_from_config(
     notes += make_ready_for_training(config)
     build = partial(build_module, model_class, config, origin=name)
     module = build(torch.device("meta"))
-    batch = HuggingFaceBatch(model_class, config)
     counts = count(module)
-    takes_sequence = batch.takes_sequence
+    with _named_errors(name, model_class):
+        batch = HuggingFaceBatch(model_class, config)
+        takes_sequence, batch_notes = batch.takes_sequence, batch.notes
     positions = (
         learned_positions(module, skip="encoder" if batch.sequence_is_decoded else None)
         if takes_sequence
@@ -103,7 +105,7 @@ def model_from_config(
         set_attention=set_attention,
         tokenizer=tokenizer,
         config=config.to_dict(),
-        notes=notes + batch.notes,
+        notes=notes + batch_notes,
     )
 
 
@@ -111,26 +113,32 @@ def build_module(
     model_class: type[Any], config: Any, device: torch.device, *, origin: str
 ) -> nn.Module:
     """A module in training mode and fp32: weightless on ``meta``, else with random weights."""
-    from huggingface_hub.errors import StrictDataclassError
     from transformers.initialization import no_init_weights
 
     config = copy.deepcopy(config)  # switching attention writes to a module's configuration
-    try:
-        with bounded_modules(origin), torch.device(device):
-            if device.type == "meta":
-                with no_init_weights():
-                    module = model_class(config)
-                module.tie_weights()
-            else:
+    with _named_errors(origin, model_class), bounded_modules(origin), torch.device(device):
+        if device.type == "meta":
+            with no_init_weights():
                 module = model_class(config)
+            module.tie_weights()
+        else:
+            module = model_class(config)
+    if not isinstance(module, nn.Module):
+        raise SourceError(f"{origin}: {model_class.__name__} is no module; open a model class.")
+    return module.train()
+
+
+@contextmanager
+def _named_errors(origin: str, model_class: type[Any]) -> Iterator[None]:
+    from huggingface_hub.errors import StrictDataclassError
+
+    try:
+        yield
     except (*CLASS_ERRORS, StrictDataclassError) as error:
         raise SourceError(
             f"{origin}: {model_class.__name__} cannot be built from its configuration "
             f"({one_line(error)}); correct the configuration."
         ) from error
-    if not isinstance(module, nn.Module):
-        raise SourceError(f"{origin}: {model_class.__name__} is no module; open a model class.")
-    return module.train()
 
 
 def set_attention(module: nn.Module, kernel: str) -> None:

@@ -18,8 +18,7 @@ from memplanner.model.input_shapes import picture_shape, sides, sound_shape
 from memplanner.model.loaded import Batch
 
 BOXES = 8
-"""Objects in one generated picture for a detector; COCO has 7.3 on average."""
-
+"""Objects in one generated picture for a detector; COCO has 7.7 on average (arXiv:1405.0312)."""
 
 _LOSS_KEYS = {"labels", "start_positions", "return_loss"}
 _OWN_LOSS = ("PreTraining", "MaskedImageModeling")
@@ -31,7 +30,7 @@ class HuggingFaceBatch:
 
     def __init__(self, model_class: type[Any], config: Any) -> None:
         self.config = config
-        self.text = config.get_text_config(decoder=bool(config.is_encoder_decoder) or None)
+        self.text = _text_config(config)
         self.class_name = model_class.__name__
         self.accepts = frozenset(inspect.signature(model_class.forward).parameters)
         self.main_input = self._main_input(str(model_class.main_input_name))
@@ -47,8 +46,8 @@ class HuggingFaceBatch:
         inputs = self(1, 16, torch.device("meta"))
         notes = []
         if "pixel_values" in inputs:
-            sides = " × ".join(map(str, inputs["pixel_values"].shape[1:]))
-            notes.append(f"Pictures are {sides}.")
+            shape = " × ".join(map(str, inputs["pixel_values"].shape[1:]))
+            notes.append(f"Pictures are {shape}.")
         elif "pixel_values" in self.accepts:
             notes.append("The inputs are text alone: pictures would take more.")
         if not inputs.keys() & _LOSS_KEYS and not self._ends(*_OWN_LOSS):
@@ -77,10 +76,7 @@ class HuggingFaceBatch:
         for name in ("input_ids", "pixel_values", "input_values", "input_features"):
             if name in self.accepts:
                 return name
-        raise SourceError(
-            f"{self.class_name} takes {named}, for which no inputs can be made; open the model "
-            "through a recipe file with model() and batch(batch_size, sequence_length)."
-        )
+        return named
 
     def _maker(self) -> Callable[[Generator, int, int], Batch]:
         makers = {
@@ -222,6 +218,13 @@ class HuggingFaceBatch:
         return self.class_name.endswith(tuple("For" + ending for ending in endings)) or (
             self.class_name.endswith(endings)
         )
+
+
+def _text_config(config: Any) -> Any:
+    try:
+        return config.get_text_config(decoder=bool(config.is_encoder_decoder) or None)
+    except ValueError:  # several parts take text: the tokens follow the whole
+        return config
 
 
 def _shapes(value: Any) -> Any:

@@ -52,9 +52,8 @@ def resolve(
     if isinstance(code, Mapping) and code and (trust_code or model_class is None):
         if not trust_code:
             raise TrustNeeded(
-                f"{path} names Python code of its own ({_module_of(code)}) that would run on this "
-                "machine with your rights; open it again with trust_code once you have read and "
-                "trust that code."
+                f"{path} needs Python code of its own ({_module_of(code)}), which would run on "
+                "this machine with your rights; read it, and agree to run it if you trust it."
             )
         return *_remote(code, path), ("The model's own code was run to build it.",)
     if config_class is None or model_class is None:

@@ -27,6 +27,7 @@ _BOUNDS = (
     (re.compile(r"layers?$|layers_|n_layer|depth|num_blocks|stages"), 2**13),
     (re.compile(r"position|n_ctx|max_seq|context_length"), 2**25),
     (re.compile(r"vocab"), 2**26),
+    (re.compile(r"image_size|num_frames"), 2**16),
 )
 
 

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from memplanner.messages.estimate import ModelInfo
+
 Batch = dict[str, Any]
 """Keyword arguments of one forward; tensors on the device that was asked for."""
 
@@ -16,7 +18,9 @@ Batch = dict[str, Any]
 class MakeBatch(Protocol):
     """Makes one micro-batch of the planned shape, on any device, the meta device included."""
 
-    def __call__(self, batch_size: int, sequence_length: int, device: torch.device) -> Batch: ...
+    def __call__(self, batch_size: int, sequence_length: int, device: torch.device) -> Batch:
+        """Keyword arguments of one forward."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -51,6 +55,21 @@ class Model:
     """The source's own configuration, for exports."""
     notes: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
-    """What ``load`` was told about an importable's inputs; with ``source`` it opens the same again."""
+    """What ``load`` was told of an importable's inputs; with ``source`` it opens the same again."""
     trust_code: bool = False
     """Whether ``load`` was told that code which comes with the model may run."""
+
+    def info(self) -> ModelInfo:
+        """The model as messages name it."""
+        return ModelInfo(
+            name=self.name,
+            class_name=self.class_name,
+            source=self.source,
+            kind=self.kind,
+            parameters=self.parameter_count,
+            trainable_parameters=self.trainable_parameter_count,
+            buffers=self.buffer_count,
+            weights="random" if self.load_weights is None else "real",
+            max_sequence_length=self.max_sequence_length,
+            takes_sequence=self.takes_sequence,
+        )

@@ -31,8 +31,9 @@ class ParameterTree(nn.Module):
 
     def forward(self, *values: Any, **named: Any) -> Any:
         """Raises ``SourceError``: there is nothing to compute."""
-        raise SourceError("The file holds weights alone, so no step can run; open it with its "
-                          "config.json beside it.")  # fmt: skip
+        raise SourceError(
+            "The file holds weights alone, so no step can run; put its config.json beside it."
+        )
 
 
 def build_tree(tensors: Sequence[StoredTensor], device: torch.device) -> ParameterTree:
@@ -73,8 +74,9 @@ def tree_model(
         return {}
 
     def loss(output: Any) -> torch.Tensor:
-        raise SourceError(f"{name} holds weights alone, so there is no loss; open it with its "
-                          "config.json beside it.")  # fmt: skip
+        raise SourceError(
+            f"{name} holds weights alone, so there is no loss; put its config.json beside it."
+        )
 
     counts = count(build(torch.device("meta")))
     return Model(

@@ -86,8 +86,9 @@ def read_index(path: Path) -> tuple[StoredTensor, ...]:
         tensors = [tensor for tensor in read_safetensors(part) if tensor.name in names]
         if len(tensors) < len(names):
             absent = min(names - {tensor.name for tensor in tensors})
-            raise SourceError(f"{part} lacks {absent}, which {path.name} says it holds; download "
-                              "it again.")  # fmt: skip
+            raise SourceError(
+                f"{part} lacks {absent[:80]}, which {path.name} says it holds; download it again."
+            )
         found += tensors
     return tuple(found)
 

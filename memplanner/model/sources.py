@@ -38,10 +38,10 @@ def _open(name: str, inputs: Sequence[str], trust_code: bool) -> Model:
         from memplanner.model.preset import load_preset
 
         return load_preset(name)
-    path = Path(name).expanduser()
     try:
+        path = Path(name).expanduser()
         is_folder, is_file = path.is_dir(), path.is_file()
-    except (OSError, ValueError) as error:  # a name too long, or with a zero byte
+    except (OSError, RuntimeError, ValueError) as error:  # too long, ~nobody, a zero byte
         text = reason(error) if isinstance(error, OSError) else str(error)
         raise SourceError(f"“{name[:80]}” is no valid path ({text}); name another.") from error
     if is_folder:

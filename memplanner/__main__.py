@@ -1,0 +1,5 @@
+"""``python -m memplanner``: the terminal."""
+
+from memplanner.cli import main
+
+main()

@@ -1,0 +1,196 @@
+"""Results as a terminal shows them."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from memplanner.messages.device import Device
+from memplanner.messages.estimate import CATEGORIES, Estimate, Layer
+from memplanner.messages.protocol import Preset
+from memplanner.messages.run import (
+    RunEvent,
+    RunFigures,
+    RunProgress,
+    RunResult,
+    RunStarted,
+    RunStep,
+)
+from memplanner.units import format_bytes, format_difference, format_parameters
+
+_LARGEST = 12
+_NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
+_PLAIN_WIDTH = 160
+"""Columns where nothing says how wide the output is, as in a pipe."""
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+
+
+def print_estimate(estimate: Estimate) -> None:
+    """Verdict, categories, largest modules, method and notes."""
+    console = _console()
+    peak, device = estimate.peak, estimate.device
+    where = f"{peak.phase.replace('_', ' ')}, {peak.module}" if peak.module else peak.phase
+    console.print(f"[bold]{estimate.model.name}[/], "
+                  f"{format_parameters(estimate.model.parameters)} parameters, "
+                  f"{format_parameters(estimate.model.trainable_parameters)} trained")  # fmt: skip
+    console.print(f"[bold]{verdict(estimate)}[/]")
+    console.print(f"Peak {format_bytes(peak.allocated_bytes)} on {device.name}, in {where}\n")
+    table = _table("Category", "At the peak")
+    for name in CATEGORIES:
+        table.add_row(name.replace("_", " "), format_bytes(getattr(peak.by_category, name)))
+    table.add_row("[bold]allocated", f"[bold]{format_bytes(peak.allocated_bytes)}")
+    console.print(table)
+    console.print(_largest(estimate.layers))
+    console.print(f"{estimate.method}, in {estimate.seconds:.2f} s")
+    for note in estimate.notes:
+        console.print(f"Note: {note}")
+
+
+def verdict(estimate: Estimate) -> str:
+    """``Fits, 4.3 GiB to spare``, as the window says it."""
+    spare = estimate.spare_bytes
+    if spare is None:
+        return f"{estimate.device.name}: memory not known"
+    if spare >= 0:
+        return f"Fits, {format_bytes(spare)} to spare"
+    return f"Does not fit: {format_bytes(-spare)} missing"
+
+
+def _largest(layers: Sequence[Layer]) -> Table:
+    """The largest modules, those alike in different blocks as one row."""
+    groups: dict[tuple[object, ...], list[Layer]] = defaultdict(list)
+    for layer in layers:
+        groups[_NUMBER.sub("*", layer.name), _total(layer), layer.activations_bytes].append(layer)
+    table = _table("Largest modules", "Type", "Param.", "Grad.", "Optim.", "Activ.", "Temp.",
+                   "Total")  # fmt: skip
+    rows = sorted(groups.values(), key=lambda group: _total(group[0]) * len(group), reverse=True)
+    for group in rows[:_LARGEST]:
+        first = group[0]
+        name = first.name or "(in no module)"
+        figures = [
+            sum(getattr(layer, f"{category}_bytes") for layer in group)
+            for category in CATEGORIES[:5]
+        ]
+        table.add_row(
+            f"{_NUMBER.sub('*', name)}, {len(group)} alike" if len(group) > 1 else name,
+            first.type,
+            *(format_bytes(figure) for figure in figures),
+            format_bytes(sum(_total(layer) for layer in group)),
+        )
+    return table
+
+
+def _total(layer: Layer) -> int:
+    return sum(int(getattr(layer, f"{name}_bytes")) for name in CATEGORIES)
+
+
+class RunPrinter:
+    """A run as it goes: JSON a line, or progress and a table at the end."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._console = _console()
+        self._progress: Progress | None = None
+
+    def event(self, event: RunEvent) -> None:
+        """Prints one event."""
+        if self._as_json:
+            sys.stdout.write(event.model_dump_json(by_alias=True) + "\n")
+            sys.stdout.flush()
+        elif isinstance(event, RunStarted):
+            self._console.print(f"{event.model.name} on {event.device.name}, {event.data}")
+            self._progress = Progress(console=self._console, transient=True)
+            self._progress.add_task("steps", total=event.steps)
+            self._progress.start()
+        elif isinstance(event, RunProgress):
+            self._console.print(f"{event.title}: {event.detail}" if event.detail else event.title)
+        elif isinstance(event, RunStep):
+            self._console.print(
+                f"Step {event.step + 1}: loss {event.loss:.4f}, {event.step_seconds:.2f} s, "
+                f"peak {format_bytes(event.peak_bytes)}"
+            )
+            if self._progress is not None:
+                self._progress.advance(self._progress.task_ids[0])
+        elif isinstance(event, RunResult):
+            self.close()
+            self._result(event)
+
+    def close(self) -> None:
+        """Takes the progress bar away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def _result(self, result: RunResult) -> None:
+        self._console.print(f"[bold]{result.sentence}[/]")
+        if result.measured is not None:
+            self._console.print(_comparison(result.predicted, result.measured))
+        for note in result.notes:
+            self._console.print(f"Note: {note}")
+
+
+def _comparison(predicted: RunFigures, measured: RunFigures) -> Table:
+    from memplanner.run import Comparison, compare_categories, compare_phases
+
+    table = _table("", "Predicted", "Measured", "Difference", "Error")
+    whole = Comparison("allocated", predicted.allocated_bytes, measured.allocated_bytes)
+    for row in (
+        *compare_categories(predicted, measured),
+        whole,
+        *compare_phases(predicted, measured),
+    ):
+        bold = "[bold]" if row is whole else ""
+        table.add_row(
+            bold + row.name.replace("_", " "),
+            bold + format_bytes(row.predicted_bytes),
+            bold + format_bytes(row.measured_bytes),
+            bold + format_difference(row.predicted_bytes, row.measured_bytes),
+            bold + ("–" if row.error is None else f"{row.error:+.1%}".replace("-", "−")),
+        )
+    return table
+
+
+def print_devices(devices: Iterable[Device]) -> None:
+    """This machine's devices, then the catalogue."""
+    table = _table("Device", "Memory", "Free now", "Architecture")
+    for device in devices:
+        here = " (this machine)" if device.local else ""
+        table.add_row(
+            device.name + here,
+            "not known" if device.memory_bytes is None else format_bytes(device.memory_bytes),
+            format_bytes(device.free_bytes or 0) if device.local else "–",
+            device.architecture or "–",
+        )
+    _console().print(table)
+
+
+def print_presets(presets: Iterable[Preset]) -> None:
+    """The presets."""
+    table = _table("Preset", "Model", "Publisher", "Parameters")
+    for preset in presets:
+        table.add_row(
+            f"preset:{preset.name}",
+            preset.title,
+            preset.publisher,
+            format_parameters(preset.parameters),
+        )
+    _console().print(table)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    numbers = {"Type", "Model", "Publisher", "Architecture"}
+    for place, column in enumerate(columns):
+        table.add_column(
+            column, justify="left" if place == 0 or column in numbers else "right", no_wrap=True
+        )
+    return table

@@ -1,0 +1,51 @@
+"""Requests that need no torch: answered at once, while the engine warms up."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from memplanner import __version__
+from memplanner.hardware import catalogue, host_memory, local_devices
+from memplanner.messages import protocol
+from memplanner.messages.protocol import AnyRequest
+from memplanner.model.presets import presets
+from memplanner.server.channel import Channel
+
+
+def answer_light(request: AnyRequest, channel: Channel) -> bool:
+    """Answers what needs no torch; False for every other request."""
+    if isinstance(request, protocol.Hello):
+        channel.send(_engine_info(request))
+    elif isinstance(request, protocol.ListDevices):
+        devices = (*local_devices(), *catalogue())
+        channel.send(protocol.Devices(id=request.id, devices=devices))
+    elif isinstance(request, protocol.ListPresets):
+        channel.send(protocol.Presets(id=request.id, presets=presets()))
+    else:
+        return False
+    return True
+
+
+def _engine_info(request: protocol.Hello) -> protocol.EngineInfo:
+    host = host_memory()
+    return protocol.EngineInfo(
+        id=request.id,
+        version=__version__,
+        python=platform.python_version(),
+        interpreter=sys.executable,
+        process_id=os.getpid(),
+        torch=_installed("torch"),
+        transformers=_installed("transformers"),
+        host_memory_bytes=host.total_bytes,
+        host_free_bytes=host.available_bytes,
+    )
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,127 @@
+"""Takes requests in and hands them to who answers: one thread for the model, one for a run."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from threading import Condition, Thread
+from typing import BinaryIO
+
+from pydantic import ValidationError
+
+from memplanner.errors import MemplannerError, TrustNeeded
+from memplanner.messages import protocol
+from memplanner.messages.protocol import AnyRequest, Failure, MakeEstimate, Superseded
+from memplanner.server.channel import LONGEST_LINE_BYTES, Channel, read_lines
+from memplanner.server.light import answer_light
+from memplanner.server.model_work import ModelWork
+from memplanner.server.run_work import RunWork
+
+
+def serve(stream: BinaryIO, channel: Channel) -> None:
+    """Answers requests until the stream ends or ``shutdown`` comes. Stops a run that goes on."""
+    work = _Queue(channel)
+    thread = Thread(target=work.run, name="engine", daemon=True)
+    thread.start()
+    try:
+        for line in read_lines(stream):
+            if line is None:
+                sentence = f"A request is longer than {LONGEST_LINE_BYTES} bytes; send less."
+                channel.send(Failure(id=0, error="ProtocolError", sentence=sentence))
+                continue
+            if not line.strip():
+                continue
+            request = _parse(line, channel)
+            if isinstance(request, protocol.Shutdown):
+                break
+            if request is not None:
+                _take(request, work, channel)
+    finally:
+        work.runs.stop_all()
+
+
+def _parse(line: bytes, channel: Channel) -> AnyRequest | None:
+    try:
+        return protocol.read_request.validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        sentence = f"A request cannot be read ({where}: {first['msg']}); send one of this protocol."
+        channel.send(Failure(id=0, error="ProtocolError", sentence=sentence))
+        return None
+
+
+def _take(request: AnyRequest, work: _Queue, channel: Channel) -> None:
+    if isinstance(request, protocol.StopRun):
+        work.runs.stop(request, channel)
+        return
+    light = guarded(request, channel, partial(answer_light, request, channel))
+    if not light:
+        work.add(request)
+
+
+def guarded(request: AnyRequest, channel: Channel, answer: Callable[[], object]) -> bool:
+    """Calls ``answer``; a user's error is answered with its sentence, a defect with ours.
+
+    True when the request needs no further answer.
+    """
+    try:
+        return bool(answer())
+    except MemplannerError as error:
+        channel.send(
+            Failure(
+                id=request.id,
+                error=type(error).__name__,
+                sentence=str(error),
+                trust_needed=isinstance(error, TrustNeeded),
+            )
+        )
+    except Exception as error:  # noqa: BLE001  (the last resort: the engine must live on)
+        traceback.print_exc(file=sys.stderr)
+        sentence = (
+            f"memplanner failed in {request.kind} ({type(error).__name__}: {str(error)[:200]}); "
+            "the engine's log has the details."
+        )
+        channel.send(Failure(id=request.id, error="Defect", sentence=sentence))
+    return True
+
+
+class _Queue:
+    """Requests about the model, answered in order; a newer estimate replaces a waiting one."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._waiting: deque[AnyRequest] = deque()
+        self._changed = Condition()
+        self._model = ModelWork(channel)
+        self.runs = RunWork(self._model, channel)
+
+    def add(self, request: AnyRequest) -> None:
+        """Puts a request in line."""
+        with self._changed:
+            if isinstance(request, MakeEstimate):
+                for other in [one for one in self._waiting if isinstance(one, MakeEstimate)]:
+                    self._waiting.remove(other)
+                    self._channel.send(Superseded(id=other.id))
+            self._waiting.append(request)
+            self._changed.notify()
+
+    def run(self) -> None:
+        """Answers for ever; the process's end ends it. Idle moments prepare the next changes."""
+        while True:
+            with self._changed:
+                while not self._waiting:
+                    if not self._model.idle_work_waits:
+                        self._changed.wait()
+                    elif not self._changed.wait(0.2):
+                        break
+                request = self._waiting.popleft() if self._waiting else None
+            if request is None:
+                self._model.do_idle_work()
+            elif isinstance(request, protocol.ApplyPlan):
+                guarded(request, self._channel, partial(self.runs.start, request))
+            else:
+                guarded(request, self._channel, partial(self._model.answer, request))

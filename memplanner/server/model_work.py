@@ -1,0 +1,132 @@
+"""Requests about the open model: opening it, estimates, layers, modules, exports."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from memplanner.errors import ExportError, SourceError
+from memplanner.messages import protocol
+from memplanner.messages.protocol import AnyRequest
+from memplanner.server.channel import Channel
+
+if TYPE_CHECKING:
+    from memplanner.estimate import Prediction
+    from memplanner.model import Model
+
+
+class ModelWork:
+    """Keeps the last model and its last estimate. torch is imported when it is first needed."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._model: Model | None = None
+        self._prediction: Prediction | None = None
+        self.idle_work_waits = False
+
+    @property
+    def model(self) -> Model:
+        """The open model. Raises ``SourceError`` when there is none."""
+        if self._model is None:
+            raise SourceError("No model is open; open one first.")
+        return self._model
+
+    @property
+    def prediction(self) -> Prediction:
+        """The last estimate. Raises ``SourceError`` when there is none."""
+        if self._prediction is None:
+            raise SourceError("Nothing has been estimated yet; open a model first.")
+        return self._prediction
+
+    def answer(self, request: AnyRequest) -> bool:
+        """Answers one request; errors are raised."""
+        if isinstance(request, protocol.WarmUp):
+            self._warm_up(request)
+        elif isinstance(request, protocol.OpenModel):
+            self._open(request)
+        elif isinstance(request, protocol.MakeEstimate):
+            self._estimate(request)
+        elif isinstance(request, protocol.ListLayers):
+            layers = self.prediction.layers_at(request.moment)
+            self._channel.send(protocol.Layers(id=request.id, moment=request.moment, layers=layers))
+        elif isinstance(request, protocol.DescribeModule):
+            self._describe(request)
+        elif isinstance(request, protocol.ListTargets):
+            from memplanner.export import targets
+
+            self._channel.send(protocol.Targets(id=request.id, targets=targets()))
+        elif isinstance(request, protocol.ExportPlan):
+            self._export(request)
+        return True
+
+    def do_idle_work(self) -> None:
+        """Records what the next change of batch or sequence will need."""
+        self.idle_work_waits = False
+        if self._prediction is not None:
+            self._prediction.prepare_changes()
+
+    def _warm_up(self, request: protocol.WarmUp) -> None:
+        started = perf_counter()
+        import torch
+        import transformers
+
+        import memplanner.estimate
+        import memplanner.model.sources  # noqa: F401  (imported to be ready)
+
+        assert torch.__version__
+        assert transformers.__version__
+        self._channel.send(protocol.Ready(id=request.id, seconds=perf_counter() - started))
+
+    def _open(self, request: protocol.OpenModel) -> None:
+        from memplanner.model import load
+        from memplanner.model.first_plan import default_plan
+
+        self._channel.send(protocol.Progress(id=request.id, text=f"Opening {request.source}"))
+        model = load(request.source, inputs=request.inputs, trust_code=request.trust_code)
+        self._model, self._prediction = model, None
+        self._channel.send(
+            protocol.Opened(
+                id=request.id,
+                model=model.info(),
+                plan=default_plan(model),
+                notes=model.notes,
+            )
+        )
+
+    def _estimate(self, request: protocol.MakeEstimate) -> None:
+        from memplanner.estimate import estimate
+
+        self._prediction = estimate(self.model, request.plan, request.device)
+        self._channel.send(protocol.Estimated(id=request.id, estimate=self._prediction.message()))
+        self.idle_work_waits = True
+
+    def _describe(self, request: protocol.DescribeModule) -> None:
+        try:
+            detail = self.prediction.describe(request.name)
+        except KeyError as error:
+            raise SourceError(
+                f"{self.model.name} has no module “{request.name}”; choose one of its layers."
+            ) from error
+        self._channel.send(protocol.Described(id=request.id, detail=detail))
+
+    def _export(self, request: protocol.ExportPlan) -> None:
+        from memplanner.export import export, render
+
+        prediction = self.prediction
+        if prediction.model.source != self.model.source:
+            raise ExportError("The estimate is of another model; wait for the new one.")
+        rendering = render(request.target, self.model, request.plan, prediction.device)
+        written: tuple[str, ...] = ()
+        if request.output is not None:
+            written = export(
+                self.model, request.plan, request.target, request.output, prediction.device
+            )
+        self._channel.send(
+            protocol.Exported(
+                id=request.id,
+                target=request.target,
+                files=rendering.files,
+                cannot_say=rendering.cannot_say,
+                written=written,
+            )
+        )
