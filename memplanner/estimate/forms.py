@@ -15,7 +15,7 @@ from itertools import product
 
 import numpy as np
 
-from memplanner.tape.tape import Array, Tape
+from memplanner.tape.tape import WORKSPACES, Array, Tape
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def fit(
     first: Tape, first_point: tuple[int, int], second: Tape, second_point: tuple[int, int]
 ) -> Forms | None:
     """The forms that give both tapes' sizes, or None where the tapes differ in more than sizes."""
-    if not same_structure(first, second):
+    if not same_structure(first, second) or _has_scratch(first) or _has_scratch(second):
         return None
     before, after = first.size_bytes, second.size_bytes
     form = np.full(len(before), -1, dtype=np.int64)
@@ -113,6 +113,11 @@ def fit(
     if (form < 0).any():
         return None
     return Forms(form, constant)
+
+
+def _has_scratch(tape: Tape) -> bool:
+    """Whether kernels take scratch, which follows no form."""
+    return bool(tape.size_bytes[tape.category == WORKSPACES].any())
 
 
 def same_structure(first: Tape, second: Tape) -> bool:

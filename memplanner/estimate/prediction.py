@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -31,7 +32,7 @@ from memplanner.messages.estimate import (
 from memplanner.messages.run import RunFigures
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
-from memplanner.tape.tape import PARAMETERS, Tape
+from memplanner.tape.tape import PARAMETERS, WORKSPACES, Tape
 from memplanner.units import format_count
 
 
@@ -50,12 +51,16 @@ class Prediction:
         method: str,
         seconds: float,
     ) -> None:
+        whole = tape.curve_bytes
+        # What kernels take while they run is told apart from tensors, as measurements do.
+        tape, self._scratch_event = without_scratch(tape), int(whole.argmax())
         self._model, self._tape, self._exact = model, tape, exact
         self.prepare_changes = prepare_changes
         """Records what later changes of batch and sequence need, for idle moments."""
         self.plan, self.device, self.method, self.seconds = plan, device, method, seconds
         self._curve = tape.curve_bytes
         self.peak_event = int(self._curve.argmax())
+        self.scratch_bytes = int(whole[self._scratch_event] - self._curve[self.peak_event])
 
     @cached_property
     def _lives(self) -> Lives:
@@ -81,19 +86,26 @@ class Prediction:
     def peak(self) -> Peak:
         """The highest moment of the step."""
         tape, event = self._tape, self.peak_event
+        parts = categories(tape, self._lives.alive(event))
         return Peak(
-            allocated_bytes=int(self._curve[event]),
+            allocated_bytes=int(self._curve[event]) + self.scratch_bytes,
             reserved_bytes=None,
             device_bytes=None,
             phase=tape.phase_at(event),
             module=tape.module_names[int(tape.context[event])],
-            by_category=categories(tape, self._lives.alive(event)),
+            by_category=parts.model_copy(update={"workspaces": self.scratch_bytes}),
         )
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """Each module's own bytes at the peak; the rows add up to ``peak.by_category``."""
-        return self.layers_at("peak")
+        module = self._tape.module_names[int(self._tape.context[self._scratch_event])]
+        return tuple(
+            row.model_copy(update={"workspaces_bytes": self.scratch_bytes})
+            if row.name == module and self.scratch_bytes
+            else row
+            for row in self.layers_at("peak")
+        )
 
     def layers_at(self, moment: Moment) -> tuple[Layer, ...]:
         """Each module's own bytes at another moment."""
@@ -108,7 +120,7 @@ class Prediction:
     def spare_bytes(self) -> int | None:
         """Free memory left over on the device; negative: what is missing."""
         free = self.device.free_bytes
-        return None if free is None else free - int(self._curve[self.peak_event])
+        return None if free is None else free - self.peak.allocated_bytes
 
     @property
     def fits(self) -> bool | None:
@@ -130,7 +142,10 @@ class Prediction:
         if self._model.parameters_only:
             notes.append("Activations are not covered: the source holds parameters only.")
         if self.device.kind == "cpu":
-            notes.append("Kernels' own scratch memory is not covered: for most models under 2 %.")
+            notes.append(
+                "Workspaces are what kernels took here when run once; calls too large to try "
+                "are left out."
+            )
         else:
             notes.append(
                 "Allocated memory only: the CUDA context, library workspaces and what the "
@@ -168,7 +183,7 @@ class Prediction:
 
     def describe(self, name: str) -> ModuleDetail:
         """The module at ``name`` with all that is below it. Raises ``KeyError`` for no module."""
-        tape = self._exact()
+        tape = without_scratch(self._exact())
         if name not in tape.module_names:
             raise KeyError(name)
         lives = Lives.of(tape)
@@ -203,6 +218,14 @@ class Prediction:
                 }
             ),
         )
+
+
+def without_scratch(tape: Tape) -> Tape:
+    """The tape with nothing in kernels' scratch."""
+    scratch = tape.category == WORKSPACES
+    if not scratch.any():
+        return tape
+    return replace(tape, size_bytes=np.where(scratch, 0, tape.size_bytes))
 
 
 def _parameter(tape: Tape, storage: int, below: str) -> ParameterInfo:

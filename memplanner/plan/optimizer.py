@@ -65,7 +65,8 @@ class Optimizer(Section):
     def _implementation_exists(self) -> Optimizer:
         if self.implementation == "fused" and self.name not in FUSED:
             raise ValueError(
-                f"torch has no fused {self.name}; choose foreach, or one of {', '.join(sorted(FUSED))}"
+                f"torch has no fused {self.name}; "
+                f"choose foreach, or one of {', '.join(sorted(FUSED))}"
             )
         return self
 

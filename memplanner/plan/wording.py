@@ -65,14 +65,16 @@ def shown(value: object) -> str:
 def _meant(key: str, known: list[str]) -> str:
     """``did you mean training.batch_size?``, or the keys there are; ends the sentence."""
     last = key.rsplit(".", 1)[-1]
-    same = [name for name in known if name.rsplit(".", 1)[-1] == last]
-    close = same or get_close_matches(key, known, n=1, cutoff=0.6)
+    inside = [name for name in known if name.startswith(key.split(".")[0] + ".")]
+    close = [name for name in known if name.rsplit(".", 1)[-1] == last]
+    if not close and not inside:
+        close = get_close_matches(key, known, n=1)
     if not close:
-        lasts = {name.rsplit(".", 1)[-1]: name for name in known}
-        close = [lasts[name] for name in get_close_matches(last, list(lasts), n=1, cutoff=0.7)]
+        lasts = {name.rsplit(".", 1)[-1]: name for name in inside or known}
+        close = [lasts[name] for name in get_close_matches(last, list(lasts), n=1)]
+    close = close or [name for name in known if key.startswith(f"{name}.")]
     if close:
         return f"did you mean {close[0]}?"
-    inside = [name for name in known if name.startswith(key.split(".")[0] + ".")]
     first = dict.fromkeys(name.split(".")[0] for name in known)
     return f"use one of {', '.join(inside or first)}."
 

@@ -14,9 +14,10 @@ from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.results import Correction, as_given, on_cpu
 from memplanner.tape.rules import DeviceRules
+from memplanner.tape.scratch import Call, describe, measure
 from memplanner.tape.shortcuts import shortcut, updates_weightless
 from memplanner.tape.steady import Ownership, steady_tape
-from memplanner.tape.tape import Tape
+from memplanner.tape.tape import WORKSPACES, Tape
 from memplanner.tape.values import Values
 from memplanner.tape.watch import StorageWatch
 from memplanner.techniques import step as step_parts
@@ -34,7 +35,10 @@ class MetaWatch(StorageWatch):
     def __init__(self, module: nn.Module, target: Target) -> None:
         super().__init__(module)
         self.values = Values()
-        self._correct: Correction = on_cpu if target.kind == "cpu" else as_given
+        self._on_cpu = target.kind == "cpu"
+        self._correct: Correction = on_cpu if self._on_cpu else as_given
+        self.scratch: dict[int, Call] = {}
+        """Storages that stand for the scratch of a kernel, with the call that takes it."""
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -49,7 +53,19 @@ class MetaWatch(StorageWatch):
             result = self._correct(func, args, func(*args, **given))
         self.values.note(func, args, given, result)
         self.note(func, args, result)
+        if self._on_cpu:
+            call = describe(func, args, given)
+            if call is not None:
+                self.scratch[self.see_scratch(str(func))] = call
         return result
+
+    def measure_scratch(self, owned: Ownership) -> None:
+        """Gives every kernel's scratch its size; call it when the step was run."""
+        if self.scratch:
+            sizes = measure(list(self.scratch.values()))
+            for index, size in zip(self.scratch, sizes, strict=True):
+                self.size_bytes[index] = size
+                owned.category[index] = WORKSPACES
 
 
 class MetaBackend:
@@ -124,6 +140,7 @@ def record(model: Model, plan: Plan, target: Target, module: nn.Module) -> Tape:
                 f"{type(error).__name__}: {_first_line(error)}; change batch or sequence, or give "
                 "a recipe whose batch() fits the model."
             ) from error
+    watch.measure_scratch(owned)
     notes = list(prepared.notes)
     if watch.values.guessed:
         notes.append("The model branches on its data; the usual branch was taken.")

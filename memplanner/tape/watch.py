@@ -227,6 +227,20 @@ class StorageWatch(TorchDispatchMode):
             self.highest_bytes = self.live_bytes
         return index
 
+    def see_scratch(self, operation: str) -> int:
+        """A storage that dies at once, for what a kernel takes; its size comes later."""
+        index = len(self.size_bytes)
+        self.size_bytes.append(0)
+        self.operation.append(operation)
+        self.module.append(self._context)
+        self.dtype.append(torch.uint8)
+        self.shape.append(())
+        self.device.append("cpu")
+        self.recomputed.append(False)
+        self.events += (index + 1, -index - 1)
+        self.event_module += (self._context, self._context)
+        return index
+
     def _died(self, death: weakref.ref[torch.UntypedStorage]) -> None:
         assert isinstance(death, _Death)
         del self._known[death.key]

@@ -35,7 +35,15 @@ def test_any_text_is_a_plan_or_one_sentence(text: str) -> None:
         assert_one_sentence(str(error))
 
 
-@given(st.dictionaries(st.text(max_size=3), st.recursive(st.none() | st.booleans() | st.text(max_size=3) | st.integers() | st.floats(), lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner), max_leaves=5)))  # fmt: skip
+SHORT = st.text(max_size=3)
+VALUES = st.recursive(
+    st.none() | st.booleans() | SHORT | st.integers() | st.floats(),
+    lambda inner: st.lists(inner) | st.dictionaries(SHORT, inner),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(SHORT, VALUES))
 def test_any_mapping_is_a_plan_or_one_sentence(values: dict[str, object]) -> None:
     sections = dict.fromkeys(Plan.model_fields, values)
     for candidate in (values, *({name: part} for name, part in sections.items())):

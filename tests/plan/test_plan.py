@@ -99,7 +99,7 @@ def test_a_new_section_takes_part_without_more_code() -> None:
 
     plan = Wider().with_values({"pruning.share": "0.25"})
     assert plan.pruning.share == 0.25
-    with pytest.raises(PlanError, match="did you mean pruning.share?"):
+    with pytest.raises(PlanError, match=r"did you mean pruning\.share\?"):
         Wider().with_values({"pruning.shares": 1})
 
 

@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from memplanner.messages.estimate import Layer
+from memplanner_ui.look.theme import apply_theme
+from memplanner_ui.views.layer_model import BAR_ROLE, NAME_ROLE, TOTAL, LayerModel
+from memplanner_ui.views.layer_table import LayerTable
+from memplanner_ui.views.layers import LayersView
+from tests.ui import sample
+
+
+def table(rows: tuple[Layer, ...] | None = None, **options: object) -> LayerTable:
+    return LayerTable(sample.layers() if rows is None else rows, "Llama", **options)  # type: ignore[arg-type]  # keywords
+
+
+def titles(of: LayerTable, node: int) -> list[str]:
+    return [of.titles[child] for child in of.children(node)]
+
+
+def path(of: LayerTable, *names: str) -> int:
+    node = of.root
+    for name in names:
+        node = next(int(child) for child in of.children(node) if of.titles[child] == name)
+    return node
+
+
+@pytest.mark.parametrize("group", [True, False])
+def test_rows_below_a_row_add_up_to_it(group: bool) -> None:
+    made = table(around_bytes=5, other_bytes=7, group=group)
+    assert made.total_bytes(made.root) == sample.estimate().peak.allocated_bytes + 12
+    waiting = [made.root]
+    while waiting:
+        node = waiting.pop()
+        below = [int(child) for child in made.children(node)]
+        if below:
+            assert sum(made.total_bytes(child) for child in below) == made.total_bytes(node)
+        waiting += below
+
+
+def test_alike_blocks_are_one_row_with_the_numbers_of_all_and_the_bar_of_one() -> None:
+    made = table()
+    layers = path(made, "model", "layers")
+    assert titles(made, layers) == ["0 … 31"]
+    group = path(made, "model", "layers", "0 … 31")
+    assert made.types[group] == "32 alike"
+    assert made.types[layers] == "32 blocks"
+    assert made.total_bytes(group) == made.total_bytes(layers)
+    one = int(made.children(group)[0])
+    assert made.bar(group)[:-1] == made.bar(one)[:-1]
+    assert len(made.children(group)) == 32
+
+
+def test_the_block_asked_for_stands_alone() -> None:
+    made = table(single_out="model.layers.17.mlp")
+    layers = path(made, "model", "layers")
+    assert titles(made, layers) == ["0 … 16", "17", "18 … 31"]
+    assert made.group_of("model.layers.3") is not None
+    assert made.group_of("model.layers.17.mlp") is None
+
+
+def test_blocks_that_differ_are_not_grouped() -> None:
+    rows = tuple(row.model_copy(update={"alike": 1}) for row in sample.layers(4))
+    made = table(rows)
+    assert titles(made, path(made, "model", "layers")) == ["0", "1", "2", "3"]
+
+
+def test_numbered_children_of_a_block_are_not_taken_for_blocks() -> None:
+    rows = (
+        Layer(name="", type="Mixture"),
+        Layer(name="layers", type="ModuleList"),
+        *(
+            layer
+            for block in range(2)
+            for layer in (
+                Layer(name=f"layers.{block}", type="Block", alike=2 - block),
+                Layer(name=f"layers.{block}.experts", type="ModuleList", alike=2 - block),
+                *(
+                    Layer(
+                        name=f"layers.{block}.experts.{expert}",
+                        type="Expert",
+                        parameters_bytes=expert + 1,
+                        alike=2 - block,
+                    )
+                    for expert in range(3)
+                ),
+            )
+        ),
+    )
+    made = table(rows)
+    experts = path(made, "layers", "0 … 1", "0", "experts")
+    assert titles(made, experts) == ["0", "1", "2"]
+
+
+def test_what_is_in_no_module_has_rows_of_its_own() -> None:
+    made = table(around_bytes=1000, other_bytes=500)
+    around = path(made, "not in a module")
+    assert titles(made, around) == ["inputs", "device overhead", "other processes"]
+    assert titles(made, made.root)[-1] == "not in a module"
+    assert made.total_bytes(path(made, "not in a module", "device overhead")) == 1000
+
+
+def test_a_bar_s_full_width_is_its_largest_sibling() -> None:
+    made = table(group=False)
+    siblings = [int(child) for child in made.children(path(made, "model", "layers", "3"))]
+    bars = [made.bar(node) for node in siblings]
+    assert {bar[-1] for bar in bars} == {max(sum(bar[:-1]) for bar in bars)}
+
+
+def test_a_module_whose_parent_has_no_row_goes_to_the_nearest() -> None:
+    rows = (Layer(name="", type="M"), Layer(name="a.b.c", type="Linear", parameters_bytes=4))
+    made = table(rows)
+    assert made.total_bytes(made.root) == 4
+    assert titles(made, made.root) == ["c"]
+
+
+def test_names_are_used_again_only_where_they_are_the_same() -> None:
+    first = table()
+    again = table(sample.layers(batch_size=2), known=first.row_names)
+    assert again.row_names is first.row_names
+    assert again.total_bytes(again.root) > first.total_bytes(first.root)
+    other = table(sample.layers(8), known=first.row_names)
+    assert other.types[path(other, "model", "layers")] == "8 blocks"
+    assert first.types[path(first, "model", "layers")] == "32 blocks"
+
+
+@pytest.mark.parametrize("column", ["name", "share", "total", 0, 3])
+def test_sorting_orders_every_level(column: str | int) -> None:
+    made = table(group=False)
+    made.sort(column, descending=True)  # type: ignore[arg-type]  # a column
+    layers = path(made, "model", "layers")
+    assert made.children(layers)[0] >= 0
+    if column == "total":
+        block = [
+            made.total_bytes(int(n)) for n in made.children(path(made, "model", "layers", "5"))
+        ]
+        assert block == sorted(block, reverse=True)
+    if column == "name":
+        assert titles(made, layers) == [str(n) for n in range(31, -1, -1)]
+    made.sort(None)
+    assert titles(made, layers) == [str(n) for n in range(32)]
+
+
+def test_a_filter_keeps_what_matches_and_what_is_above_it() -> None:
+    made = table(group=False)
+    assert made.filter("Q_PROJ") == 32
+    block = path(made, "model", "layers", "9")
+    assert titles(made, block) == ["self_attn"]
+    assert made.filter("embedding") >= 1
+    assert "embed_tokens" in titles(made, path(made, "model"))
+    assert made.filter("no such thing") == 0
+    assert len(made.children(-1)) == 0
+    made.filter("")
+    assert len(made.children(block)) == 4
+
+
+def test_the_model_keeps_qt_s_contract(qtbot: QtBot, qapp: QApplication) -> None:
+    apply_theme(qapp, "light")
+    model = LayerModel()
+    tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    model.set_table(table(around_bytes=9))
+    model.sort(TOTAL, Qt.SortOrder.DescendingOrder)
+    model.set_filter("mlp")
+    model.sort(-1)
+    model.set_filter("")
+    model.set_table(table(sample.layers(batch_size=2), around_bytes=9))
+    assert model.rowCount() == 1
+    root = model.index(0, 0)
+    assert model.parent(model.index(0, 0, root)) == root
+    assert tester.model() is model
+
+
+def test_cells_say_sizes_bytes_and_words(qapp: QApplication) -> None:
+    model = LayerModel()
+    made = table()
+    model.set_table(made)
+    node = made.node("lm_head")
+    assert node is not None
+    total = model.index_of(node, TOTAL)
+    assert total.data() == "4.9 GiB"
+    assert total.data(Qt.ItemDataRole.ToolTipRole).endswith(" bytes")
+    gradients = model.index_of(node, 6)
+    assert gradients.data() == "–"
+    assert gradients.data(Qt.ItemDataRole.AccessibleTextRole) == "nothing"
+    assert len(model.index_of(node, 1).data(BAR_ROLE)) == 8
+
+
+@pytest.fixture
+def view(qtbot: QtBot, qapp: QApplication) -> LayersView:
+    apply_theme(qapp, "light")
+    made = LayersView()
+    qtbot.addWidget(made)
+    made.resize(900, 600)
+    made.set_estimate(sample.estimate())
+    return made
+
+
+def test_selecting_shows_a_module_and_says_so(qtbot: QtBot, view: LayersView) -> None:
+    view.show()
+    with qtbot.waitSignal(view.module_selected) as said:
+        view.select("model.layers.17.mlp")
+    assert said.args == ["model.layers.17.mlp"]
+    tree = view.tree
+    assert tree.currentIndex().data(NAME_ROLE) == "model.layers.17.mlp"
+    assert tree.visualRect(tree.currentIndex()).height() > 0
+
+
+def test_a_new_estimate_keeps_what_is_open_and_selected(qtbot: QtBot, view: LayersView) -> None:
+    view.select("model.layers.17.mlp")
+    view.tree.expand(view.tree.currentIndex())
+    with qtbot.assertNotEmitted(view.module_selected):
+        view.set_estimate(sample.estimate(2))
+    current = view.tree.currentIndex()
+    assert current.data(NAME_ROLE) == "model.layers.17.mlp"
+    assert view.tree.isExpanded(current)
+    root = view.tree.layer_model.index(0, TOTAL)
+    assert root.data() == "88.7 GiB"
+
+
+def test_another_moment_is_asked_for_and_shown(qtbot: QtBot, view: LayersView) -> None:
+    with qtbot.waitSignal(view.moment_requested) as asked:
+        view.moments.findChildren(type(view.group_box).__mro__[1])[1].click()
+    assert asked.args == ["end_of_forward"]
+    before = view.tree.layer_model.index(0, TOTAL).data()
+    view.set_layers("optimizer_step", sample.layers(2))  # not the one chosen
+    assert view.tree.layer_model.index(0, TOTAL).data() == before
+    view.set_layers("end_of_forward", sample.layers(2))
+    assert view.tree.layer_model.index(0, TOTAL).data() != before
+    with qtbot.waitSignal(view.moment_requested):
+        view.set_estimate(sample.estimate(2))
+
+
+def test_the_filter_field_filters_and_opens(qtbot: QtBot, view: LayersView) -> None:
+    view.group_box.setChecked(False)
+    view.filter_field.setText("layers.9.mlp.gate")
+    model = view.tree.layer_model
+
+    def last() -> QModelIndex:
+        index = model.index(0, 0)
+        while model.rowCount(index):
+            index = model.index(0, 0, index)
+        return index
+
+    qtbot.waitUntil(lambda: last().data(NAME_ROLE) == "model.layers.9.mlp.gate_proj")
+    assert view.tree.isExpanded(last().parent())
+    qtbot.keyClick(view.filter_field, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: model.rowCount(model.index(0, 0)) > 2)
+
+
+def test_rows_are_copied_as_text(qtbot: QtBot, view: LayersView) -> None:
+    view.select("lm_head")
+    view.tree.copy()
+    head, row = QGuiApplication.clipboard().text().splitlines()
+    assert head.split("\t")[-1] == "Total"
+    assert row.split("\t")[0] == "lm_head"
+    assert row.endswith("4.9 GiB")
+    view.tree.copy(exact_bytes=True)
+    exact = QGuiApplication.clipboard().text().splitlines()[1].split("\t")
+    assert sum(int(size) for size in exact[2:-1]) == int(exact[-1])
+
+
+def test_no_estimate_leaves_an_empty_tree(view: LayersView) -> None:
+    view.set_estimate(None)
+    assert view.tree.layer_model.rowCount() == 0
+    view.select("lm_head")
+    assert not view.tree.currentIndex().isValid()

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from memplanner.messages.device import Device
+from memplanner.messages.run import RunSample, RunStep
+from memplanner.units import GIB
+from memplanner_ui.look.theme import apply_theme
+from memplanner_ui.views.comparison import largest_difference, percent, rows
+from memplanner_ui.views.live import LiveView
+from memplanner_ui.views.live_data import LiveData, decimate, prediction_of
+from tests.ui import sample
+
+
+def test_the_prediction_covers_a_step_in_order() -> None:
+    made = prediction_of(sample.figures(), sample.MICRO_BATCHES)
+    assert made.micro_batches == sample.MICRO_BATCHES
+    assert made.stretches[0].left == 0
+    assert made.stretches[-1].right == pytest.approx(1)
+    for left, right in zip(made.stretches, made.stretches[1:], strict=False):
+        assert left.right == pytest.approx(right.left)
+    assert made.stretches[-1].phase == "optimizer_step"
+    assert made.y.max() == max(sample.figures().curve_bytes)
+
+
+def test_micro_batches_beyond_the_curve_repeat_its_last() -> None:
+    whole = sample.figures()
+    two = whole.model_copy(
+        update={
+            "curve_bytes": (*whole.curve_bytes[:160], *whole.curve_bytes[-12:]),
+            "curve_phases": (*whole.curve_phases[:160], *whole.curve_phases[-12:]),
+        }
+    )
+    made = prediction_of(two, sample.MICRO_BATCHES)
+    assert made.stretches == prediction_of(whole, sample.MICRO_BATCHES).stretches
+
+
+def test_without_a_curve_phases_are_as_high_as_predicted() -> None:
+    bare = sample.figures().model_copy(update={"curve_bytes": (), "curve_phases": ()})
+    made = prediction_of(bare, 1)
+    assert [s.phase for s in made.stretches] == ["forward", "backward", "optimizer_step"]
+    assert made.y.max() == bare.allocated_bytes
+
+
+def _filled(steps: int = 3) -> LiveData:
+    data = LiveData(sample.run_started(steps))
+    for event in sample.run_samples(steps):
+        if isinstance(event, RunSample):
+            data.add(event)
+    return data
+
+
+def test_samples_lie_in_the_phase_they_were_taken_in() -> None:
+    data = LiveData(sample.run_started(3))
+    taken = [e for e in sample.run_samples(3) if isinstance(e, RunSample)]
+    for event in taken:
+        data.add(event)
+    assert np.all(np.diff(data.x) >= 0)
+    places = {(s.phase, s.micro_batch): s for s in data.prediction.stretches}
+    for event, x in zip(taken, data.x, strict=True):
+        stretch = places[(event.phase, event.micro_batch)]
+        assert event.step - 1 + stretch.left - 1e-9 <= x <= event.step - 1 + stretch.right + 1e-9
+
+
+def test_samples_outgrow_no_array() -> None:
+    data = _filled(30)
+    assert data.count == 30 * 17 * 20
+    assert np.isfinite(data.allocated).all()
+
+
+def test_what_comes_before_the_first_step_has_no_place() -> None:
+    data = LiveData(sample.run_started())
+    first = next(e for e in sample.run_samples(1) if isinstance(e, RunSample))
+    data.add(first.model_copy(update={"phase": "load", "step": 0}))
+    assert data.count == 0
+
+
+@given(
+    st.lists(st.floats(0, 1e12), min_size=1, max_size=400),
+    st.integers(1, 60),
+)
+def test_decimation_keeps_extremes_in_two_points_a_pixel(values: list[float], pixels: int) -> None:
+    y = np.array(values)
+    x = np.linspace(0, 1, len(y))
+    dx, dy = decimate(x, y, y, 0.0, 1.0, pixels)
+    assert len(dx) == len(dy) <= 2 * (pixels + 2)
+    assert dy.min() == y.min()
+    assert dy.max() == y.max()
+    assert np.all(np.diff(dx) >= 0)
+
+
+def test_decimation_leaves_out_what_is_not_known() -> None:
+    y = np.array([np.nan, 2.0, np.nan, 4.0])
+    _, dy = decimate(np.arange(4.0), y, y, 0.0, 3.0, 100)
+    assert dy.tolist() == [2.0, 4.0]
+
+
+@pytest.fixture
+def view(qtbot: QtBot, qapp: QApplication) -> LiveView:
+    apply_theme(qapp, "light")
+    made = LiveView()
+    qtbot.addWidget(made)
+    made.resize(900, 700)
+    made.show()
+    return made
+
+
+def test_a_whole_run_ends_in_a_table(qtbot: QtBot, view: LiveView) -> None:
+    for event in sample.run_events(2):
+        view.handle(event)
+    assert view.plot.accessibleDescription().startswith("Step 2 of 2, device 75.4 GiB")
+    table = {view.table.text_of(row, 0): row for row in range(view.table.model().rowCount())}
+    assert view.table.text_of(table["Parameters"], 4) == "0.0 %"
+    assert view.table.text_of(table["Activations"], 4) == "−1.5 %"
+    assert view.table.text_of(table["Activations"], 3) == "+146 MiB"
+    assert {"Allocated at the peak", "Forward", "Backward", "Optimizer step"} <= table.keys()
+    assert view.table.isVisible()
+
+
+def test_curves_follow_the_samples_and_toggles(qtbot: QtBot, view: LiveView) -> None:
+    view.start(sample.run_started())
+    events = list(sample.run_samples(2))
+    for event in events:
+        view.handle(event)
+    curve = view.plot._allocated
+
+    def highest() -> float:
+        ys = curve.getData()[1]
+        return 0.0 if ys is None or not len(ys) else float(ys.max())
+
+    measured = max(e.highest_bytes for e in events if isinstance(e, RunSample) and e.step == 2)
+    qtbot.waitUntil(lambda: highest() == measured)
+    view.plot.set_line("allocated", False)
+    assert highest() == 0
+    assert "allocated" not in view.plot.accessibleDescription()
+
+
+def test_drawing_costs_two_points_a_pixel_at_most(qtbot: QtBot, view: LiveView) -> None:
+    view.start(sample.run_started())
+    for event in sample.run_samples(30):
+        view.handle(event)
+    view.ranges.choose("run")
+    view._draw(force=True)
+    for curve in (view.plot._allocated, view.plot._predicted, view.plot._reserved):
+        assert len(curve.getData()[0]) <= 2 * (view.width() + 2)
+
+
+def test_the_cpu_has_a_process_and_no_reserved(qtbot: QtBot, view: LiveView) -> None:
+    device = Device(name="cpu", kind="cpu", memory_bytes=16 * GIB)
+    view.start(sample.run_started().model_copy(update={"device": device}))
+    one = next(e for e in sample.run_samples(1) if isinstance(e, RunSample))
+    view.handle(one.model_copy(update={"reserved_bytes": None}))
+    view._draw(force=True)
+    words = view.plot.accessibleDescription()
+    assert "process" in words
+    assert "reserved" not in words
+
+
+def test_clear_forgets_and_stops_drawing(qtbot: QtBot, view: LiveView) -> None:
+    for event in sample.run_events(1):
+        view.handle(event)
+    view.clear()
+    assert view.plot.accessibleDescription() == "No run yet"
+    assert view.table.model().rowCount() == 0
+    assert not view.table.isVisible()
+    assert not view._timer.isActive()
+
+
+def test_a_run_that_failed_early_shows_what_is_known(qtbot: QtBot, view: LiveView) -> None:
+    view.start(sample.run_started())
+    lost = sample.run_result().model_copy(
+        update={"outcome": "out_of_memory", "measured": None, "error": None}
+    )
+    view.handle(lost)
+    assert view.table.text_of(0, 2) == "–"
+    assert view.table.text_of(0, 4) == "–"
+    assert largest_difference(lost) is None
+
+
+def test_the_largest_difference_is_by_bytes() -> None:
+    worst = largest_difference(sample.run_result())
+    assert worst is not None
+    assert worst.title == "Activations"
+
+
+def test_sums_of_the_table_are_those_of_the_figures() -> None:
+    result = sample.run_result()
+    parts = [row for row in rows(result) if row.part]
+    assert sum(row.predicted_bytes or 0 for row in parts) == result.predicted.allocated_bytes
+    assert result.measured is not None
+    assert sum(row.measured_bytes or 0 for row in parts) == result.measured.allocated_bytes
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [(None, "–"), (0.0, "0.0 %"), (-0.0004, "0.0 %"), (0.0314, "+3.1 %"), (-0.118, "−11.8 %")],
+)
+def test_errors_carry_their_sign(error: float | None, text: str) -> None:
+    assert percent(error) == text
+
+
+def test_steps_are_not_samples() -> None:
+    assert sum(isinstance(event, RunStep) for event in sample.run_samples(3)) == 3

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from memplanner.messages.run import RunSample
+from memplanner.units import MIB
+from memplanner_ui.look.theme import apply_theme
+from memplanner_ui.views.module_panel import ModulePanel, bar_bytes, shape_words
+from memplanner_ui.views.notice import Fix, NoticeBar
+from memplanner_ui.views.run_panel import RunPanel, clock, duration
+from memplanner_ui.views.run_progress import ProgressPanel
+from memplanner_ui.views.segments import Segments
+from memplanner_ui.views.stacked_bar import StackedBar
+from tests.ui import sample
+
+
+@pytest.fixture(autouse=True)
+def _theme(qapp: QApplication) -> None:
+    apply_theme(qapp, "light")
+
+
+def words_of(widget: QWidget) -> list[str]:
+    """What a widget's visible labels say, elided ones whole."""
+    return [
+        label.accessibleName() or label.text()
+        for label in widget.findChildren(QLabel)
+        if label.isVisibleTo(widget)
+    ] + [label.text() for label in widget.findChildren(QLabel) if label.isVisibleTo(widget)]
+
+
+def button(widget: QWidget, start: str) -> QPushButton:
+    return next(b for b in widget.findChildren(QPushButton) if b.text().startswith(start))
+
+
+def test_a_module_is_explained(qtbot: QtBot) -> None:
+    panel = ModulePanel()
+    qtbot.addWidget(panel)
+    detail = sample.detail()
+    panel.set_detail(detail)
+    said = words_of(panel)
+    assert "model.layers.17.mlp" in said
+    assert "LlamaMLP, 176 M parameters, one of 32 alike" in said
+    assert said.count("14336 × 4096") == 4  # twice each: name and text
+    assert "368 MiB" in said
+    bar = panel.findChild(StackedBar)
+    assert isinstance(bar, StackedBar)
+    assert "optimizer state 672 MiB" in bar.accessibleDescription()
+    assert sum(bar_bytes(detail)) == 1792 * MIB
+
+
+def test_nothing_selected_says_so(qtbot: QtBot) -> None:
+    panel = ModulePanel()
+    qtbot.addWidget(panel)
+    panel.set_detail(sample.detail())
+    panel.set_detail(None)
+    assert panel.detail is None
+    assert any(words.startswith("Select a module") for words in words_of(panel))
+
+
+def test_many_tensors_are_counted(qtbot: QtBot) -> None:
+    panel = ModulePanel()
+    qtbot.addWidget(panel)
+    detail = sample.detail()
+    panel.set_detail(detail.model_copy(update={"kept": detail.kept * 10}))
+    assert "and 16 more" in words_of(panel)
+
+
+def test_shapes_in_words() -> None:
+    assert shape_words((14336, 4096)) == "14336 × 4096"
+    assert shape_words(()) == "scalar"
+
+
+def test_a_notice_says_what_why_and_how_on(qtbot: QtBot) -> None:
+    bar = NoticeBar()
+    qtbot.addWidget(bar)
+    assert not bar.isVisible()
+    done: list[str] = []
+    fixes = [
+        Fix(
+            "Loss in 8 chunks\n3.9 GiB to spare",
+            "−5.8 GiB, −2 % time",
+            "Choose",
+            lambda: done.append("a"),
+        ),
+        Fix("Every block", "", "Try", lambda: done.append("b")),
+    ]
+    bar.show_notice("trouble", "The card ran out of memory.", "Its process has ended.", fixes)
+    assert bar.isVisible()
+    assert bar.text == "The card ran out of memory. Its process has ended."
+    said = words_of(bar)
+    assert {"Loss in 8 chunks", "3.9 GiB to spare", "−5.8 GiB,", "−2 % time"} <= set(said)
+    choose = button(bar, "Choose")
+    assert choose.accessibleName() == "Choose: Loss in 8 chunks"
+    choose.click()
+    button(bar, "Try").click()
+    assert done == ["a", "b"]
+
+
+def test_a_notice_goes_with_escape(qtbot: QtBot) -> None:
+    bar = NoticeBar()
+    qtbot.addWidget(bar)
+    bar.show_notice("caution", "Something is off.")
+    with qtbot.waitSignal(bar.dismissed):
+        qtbot.keyClick(bar, Qt.Key.Key_Escape)
+    assert not bar.isVisible()
+    assert bar.text == ""
+
+
+def test_a_new_notice_replaces_the_last(qtbot: QtBot) -> None:
+    bar = NoticeBar()
+    qtbot.addWidget(bar)
+    bar.show_notice("info", "First.")
+    bar.show_notice("info", "Second.")
+    qtbot.wait(10)
+    assert "First." not in words_of(bar)
+    bar.clear()
+    assert not bar.isVisible()
+
+
+def test_the_run_panel_follows_a_run(qtbot: QtBot) -> None:
+    panel = RunPanel()
+    qtbot.addWidget(panel)
+    panel.start(sample.run_started(30))
+    assert panel.state == "applying"
+    for event in sample.run_samples(14):
+        panel.handle(event)
+    said = words_of(panel)
+    assert "Step 15 of 30" in said
+    assert "1:15 gone, about 1:22 left" in said
+    assert "5.1 s" in said
+    assert "a child process, pid 48213" in said
+    panel.handle(sample.run_result())
+    assert panel.state == "finished"
+    assert not button(panel, "Stop now").isEnabled()
+
+
+def test_the_stop_buttons_ask_once(qtbot: QtBot) -> None:
+    panel = RunPanel()
+    qtbot.addWidget(panel)
+    panel.start(sample.run_started(30))
+    with qtbot.waitSignal(panel.stop_after_step):
+        button(panel, "Stop after").click()
+    assert panel.state == "stopping"
+    assert not button(panel, "Stop after").isEnabled()
+    with qtbot.waitSignal(panel.stop_now):
+        button(panel, "Stop now").click()
+    assert not button(panel, "Stop now").isEnabled()
+
+
+def test_a_cleared_run_panel_has_nothing_to_stop(qtbot: QtBot) -> None:
+    panel = RunPanel()
+    qtbot.addWidget(panel)
+    panel.start(sample.run_started(30))
+    panel.clear()
+    assert "No run yet" in words_of(panel)
+    assert not button(panel, "Stop after").isEnabled()
+
+
+def test_progress_lists_what_was_done_and_how_it_ended(qtbot: QtBot) -> None:
+    panel = ProgressPanel()
+    qtbot.addWidget(panel)
+    panel.start(sample.run_started(3))
+    for event in sample.run_progress():
+        panel.handle(event)
+    one = next(e for e in sample.run_samples(1) if isinstance(e, RunSample))
+    panel.handle(one)
+    assert {"Step 1", "Forward, micro-batch 1"} <= set(words_of(panel))
+    panel.handle(sample.run_result(3))
+    assert panel.titles[-1] == "Finished"
+    said = words_of(panel)
+    assert "Activations, 146 MiB more than predicted." in said
+    assert "3 steps ran as planned." in said
+    panel.clear()
+    assert panel.titles == []
+
+
+def test_out_of_memory_is_said_with_what_was_missing(qtbot: QtBot) -> None:
+    panel = ProgressPanel()
+    qtbot.addWidget(panel)
+    panel.start(sample.run_started(3))
+    lost = {"outcome": "out_of_memory", "missing_bytes": 190 * MIB, "measured": None}
+    panel.handle(sample.run_result(3).model_copy(update={**lost, "where": "backward, lm_head"}))
+    said = words_of(panel)
+    assert "190 MiB were missing." in said
+    assert "backward, lm_head" in said
+    assert panel.titles[-1] == "Out of memory"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (75.2, "1:15"), (3725, "1:02:05")])
+def test_clock(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+def test_durations_have_three_figures() -> None:
+    assert duration(5.1234) == "5.12 s"
+    assert duration(0.0812) == "81 ms"
+
+
+def test_segments_choose_one_or_many(qtbot: QtBot) -> None:
+    one = Segments("Show", (("a", "A"), ("b", "B")))
+    many = Segments("Lines", (("a", "A"), ("b", "B")), many=True)
+    for segments in (one, many):
+        qtbot.addWidget(segments)
+    with qtbot.waitSignal(one.chosen) as said:
+        button(one, "B").click()
+    assert said.args == ["b"]
+    assert (one.value, one.is_on("a")) == ("b", False)
+    button(many, "A").click()
+    assert (many.is_on("a"), many.is_on("b")) == (False, True)

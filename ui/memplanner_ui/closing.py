@@ -1,0 +1,44 @@
+"""What is asked before the window closes: in a notice, never in a dialog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from memplanner_ui.document import Document
+from memplanner_ui.notices import Notice
+from memplanner_ui.views.notice import Fix
+
+
+class Closing:
+    """Asks once; closing a second time is an answer, too."""
+
+    def __init__(
+        self, close: Callable[[], object], save_then: Callable[[Callable[[], object]], object]
+    ) -> None:
+        self._close = close
+        self._save_then = save_then
+        self._asked = False
+
+    def question(self, document: Document, *, running: bool) -> Notice | None:
+        """What to ask now; None when the window may close."""
+        if self._asked:
+            return None
+        notice = self._about(document, running=running)
+        self._asked = notice is not None
+        return notice
+
+    def forget(self) -> None:
+        """The question was dismissed: ask again the next time."""
+        self._asked = False
+
+    def _about(self, document: Document, *, running: bool) -> Notice | None:
+        if running:
+            stop = Fix("Stop the run and close", "", "Stop and close", self._close)
+            return Notice("caution", "A plan is running.", "Closing ends it.", (stop,))
+        if document.model is None or not document.dirty:
+            return None
+        fixes = (
+            Fix("Save the plan and close", "", "Save…", lambda: self._save_then(self._close)),
+            Fix("Close without saving", "", "Close", self._close),
+        )
+        return Notice("caution", "The plan has edits that no file has.", "", fixes)

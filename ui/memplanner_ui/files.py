@@ -1,0 +1,56 @@
+"""Dialogs that choose a file or folder; they never block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+MODELS_AND_PLANS = (
+    "Models and plans (*.json *.safetensors *.gguf *.py *.pt2 *.yaml *.yml);;All files (*)"
+)
+PLANS = "Plans (*.yaml *.yml)"
+
+
+def choose_file(
+    parent: QWidget, title: str, kinds: str, then: Callable[[str], object], folder: str = ""
+) -> QFileDialog:
+    """Opens a dialog for an existing file; ``then`` gets its path."""
+    dialog = QFileDialog(parent, title, folder, kinds)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    return _open(dialog, then)
+
+
+def choose_folder(
+    parent: QWidget, title: str, then: Callable[[str], object], folder: str = ""
+) -> QFileDialog:
+    """Opens a dialog for an existing folder; ``then`` gets its path."""
+    dialog = QFileDialog(parent, title, folder)
+    dialog.setFileMode(QFileDialog.FileMode.Directory)
+    dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+    return _open(dialog, then)
+
+
+def choose_new_file(
+    parent: QWidget,
+    title: str,
+    kinds: str,
+    name: str,
+    then: Callable[[str], object],
+    folder: str = "",
+) -> QFileDialog:
+    """Opens a dialog for a file to write; ``then`` gets its path."""
+    dialog = QFileDialog(parent, title, folder, kinds)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    if "." in name:
+        dialog.setDefaultSuffix(name.rsplit(".", 1)[-1])
+    dialog.selectFile(name)
+    return _open(dialog, then)
+
+
+def _open(dialog: QFileDialog, then: Callable[[str], object]) -> QFileDialog:
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.fileSelected.connect(then)
+    dialog.open()
+    return dialog

@@ -1,0 +1,154 @@
+"""What stands above every view: the verdict, the budget bar, and what one step is."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolBar, QVBoxLayout, QWidget
+
+from memplanner.messages.estimate import Estimate
+from memplanner.messages.run import RunResult
+from memplanner.units import MINUS, format_bytes, format_count
+from memplanner_ui.look import theme
+from memplanner_ui.look import type as fonts
+from memplanner_ui.views.budget_bar import HEIGHT, BudgetBar
+from memplanner_ui.views.rows import ElidedLabel, label
+from memplanner_ui.views.verdict import Verdict
+
+CAUTION_FROM = 0.03
+"""An error of this share and more is written in the caution colour."""
+
+
+class StepBlock(QWidget):
+    """What one optimizer step takes in; after a run, what was measured and how far off it was."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("surface", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._measured: RunResult | None = None
+        self._estimate: Estimate | None = None
+        self._above = label("", "secondary", "secondary")
+        self._figure = label("", "notice")
+        self._below = ElidedLabel()
+        self._below.setFont(fonts.font("secondary"))
+        self._below.setProperty("ink", "secondary")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(14, 12, 10, 12)
+        column.setSpacing(2)
+        for row in (self._above, self._figure, self._below):
+            column.addWidget(row)
+        column.addStretch(1)
+
+    def set_estimate(self, estimate: Estimate | None) -> None:
+        """Shows the step of the estimate's plan."""
+        self._estimate = estimate
+        self._show()
+
+    def set_result(self, result: RunResult | None) -> None:
+        """Shows a run's result for as long as the plan stays the one that ran."""
+        self._measured = result
+        self._show()
+
+    def _show(self) -> None:
+        estimate, result = self._estimate, self._measured
+        if estimate is None:
+            self._say("", "", "")
+        elif result is not None and result.measured is not None and result.plan == estimate.plan:
+            words = "no error known"
+            caution = False
+            if result.error is not None:
+                words = f"prediction off by {format_share(result.error)}"
+                caution = abs(result.error) >= CAUTION_FROM
+            self._say(
+                "Measured, allocated",
+                format_bytes(result.measured.allocated_bytes),
+                words,
+                caution=caution,
+            )
+        else:
+            training = estimate.plan.training
+            samples = training.batch_size * training.gradient_accumulation_steps
+            count, unit = samples, "sample" if samples == 1 else "samples"
+            if estimate.model.takes_sequence:
+                count, unit = samples * training.sequence_length, "tokens"
+            self._say("One optimizer step", f"{format_count(count)} {unit}", "time not measured")
+
+    def _say(self, above: str, figure: str, below: str, *, caution: bool = False) -> None:
+        self._above.setText(above)
+        self._figure.setText(figure)
+        self._below.set_text(below)
+        ink = "caution" if caution else "secondary"
+        if self._below.property("ink") != ink:
+            self._below.setProperty("ink", ink)
+            self._below.style().unpolish(self._below)
+            self._below.style().polish(self._below)
+        self.setAccessibleName(f"{above}: {figure}, {below}" if figure else "One step")
+
+
+def format_share(share: float) -> str:
+    """A share as signed per cent with one decimal, such as ``−0.2 %``."""
+    per_cent = round(100 * share, 1)
+    sign = MINUS if per_cent < 0 else "+" if per_cent > 0 else ""
+    return f"{sign}{abs(per_cent):.1f} %"
+
+
+class Header(QToolBar):
+    """A tool bar in its own row, so that it spans the docks as well."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__("Verdict and budget", parent)
+        self.setObjectName("header")
+        self.setMovable(False)
+        self.setFloatable(False)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        if (layout := self.layout()) is not None:
+            layout.setContentsMargins(0, 0, 0, 0)
+            layout.setSpacing(0)
+        self.verdict = Verdict()
+        self.budget = BudgetBar()
+        self.step = StepBlock()
+        row = _Row()
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 1)
+        line.setSpacing(0)
+        self.verdict.setFixedWidth(304)
+        self.step.setFixedWidth(178)
+        self.budget.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        line.addWidget(self.verdict)
+        line.addWidget(UprightLine())
+        line.addWidget(self.budget, 1)
+        line.addWidget(UprightLine())
+        line.addWidget(self.step)
+        self.addWidget(row)
+
+    def set_estimate(self, estimate: Estimate | None) -> None:
+        """Shows an estimate in all three."""
+        self.verdict.set_estimate(estimate)
+        self.budget.set_estimate(estimate)
+        self.step.set_estimate(estimate)
+
+
+class _Row(QWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(fonts.scaled(HEIGHT) + 1)
+
+    def sizeHint(self) -> QSize:
+        return QSize(900, fonts.scaled(HEIGHT) + 1)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        bottom = self.height() - 1
+        QPainter(self).fillRect(0, bottom, self.width(), 1, theme.current().color("border"))
+
+
+class UprightLine(QWidget):
+    """A line between two parts of a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedWidth(1)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        QPainter(self).fillRect(self.rect(), theme.current().color("border"))

@@ -1,0 +1,29 @@
+"""What is shown at the top of a view when something needs the user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from memplanner.messages import protocol
+from memplanner_ui.views.notice import Fix, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One sentence of what happened, one of what it means, then ways out."""
+
+    kind: Kind
+    what: str
+    meaning: str = ""
+    fixes: tuple[Fix, ...] = ()
+
+    @classmethod
+    def of(cls, failure: protocol.Failure) -> Self:
+        """The notice for a failure of the engine."""
+        if failure.error == "Defect":
+            meaning = (
+                "This is a defect of memplanner; the engine's log (Window menu) has its trace."
+            )
+            return cls("trouble", failure.sentence, meaning)
+        return cls("trouble", failure.sentence)

@@ -1,0 +1,161 @@
+"""The docks: at the left what you decide, at the right what explains the selected thing."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from memplanner_ui.look import type as fonts
+from memplanner_ui.notices import Notice
+from memplanner_ui.pane_header import PaneHeader
+from memplanner_ui.plan_panel import PlanPanel
+from memplanner_ui.views.module_panel import ModulePanel
+from memplanner_ui.views.notice import NoticeBar
+from memplanner_ui.views.run_panel import RunPanel
+from memplanner_ui.views.run_progress import ProgressPanel
+from memplanner_ui.workspace import DETAILS, Workspace
+
+LEFT_WIDTH = 304
+RIGHT_WIDTH = 296
+LOCKED = Notice("info", "The plan is locked while it runs.", "Edits you make now go to a copy.")
+
+
+class _Dock(QDockWidget):
+    """A dock that knows whether the user wants it, apart from whether it is shown now."""
+
+    def __init__(self, title: str, name: str, width: int, parent: QMainWindow) -> None:
+        super().__init__(title, parent)
+        self.setObjectName(name)
+        self.setAllowedAreas(
+            Qt.DockWidgetArea.LeftDockWidgetArea | Qt.DockWidgetArea.RightDockWidgetArea
+        )
+        self.setFeatures(
+            QDockWidget.DockWidgetFeature.DockWidgetClosable
+            | QDockWidget.DockWidgetFeature.DockWidgetMovable
+        )
+        self.header = PaneHeader(title)
+        self.setTitleBarWidget(self.header)
+        self.setMinimumWidth(fonts.scaled(260))
+        self.width_at_first = fonts.scaled(width)
+
+
+class LeftDock(_Dock):
+    """The plan; while it is applied and the Live view is shown, the run."""
+
+    def __init__(self, parent: QMainWindow) -> None:
+        super().__init__("Plan", "left_dock", LEFT_WIDTH, parent)
+        self.plan = PlanPanel()
+        self.run = RunPanel()
+        self._locked = NoticeBar()
+        if (margins := self._locked.layout()) is not None:
+            margins.setContentsMargins(10, 10, 10, 2)
+        plan_page = QWidget()
+        plan_page.setProperty("surface", "panel")
+        plan_page.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        column = QVBoxLayout(plan_page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._locked)
+        column.addWidget(self.plan, 1)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(plan_page)
+        self._pages.addWidget(self.run)
+        self.setWidget(self._pages)
+        self.filter_button = self.header.add_button("search", "Filter options")
+        self.menu_button = self.header.add_button("more", "Plan menu")
+        self._plan_word = ""
+
+    def show_plan_name(self, name: str, dirty: bool) -> None:
+        """Shows the plan's name beside the title; a star when no file has its edits."""
+        self._plan_word = name + ("*" if dirty else "")
+        self._show_title()
+
+    def set_running(self, running: bool) -> None:
+        """Says that the plan is locked while it runs."""
+        if running:
+            self._locked.show_notice(LOCKED.kind, LOCKED.what, LOCKED.meaning)
+        else:
+            self._locked.clear()
+
+    def show_run(self, shown: bool) -> None:
+        """Shows the run instead of the plan."""
+        self._pages.setCurrentIndex(1 if shown else 0)
+        self.filter_button.setVisible(not shown)
+        self.menu_button.setVisible(not shown)
+        self._show_title()
+
+    def _show_title(self) -> None:
+        if self._pages.currentIndex() == 1:
+            self.header.set_title("Run")
+        else:
+            self.header.set_title("Plan", self._plan_word)
+
+
+class RightDock(_Dock):
+    """The selected module; on the Live view, how the run goes on."""
+
+    def __init__(self, parent: QMainWindow) -> None:
+        super().__init__("Module", "right_dock", RIGHT_WIDTH, parent)
+        self.module = ModulePanel()
+        self.progress = ProgressPanel()
+        self.content = QStackedWidget()
+        self.content.addWidget(self.module)
+        self.content.addWidget(self.progress)
+        self.setWidget(self.content)
+
+    def fold_into(self, workspace: Workspace, folded: bool) -> None:
+        """Makes the content a tab of the workspace, or takes it back."""
+        if folded == (workspace.view(DETAILS) is not None):
+            return
+        if folded:
+            self.setWidget(None)  # type: ignore[arg-type]  # Qt allows a null pointer
+            workspace.add_view(DETAILS, "Details", self.content)
+        else:
+            workspace.remove_view(DETAILS)
+            self.setWidget(self.content)
+            self.content.show()
+
+    def show_progress(self, shown: bool, word: str = "", kind: str = "accent") -> None:
+        """Shows the run's progress instead of the module."""
+        self.content.setCurrentIndex(1 if shown else 0)
+        if shown:
+            self.header.set_title("Progress", word, kind)
+        else:
+            self.header.set_title("Module")
+
+
+def focus_next_pane(panes: list[QWidget], focused: QWidget | None, *, back: bool = False) -> None:
+    """Gives the focus to the first thing in the pane after the one that has it."""
+    shown = [pane for pane in panes if pane.isVisible()]
+    if not shown:
+        return
+    now = next(
+        (
+            place
+            for place, pane in enumerate(shown)
+            if focused is not None and (pane is focused or pane.isAncestorOf(focused))
+        ),
+        None,
+    )
+    if now is None:
+        now = 0 if back else -1
+    step = -1 if back else 1
+    for distance in range(1, len(shown) + 1):
+        target = first_focusable(shown[(now + step * distance) % len(shown)])
+        if target is not None:
+            target.setFocus(Qt.FocusReason.OtherFocusReason)
+            return
+
+
+def first_focusable(pane: QWidget) -> QWidget | None:
+    """The first widget in ``pane``, itself included, that takes the focus by Tab."""
+    widget: QWidget | None = pane
+    while widget is not None:  # a ring over the whole window
+        inside = widget is pane or pane.isAncestorOf(widget)
+        takes = bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
+        if inside and takes and widget.isVisible() and widget.isEnabled():
+            return widget
+        widget = widget.nextInFocusChain()
+        if widget is pane:
+            break
+    return None

@@ -1,0 +1,201 @@
+"""The plan panel: every section of the plan, a filter over them, and the plan's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+
+from memplanner.plan import Plan
+from memplanner_ui.plan_panel.badge import Effect
+from memplanner_ui.plan_panel.form import OptionForm, sections_of
+from memplanner_ui.plan_panel.rows import Choose, Edits
+from memplanner_ui.plan_panel.section import SectionRows
+
+_OPEN_AT_FIRST = 3
+"""So many sections stand open until the user folds them."""
+
+
+class PlanPanel(QWidget):
+    """Shows a plan and tells what the user wants changed; changes nothing itself."""
+
+    edited = Signal(str, object, bool)
+    """Key, new value, and whether it continues the edit before it (a spin box being moved)."""
+    gesture_ended = Signal()
+    reset = Signal(str)
+    """A section is to have its first values again."""
+    folded_changed = Signal(dict)
+    """By section: whether it is folded."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("surface", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setAccessibleName("Plan")
+        self._edits = Edits(self)
+        self._edits.edited.connect(self.edited)
+        self._edits.gesture_ended.connect(self.gesture_ended)
+        self._sections: dict[str, SectionRows] = {}
+        self._plan: Plan | None = None
+        self._first_plan: Plan | None = None
+        self._plan_type: type[Plan] | None = None
+        self._folded: dict[str, bool] = {}
+        self._names: tuple[str, ...] = ()
+
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter options")
+        self.filter.setAccessibleName("Filter options")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.textChanged.connect(self._filter)
+        self._filter_bar = QWidget()
+        bar = QVBoxLayout(self._filter_bar)
+        bar.setContentsMargins(12, 6, 12, 6)
+        bar.addWidget(self.filter)
+        self._filter_bar.hide()
+        self._nothing = QLabel("No option has these words.")
+        self._nothing.setProperty("ink", "faint")
+        self._nothing.setContentsMargins(14, 8, 14, 8)
+        self._nothing.hide()
+
+        self._content = QWidget()
+        self._content.setProperty("surface", "panel")
+        self._content.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._column = QVBoxLayout(self._content)
+        self._column.setContentsMargins(0, 0, 0, 12)
+        self._column.setSpacing(0)
+        self._column.addStretch(1)
+        scroll = self._scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(self._content)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(self._filter_bar)
+        whole.addWidget(self._nothing)
+        whole.addWidget(scroll, 1)
+
+    # What is shown
+
+    def show_plan(self, plan: Plan, first_plan: Plan) -> None:
+        """Shows ``plan``; a reset returns to ``first_plan``."""
+        if type(plan) is not self._plan_type:
+            self._build(type(plan))
+        self._plan, self._first_plan = plan, first_plan
+        for section in self._sections.values():
+            section.show_plan(plan, first_plan)
+        if self.filter.text():
+            self._filter(self.filter.text())
+
+    def options(self) -> tuple[OptionForm, ...]:
+        """Every option of the form, in the plan's order."""
+        return tuple(
+            option for section in self._sections.values() for option in section.form.options
+        )
+
+    def changed_sections(self) -> tuple[tuple[str, str], ...]:
+        """Name and title of each section that differs from its first values."""
+        return tuple(
+            (name, section.form.title)
+            for name, section in self._sections.items()
+            if section.changed()
+        )
+
+    def set_effect(
+        self, key: str, value: str, effect: Effect | None, *, dimmed: bool = False
+    ) -> None:
+        """Shows beside an option what choosing ``value`` would change."""
+        rows = self._sections[key.split(".", 1)[0]].rows[key]
+        if isinstance(rows, Choose):
+            rows.set_effect(value, effect, dimmed=dimmed)
+        elif badge := rows.badge(value):
+            badge.set_effect(effect, dimmed=dimmed)
+
+    def offer_names(self, names: Sequence[str]) -> None:
+        """Names of modules that fields of names complete to."""
+        self._names = tuple(names)
+        for section in self._sections.values():
+            for row in section.names():
+                row.field.offer(self._names)  # type: ignore[attr-defined]  # names() gives these only
+
+    def set_folded(self, folded: Mapping[str, bool]) -> None:
+        """Folds the sections as they were left."""
+        self._folded = dict(folded)
+        for name, section in self._sections.items():
+            if name in folded:
+                section.fold.set_folded(folded[name], at_once=True)
+
+    def fold_all(self, folded: bool) -> None:
+        """Folds or unfolds every section."""
+        for section in self._sections.values():
+            section.fold.set_folded(folded, at_once=True)
+
+    def focus_option(self, key: str) -> None:
+        """Brings an option into view and gives it the focus."""
+        self.filter.clear()
+        section = self._sections[key.split(".", 1)[0]]
+        section.focus_option(key)
+        self._scroll.ensureWidgetVisible(section.rows[key])
+
+    def focus_first(self) -> None:
+        """Gives the focus to the first header."""
+        first = next(iter(self._sections.values()), None)
+        if first is not None:
+            first.fold.header.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    # The filter
+
+    def toggle_filter(self, shown: bool | None = None) -> None:
+        """Shows the filter with the focus, or clears and hides it."""
+        shown = self._filter_bar.isHidden() if shown is None else shown
+        self._filter_bar.setVisible(shown)
+        if shown:
+            self.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            self.filter.selectAll()
+        else:
+            self.filter.clear()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self._filter_bar.isVisible():
+            self.toggle_filter(False)
+            self.focus_first()
+        else:
+            super().keyPressEvent(event)
+
+    def _filter(self, text: str) -> None:
+        words = text.strip().casefold()
+        found = False
+        for section in self._sections.values():
+            hit = section.matches(words)
+            section.setVisible(hit)
+            if hit and words:
+                section.fold.set_folded(False, at_once=True)
+            found = found or hit
+        self._nothing.setVisible(not found)
+
+    # Building
+
+    def _build(self, plan_type: type[Plan]) -> None:
+        for section in self._sections.values():
+            section.hide()
+            section.deleteLater()
+        self._sections.clear()
+        self._plan_type = plan_type
+        for index, form in enumerate(sections_of(plan_type)):
+            section = SectionRows(form, self._edits)
+            section.fold.set_folded(
+                self._folded.get(form.name, index >= _OPEN_AT_FIRST), at_once=True
+            )
+            section.reset.connect(self.reset)
+            section.folded_changed.connect(self._remember_fold)
+            self._sections[form.name] = section
+            self._column.insertWidget(self._column.count() - 1, section)
+        self.offer_names(self._names)
+
+    def _remember_fold(self, name: str, folded: bool) -> None:
+        if not self.filter.text():
+            self._folded[name] = folded
+            self.folded_changed.emit(dict(self._folded))

@@ -1,0 +1,22 @@
+"""The one selected module, shared by every view."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+
+
+class Selection(QObject):
+    """Choosing a module in one view shows it in all."""
+
+    changed = Signal(str)
+    """The module's name; empty when none is selected."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.name = ""
+
+    def select(self, name: str) -> None:
+        """Selects a module by its dotted name."""
+        if name != self.name:
+            self.name = name
+            self.changed.emit(name)

@@ -1,0 +1,407 @@
+"""What the window asks its engine for, and what becomes of the answers.
+
+The document is what is open; the engine computes. Here every change of the plan becomes a request
+for an estimate, and every failure a notice with its fixes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from memplanner.errors import PlanError
+from memplanner.messages import protocol
+from memplanner.messages.device import Device
+from memplanner.messages.estimate import Moment
+from memplanner_ui.document import Document
+from memplanner_ui.engine import EngineClient, Outcome
+from memplanner_ui.engine.client import EngineState
+from memplanner_ui.notices import Notice
+from memplanner_ui.selection import Selection
+from memplanner_ui.settings import Recent, SettingsFile
+from memplanner_ui.views.notice import Fix
+
+PLAN_ENDINGS = (".yaml", ".yml")
+
+
+class Session(QObject):
+    """Joins document, engine and settings. Views listen to its signals and call its verbs."""
+
+    noticed = Signal(object)
+    """A ``Notice`` to show."""
+    solved = Signal()
+    """What the last notice was about has been dealt with."""
+    working = Signal(str, object)
+    """What is being done in words, and the share done or None; empty words when nothing is."""
+    devices_changed = Signal()
+    presets_changed = Signal()
+    layers_arrived = Signal(str, object)
+    """Moment and its rows."""
+    detail_arrived = Signal(object)
+    """``ModuleDetail``, or None."""
+    log_wanted = Signal()
+    """The user wants to read what the engine wrote."""
+
+    def __init__(
+        self,
+        document: Document,
+        engine: EngineClient,
+        settings: SettingsFile,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.document = document
+        self.engine = engine
+        self.settings = settings
+        self.selection = Selection(self)
+        self.devices: tuple[Device, ...] = ()
+        self.presets: tuple[protocol.Preset, ...] = ()
+        self.targets: tuple[protocol.Target, ...] = ()
+        self.moment: Moment = "peak"
+        self._waiting_plan: Path | None = None
+        self._opening: int | None = None
+        self._forget_model = False
+        self.locked = False
+        """A plan is running: the model stays."""
+        self._wrong = ""
+        """What the last notice of a failure was about: ``edit``, ``estimate`` or nothing."""
+        engine.greeted.connect(self._on_greeted)
+        engine.restarted.connect(self._on_restarted)
+        engine.ended.connect(self._on_engine_ended)
+        document.plan_changed.connect(lambda _: self.estimate())
+        document.device_changed.connect(lambda _: self.estimate())
+        self.selection.changed.connect(lambda _: self._describe())
+
+    # The engine
+
+    def _on_greeted(self, _info: protocol.EngineInfo) -> None:
+        request = self.engine.request
+        request(protocol.ListDevices, then=self._on_devices)
+        request(protocol.ListPresets, then=self._on_presets)
+        request(protocol.ListTargets, then=self._on_targets)
+        request(protocol.WarmUp)
+
+    def _on_devices(self, reply: protocol.Devices) -> None:
+        self.devices = reply.devices
+        wanted = self.settings.values.device
+        now = self.document.device
+        name = now.name if now else wanted
+        found = next((one for one in self.devices if one.name == name), None)
+        self.document.set_device(found or now or _best_local(self.devices))
+        self.devices_changed.emit()
+
+    def _on_presets(self, reply: protocol.Presets) -> None:
+        self.presets = reply.presets
+        self.presets_changed.emit()
+
+    def _on_targets(self, reply: protocol.Targets) -> None:
+        self.targets = reply.targets
+
+    def _on_restarted(self) -> None:
+        source = self.document.source
+        if source is None or self._forget_model:
+            self._forget_model = False
+            return
+        self.engine.request(
+            protocol.OpenModel,
+            source=source,
+            inputs=self.document.inputs,
+            trust_code=self.document.trust_code,
+            then=lambda _: self.estimate(),
+            failed=self._on_failure,
+        )
+
+    def _on_engine_ended(self, outcome: Outcome) -> None:
+        self._end_work()
+        if self.engine.state is EngineState.FAILED:
+            fixes = (
+                Fix("Start the engine again", "", "Start again", self.restart_engine),
+                Fix("Read what the engine wrote", "", "Show the log", self.log_wanted.emit),
+            )
+            said = _last_line(outcome.stderr)
+            self.noticed.emit(Notice("trouble", outcome.sentence, said, fixes))
+            return
+        meaning = "It has been started again, with the model and the plan as they were."
+        self.noticed.emit(Notice("caution", outcome.sentence, meaning))
+
+    def restart_engine(self, interpreter: str | None = None) -> None:
+        """Starts the engine anew, in another interpreter if one is named."""
+        if interpreter is not None:
+            self.settings.update(interpreter=interpreter)
+        self.solved.emit()
+        self.engine.restart(interpreter)
+
+    def cancel(self) -> None:
+        """Ends what takes long: the engine is started again, with the model that was open."""
+        was_opening = self._opening is not None
+        self._end_work()
+        self._forget_model = was_opening and self.document.source is None
+        self.engine.restart()
+        words = "Opening was stopped." if was_opening else "The estimate was stopped."
+        self.noticed.emit(Notice("info", words, "The engine has been started again."))
+
+    def refresh_devices(self) -> None:
+        """Asks again how much memory is free."""
+        if self.engine.state is EngineState.READY:
+            self.engine.request(protocol.ListDevices, then=self._on_devices)
+
+    def choose_device(self, device: Device) -> None:
+        """Plans for a device, now and at the next start."""
+        self.settings.update(device=device.name)
+        self.document.set_device(device)
+
+    # Opening
+
+    def open(
+        self,
+        source: str,
+        *,
+        inputs: tuple[str, ...] = (),
+        trust_code: bool = False,
+        keep_plan: bool = False,
+    ) -> None:
+        """Opens a model, or a plan when ``source`` is a YAML file."""
+        if source.endswith(PLAN_ENDINGS):
+            self.open_plan(Path(source))
+            return
+        if self.locked:
+            what = "A plan is running; stop it before another model is opened."
+            self.noticed.emit(Notice("info", what))
+            return
+        if os.path.exists(source):
+            source = os.path.abspath(source)  # as recent ones are opened from anywhere
+        self.solved.emit()
+        self._say_working(f"Opening {_short(source)}")
+        self._opening = self.engine.request(
+            protocol.OpenModel,
+            source=source,
+            inputs=inputs,
+            trust_code=trust_code,
+            event=self._on_progress,
+            then=lambda reply: self._on_opened(source, inputs, trust_code, keep_plan, reply),
+            failed=lambda failure: self._on_not_opened(source, inputs, failure),
+        )
+
+    def _on_opened(
+        self,
+        source: str,
+        inputs: tuple[str, ...],
+        trust_code: bool,
+        keep_plan: bool,
+        reply: protocol.Opened,
+    ) -> None:
+        self._opening = None
+        self._end_work()
+        self.selection.select("")
+        self.document.open_model(
+            source,
+            reply.model,
+            reply.plan,
+            inputs=inputs,
+            trust_code=trust_code,
+            notes=reply.notes,
+            keep_plan=keep_plan,
+        )
+        detail = f"{reply.model.class_name}, {_kind_words(reply.model.kind)}"
+        self.settings.remember(
+            Recent(
+                source=source,
+                title=reply.model.name,
+                detail=detail,
+                inputs=inputs,
+                opened=time.time(),
+            )
+        )
+        if self._waiting_plan is not None:
+            path, self._waiting_plan = self._waiting_plan, None
+            self.open_plan(path)
+        self.estimate()
+
+    def _on_not_opened(
+        self, source: str, inputs: tuple[str, ...], failure: protocol.Failure
+    ) -> None:
+        self._opening = None
+        self._end_work()
+        if failure.trust_needed:
+            fix = Fix(
+                f"Run the code that comes with {_short(source)}",
+                "",
+                "Run its code",
+                lambda: self.open(source, inputs=inputs, trust_code=True),
+            )
+            meaning = (
+                "It would run in the engine process with your rights to files and network; "
+                "agree only if you know where it is from."
+            )
+            self.noticed.emit(Notice("caution", failure.sentence, meaning, (fix,)))
+            return
+        self._on_failure(failure)
+
+    def open_plan(self, path: Path) -> None:
+        """Opens a plan's file; without a model it waits for the one opened next."""
+        if self.document.model is None:
+            self._waiting_plan = path
+            words = f"{path.name} is used for the model you open next."
+            self.noticed.emit(Notice("info", words, "A plan does not name a model."))
+            return
+        try:
+            self.document.open_plan(path)
+        except PlanError as error:
+            self.noticed.emit(Notice("trouble", str(error)))
+            return
+        self.solved.emit()
+        title, detail = path.name, f"plan for {self.document.model.name}"
+        recent = Recent(
+            source=str(path), title=title, detail=detail, kind="plan", opened=time.time()
+        )
+        self.settings.remember(recent)
+
+    def save_plan(self, path: Path) -> bool:
+        """Writes the plan's file; whether it could be."""
+        try:
+            self.document.save_plan(path)
+        except PlanError as error:
+            self.noticed.emit(Notice("trouble", str(error)))
+            return False
+        return True
+
+    def edit(self, key: str, value: object, merge: bool = False) -> None:
+        """Changes one key of the plan; what is wrong with it is a notice."""
+        try:
+            self.document.set_value(key, value, merge=merge)
+        except PlanError as error:
+            self._wrong = "edit"
+            self.noticed.emit(Notice("caution", str(error).removeprefix("the plan: ")))
+            self.document.plan_changed.emit(self.document.plan)  # fields show what holds
+        else:
+            self._put_right("edit")
+
+    # Estimates
+
+    def estimate(self) -> None:
+        """Asks for the estimate of the plan as it is now."""
+        document = self.document
+        if document.model is None or document.device is None:
+            return
+        self.engine.request(
+            protocol.MakeEstimate,
+            plan=document.plan,
+            device=document.device.name,
+            event=self._on_progress,
+            then=self._on_estimated,
+            failed=self._on_not_estimated,
+        )
+
+    def _on_estimated(self, reply: protocol.Estimated) -> None:
+        self._end_work()
+        if self.document.model is None:
+            return  # closed meanwhile
+        self._put_right("estimate")
+        self.document.set_estimate(reply.estimate)
+        self._describe()
+
+    def _on_not_estimated(self, failure: protocol.Failure) -> None:
+        self._end_work()
+        self.document.set_estimate(None)
+        self._wrong = "estimate"
+        self._on_failure(failure)
+
+    def list_layers(self, moment: Moment) -> None:
+        """Asks for the layers at another moment of the step."""
+        self.moment = moment
+        estimate = self.document.estimate
+        if estimate is None:
+            return
+        if moment == "peak":
+            self.layers_arrived.emit(moment, estimate.layers)
+            return
+        self.engine.request(
+            protocol.ListLayers,
+            moment=moment,
+            then=lambda reply: self.layers_arrived.emit(reply.moment, reply.layers),
+            failed=self._on_failure,
+        )
+
+    def _describe(self) -> None:
+        name = self.selection.name
+        if not name or self.document.estimate is None:
+            self.detail_arrived.emit(None)
+            return
+
+        def show(reply: protocol.Described) -> None:
+            if self.selection.name == name:
+                self.detail_arrived.emit(reply.detail)
+
+        self.engine.request(
+            protocol.DescribeModule,
+            name=name,
+            then=show,
+            failed=lambda _: self.detail_arrived.emit(None),  # the plan may have taken it away
+        )
+
+    # Exports
+
+    def render(
+        self,
+        target: str,
+        then: Callable[[protocol.Exported], None],
+        failed: Callable[[protocol.Failure], None],
+        *,
+        output: str | None = None,
+    ) -> None:
+        """Asks for the plan in a target's words; with ``output`` it is written, too."""
+        self.engine.request(
+            protocol.ExportPlan,
+            target=target,
+            plan=self.document.plan,
+            output=output,
+            then=then,
+            failed=failed,
+        )
+
+    # Words
+
+    def _on_progress(self, reply: Any) -> None:
+        self._say_working(reply.text, reply.fraction)
+
+    def _say_working(self, text: str, fraction: float | None = None) -> None:
+        self.working.emit(text, fraction)
+
+    def _put_right(self, what: str) -> None:
+        """Takes back the notice about a wrong edit or estimate, now that one went well."""
+        if self._wrong == what:
+            self._wrong = ""
+            self.solved.emit()
+
+    def _end_work(self) -> None:
+        self._opening = None
+        self.working.emit("", None)
+
+    def _on_failure(self, failure: protocol.Failure) -> None:
+        if failure.error != "EngineEnded":  # that has a notice of its own
+            self.noticed.emit(Notice.of(failure))
+
+
+def _best_local(devices: tuple[Device, ...]) -> Device | None:
+    local = [one for one in devices if one.local]
+    cards = [one for one in local if one.kind == "cuda"]
+    return next(iter(cards or local), None)
+
+
+def _short(source: str) -> str:
+    text = source.removeprefix("preset:")
+    return Path(text).name or text
+
+
+def _kind_words(kind: str) -> str:
+    return kind.replace("_", " ")
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""

@@ -1,0 +1,131 @@
+"""What the window remembers between starts: one JSON file, the user's alone.
+
+The file is written to a new name, flushed and renamed, so that a full disk or a crash leaves the
+old one. A file that cannot be read is set aside, never overwritten.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, ValidationError
+from PySide6.QtCore import QObject, QTimer, Signal
+
+SCHEMA = 1
+"""Of the settings file."""
+
+RECENT = 12
+SAVE_AFTER_MS = 500
+
+Scheme = Literal["system", "light", "dark"]
+
+
+class Recent(BaseModel):
+    """A model or a plan that was opened."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    """What to open: a source of a model, or a plan's path."""
+    title: str
+    detail: str = ""
+    kind: Literal["model", "plan"] = "model"
+    inputs: tuple[str, ...] = ()
+    opened: float = 0.0
+    """Seconds since the epoch."""
+
+
+class Settings(BaseModel):
+    """The remembered values. Unknown keys of a newer version are left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: int = SCHEMA
+    scheme: Scheme = "system"
+    interpreter: str | None = None
+    device: str | None = None
+    recent: tuple[Recent, ...] = ()
+    geometry: str = ""
+    """``QWidget.saveGeometry`` in base 64."""
+    layout: str = ""
+    """``QMainWindow.saveState`` in base 64."""
+    folded: dict[str, bool] = {}
+    """By section of the plan panel: whether it is folded."""
+    folder: str = ""
+    """Where the last file was chosen."""
+    steps: int = 3
+
+
+def settings_path() -> Path:
+    """Where this user's settings are kept."""
+    return Path(platformdirs.user_config_dir("memplanner", appauthor=False)) / "window.json"
+
+
+class SettingsFile(QObject):
+    """The settings, and their file. Changes are saved half a second later, and by ``save``."""
+
+    failed = Signal(str)
+    """One sentence: the settings could not be saved."""
+
+    def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.path = path or settings_path()
+        self.values = _read(self.path)
+        self._saved = self.values
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(SAVE_AFTER_MS)
+        self._later.timeout.connect(self.save)
+
+    def update(self, **changes: Any) -> None:
+        """Changes some values; the file follows."""
+        self.values = self.values.model_copy(update=changes)
+        if self.values != self._saved:
+            self._later.start()
+
+    def remember(self, recent: Recent) -> None:
+        """Puts something opened at the top of the recent ones."""
+        others = [one for one in self.values.recent if one.source != recent.source]
+        self.update(recent=(recent, *others)[:RECENT])
+
+    def save(self) -> None:
+        """Writes the file now, if anything changed."""
+        self._later.stop()
+        if self.values == self._saved:
+            return
+        try:
+            _write(self.path, self.values.model_dump_json(indent=2))
+        except OSError as error:
+            self.failed.emit(f"{self.path} could not be saved: {error.strerror}.")
+        else:
+            self._saved = self.values
+
+
+def _read(path: Path) -> Settings:
+    try:
+        return Settings.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, ValidationError):
+        with suppress(OSError):
+            path.replace(path.with_suffix(".unreadable.json"))
+        return Settings()
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".window-", suffix=".json")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:  # mkstemp's mode is 0600
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

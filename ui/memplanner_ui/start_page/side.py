@@ -1,0 +1,205 @@
+"""The side of the start page: the device, the engine, what was open lately, first steps."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
+
+from memplanner.messages.device import Device
+from memplanner.messages.protocol import EngineInfo
+from memplanner.units import format_bytes
+from memplanner_ui.actions import Actions
+from memplanner_ui.look import hatch, icons, theme
+from memplanner_ui.look import type as fonts
+from memplanner_ui.session import Session
+from memplanner_ui.settings import Recent
+from memplanner_ui.views.rows import ElidedLabel, Panel, Part, label, tag
+
+FIRST_STEPS = (
+    ("Open a model", "open"),
+    ("Apply the plan on this machine", "apply"),
+    ("Export to your trainer", "export"),
+    ("Any command by name", "palette"),
+)
+
+
+def when(seconds: float, now: float) -> str:
+    """A moment as ``today``, ``yesterday`` or ``20 Nov``."""
+    days = date.fromtimestamp(now).toordinal() - date.fromtimestamp(seconds).toordinal()
+    if days <= 0:
+        return "today"
+    return "yesterday" if days == 1 else date.fromtimestamp(seconds).strftime("%d %b")
+
+
+class _MemoryBar(QWidget):
+    """What others hold, hatched, against the device's memory."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__()
+        self._device = device
+        self.setFixedHeight(fonts.scaled(14))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colors = theme.current()
+        painter = QPainter(self)
+        area = QRectF(self.rect())
+        painter.fillRect(area, colors.color("free"))
+        memory = self._device.memory_bytes or 1
+        area.setWidth(area.width() * min(1.0, self._device.used_bytes / memory))
+        hatch.fill(painter, area, colors.color("other"), colors.color("text3"))
+        painter.end()
+
+
+class _Row(QPushButton):
+    """A row that is a button: icon, two lines, a word at the right."""
+
+    def __init__(self, icon: str, title: str, detail: str, right: str) -> None:
+        super().__init__()
+        self._icon, self._title, self._detail, self._right = icon, title, detail, right
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName(", ".join(part for part in (title, detail, right) if part))
+        self.setToolTip(f"{title}\n{detail}" if detail else title)
+
+    def sizeHint(self) -> QSize:
+        return QSize(100, fonts.scaled(42 if self._detail else 26))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colors = theme.current()
+        painter = QPainter(self)
+        if self.underMouse():
+            painter.fillRect(self.rect(), colors.color("hover"))
+        middle = self.height() / 2
+        icons.paint(painter, self._icon, QRectF(2, middle - 8, 16, 16), colors.color("text2"))
+        lines = [(self._title, "body", "text")]
+        if self._detail:
+            lines.append((self._detail, "secondary", "text2"))
+        painter.setFont(fonts.font("secondary"))
+        width = painter.fontMetrics().horizontalAdvance(self._right)
+        right = self.rect().adjusted(0, 0, -4, 0)
+        painter.setPen(colors.color("text3"))
+        flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(right, int(flags), self._right)
+        height = fonts.scaled(16)
+        top = round(middle - height * len(lines) / 2)
+        for text, role, ink in lines:
+            painter.setFont(fonts.font(role))  # type: ignore[arg-type]  # roles, as written above
+            painter.setPen(colors.color(ink))
+            room = self.width() - 28 - width - 12
+            shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(28, top, room, height, int(Qt.AlignmentFlag.AlignVCenter), shown)
+            top += height
+        painter.end()
+
+
+class StartSide(Panel):
+    """Rebuilt whenever the device, the engine or the recent list changes."""
+
+    def __init__(self, session: Session, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__("Device, engine and recent", parent)
+        self._session = session
+        self._actions = actions
+        session.document.device_changed.connect(lambda _: self.rebuild())
+        session.devices_changed.connect(self.rebuild)
+        session.engine.greeted.connect(lambda _: self.rebuild())
+        session.engine.state_changed.connect(lambda _: self._engine_state())
+        self._info: EngineInfo | None = None
+        self.rebuild()
+
+    def _engine_state(self) -> None:
+        if self._info is not self._session.engine.info:
+            self.rebuild()
+
+    def rebuild(self) -> None:
+        """Shows everything as it is now."""
+        self._info = self._session.engine.info
+        self.clear_parts()
+        self.add_part(self._device_part())
+        self.add_part(self._engine_part())
+        recent = self._session.settings.values.recent
+        if recent:
+            self.add_part(self._recent_part(recent[:6]))
+        self.add_part(self._steps_part())
+
+    def _device_part(self) -> Part:
+        device = self._session.document.device
+        local = device is not None and device.local
+        part = Part("Detected device" if local or device is None else "Planned for")
+        if device is None:
+            part.add(label("Looking for devices…", "body", "faint"))
+            return part
+        row = QWidget()
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        name = ElidedLabel(device.name)
+        name.setFont(fonts.font("heading"))
+        line.addWidget(name, 1)
+        another = QPushButton("Plan for another card…")
+        another.setProperty("flat", True)
+        another.setProperty("small", True)
+        another.clicked.connect(self._actions["choose_device"].trigger)
+        line.addWidget(another)
+        part.add(row)
+        if device.kind == "cuda" and device.architecture:
+            part.add(label(f"compute {device.architecture}", "secondary", "secondary"))
+        if device.memory_bytes is not None and device.free_bytes is not None:
+            part.add(_MemoryBar(device))
+            part.add_pair("Other processes", format_bytes(device.used_bytes))
+            part.add_pair(
+                "Free",
+                f"{format_bytes(device.free_bytes)} of {format_bytes(device.memory_bytes)}",
+            )
+        return part
+
+    def _engine_part(self) -> Part:
+        part = Part("Engine")
+        info = self._info
+        if info is None:
+            part.add(label("Starting…", "body", "faint"))
+        else:
+            shown = part.add_pair("Interpreter", f"Python {info.python}")
+            shown.setToolTip(info.interpreter)
+            part.add_pair("torch", info.torch or "not installed")
+            part.add_pair("transformers", info.transformers or "not installed")
+            part.add_pair(
+                "Host memory",
+                f"{format_bytes(info.host_memory_bytes)}, "
+                f"{format_bytes(info.host_free_bytes)} free",
+            )
+        row = QWidget()
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 4, 0, 0)
+        choose = QPushButton("Choose another…")
+        choose.setProperty("small", True)
+        choose.clicked.connect(self._actions["engine_choose"].trigger)
+        line.addWidget(choose)
+        line.addStretch(1)
+        part.add(row)
+        return part
+
+    def _recent_part(self, recent: tuple[Recent, ...]) -> Part:
+        part = Part("Recent")
+        now = time.time()
+        for one in recent:
+            icon = "plan" if one.kind == "plan" else "file"
+            row = _Row(icon, one.title, one.detail, when(one.opened, now))
+            row.clicked.connect(
+                lambda _=False, one=one: self._session.open(one.source, inputs=one.inputs)
+            )
+            part.add(row)
+        return part
+
+    def _steps_part(self) -> Part:
+        part = Part("First steps")
+        for words, name in FIRST_STEPS:
+            keys = self._actions[name].shortcut().toString().replace("+", " ")
+            row = QWidget()
+            line = QHBoxLayout(row)
+            line.setContentsMargins(0, 0, 0, 0)
+            line.addWidget(label(words, "body"), 1)
+            line.addWidget(tag(keys))
+            part.add(row)
+        return part

@@ -1,0 +1,121 @@
+"""The status bar: how the estimate was made, what is being done, and the engine's state."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtWidgets import QLabel, QPushButton, QStatusBar, QWidget
+
+from memplanner.messages.estimate import Estimate
+from memplanner.messages.protocol import EngineInfo
+from memplanner_ui.engine import EngineState
+from memplanner_ui.header import UprightLine
+from memplanner_ui.look import icons, theme
+from memplanner_ui.look import type as fonts
+from memplanner_ui.progress_line import SHOW_AFTER_MS
+
+STOP_AFTER_MS = 2000
+
+
+class StatusBar(QStatusBar):
+    """One line of facts; work that takes over two seconds gets a way to stop it."""
+
+    stop_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        self.setFixedHeight(fonts.scaled(26))
+        self._icon = QLabel()
+        self._fact = QLabel()
+        self._engine = QLabel()
+        self._stop = QPushButton("Stop")
+        self._stop.setProperty("small", True)
+        self._stop.setFixedHeight(fonts.scaled(20))
+        self._stop.setStyleSheet("min-height: 0; padding: 0 8px;")
+        self._stop.clicked.connect(self.stop_wanted)
+        self._stop.hide()
+        line = UprightLine()
+        for widget in (self._icon, self._fact, self._stop, line, self._engine):
+            widget.setFont(fonts.font("secondary"))
+            self.addWidget(widget)
+        self._icon.setFixedWidth(24)
+        self._icon.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._icon_name, self._icon_color = "info", "text2"
+        self._words, self._detail = "No model open", ""
+        self._work = ""
+        self._late = self._timer(SHOW_AFTER_MS, self._show)
+        self._later = self._timer(STOP_AFTER_MS, self._stop.show)
+        theme.current().changed.connect(self._show)
+        self._show()
+
+    def _timer(self, milliseconds: int, do: object) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(do)
+        return timer
+
+    # What is said
+
+    def say(self, words: str, icon: str = "info", color: str = "text2", detail: str = "") -> None:
+        """Shows a fact with an icon; ``detail`` is its tool tip."""
+        self._words, self._icon_name, self._icon_color = words, icon, color
+        self._detail = detail
+        self._show()
+
+    def show_estimate(self, estimate: Estimate | None) -> None:
+        """Says how an estimate was made."""
+        if estimate is None:
+            self.say("No estimate yet")
+            return
+        method = estimate.method[:1].upper() + estimate.method[1:]
+        seconds = (
+            f"{estimate.seconds:.2f}" if estimate.seconds >= 0.1 else (f"{estimate.seconds:.3f}")
+        )
+        notes = "\n".join(estimate.notes)
+        words = f"{method}, in {seconds} s"
+        if estimate.notes:
+            count = len(estimate.notes)
+            words += f"; {count} {'note' if count == 1 else 'notes'}"
+        self.say(words, "check", "fits", notes)
+
+    def show_work(self, words: str) -> None:
+        """Says what is being done, once it takes 300 ms; over 2 s with a button to stop it."""
+        was, self._work = self._work, words
+        if not words:
+            self._late.stop()
+            self._later.stop()
+            self._stop.hide()
+            self._show()
+        elif not was:
+            self._late.start()
+            self._later.start()
+        elif not self._late.isActive():
+            self._show()
+
+    def show_engine(self, state: EngineState, info: EngineInfo | None) -> None:
+        """Says which Python and torch compute, or why none does."""
+        if info is not None:
+            torch = f"torch {info.torch}" if info.torch else "no torch"
+            self._engine.setText(f"Engine: Python {info.python}, {torch}")
+            self._engine.setToolTip(f"{info.interpreter}, process {info.process_id}")
+            return
+        words = {
+            EngineState.STARTING: "Engine is starting",
+            EngineState.FAILED: "Engine has ended",
+            EngineState.STOPPED: "Engine is stopped",
+        }
+        self._engine.setText(words.get(state, ""))
+        self._engine.setToolTip("")
+
+    @property
+    def text(self) -> str:
+        """What stands at the left."""
+        return self._fact.text()
+
+    def _show(self) -> None:
+        working = bool(self._work) and not self._late.isActive()
+        self._fact.setText(f"{self._work}…" if working else self._words)
+        self._fact.setToolTip("" if working else self._detail)
+        name, color = ("history", "accent") if working else (self._icon_name, self._icon_color)
+        self._icon.setPixmap(icons.icon(name, color).pixmap(QSize(14, 14)))

@@ -1,0 +1,221 @@
+"""The tool bar: open, the model, the device, undo and redo, apply or stop, export, search."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QToolBar, QToolButton, QWidget
+
+from memplanner.messages.device import Device
+from memplanner.units import format_bytes, format_parameters
+from memplanner_ui.actions import Actions
+from memplanner_ui.choice_button import ChoiceButton
+from memplanner_ui.look import icons, theme
+from memplanner_ui.look import type as fonts
+from memplanner_ui.session import Session
+
+HEIGHT = 42
+
+
+class ActionButton(QPushButton):
+    """A button that does, and is enabled as, one action of the table."""
+
+    def __init__(
+        self, action: QAction, icon: str, *, primary: bool = False, text: str = ""
+    ) -> None:
+        super().__init__(text or action.text().rstrip("…"))
+        self._action = action
+        self.setProperty("primary", primary)
+        icons.set_icon(self, icon, "on_accent" if primary else "text")
+        self.setFont(fonts.semibold("body") if primary else fonts.font("body"))
+        self.clicked.connect(action.trigger)
+        action.changed.connect(self._follow)
+        self._follow()
+
+    def _follow(self) -> None:
+        self.setEnabled(self._action.isEnabled())
+        self.setToolTip(self._action.toolTip())
+
+
+class ModelButton(ChoiceButton):
+    """The open model, and the way to another."""
+
+    def __init__(self, session: Session, actions: Actions) -> None:
+        super().__init__("model", "Model", raised=False)
+        self._session = session
+        self._actions = actions
+        session.document.model_changed.connect(self._show)
+        self._show()
+
+    def _show(self) -> None:
+        model = self._session.document.model
+        if model is not None:
+            self.show_choice(model.name, f"{format_parameters(model.parameters)} parameters")
+            self.setToolTip(f"{model.class_name} from {model.source}")
+
+    def fill_menu(self, menu: QMenu) -> None:
+        for recent in self._session.settings.values.recent:
+            if recent.kind == "model" and recent.source != self._session.document.source:
+                action = menu.addAction(recent.title)
+                action.setToolTip(recent.source)
+                action.triggered.connect(
+                    lambda _=False, one=recent: self._session.open(one.source, inputs=one.inputs)
+                )
+        menu.addSeparator()
+        for name in ("presets", "open", "open_name", "reopen", "close_model"):
+            menu.addAction(self._actions[name])
+
+
+class DeviceButton(ChoiceButton):
+    """The device planned for, with what is free on it, and the way to another."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("device", "Device", raised=True)
+        self._session = session
+        session.document.device_changed.connect(lambda _: self._show())
+        session.devices_changed.connect(self._show)
+        self._show()
+
+    def _show(self) -> None:
+        device = self._session.document.device
+        self.setEnabled(device is not None)
+        if device is None:
+            self.show_choice("Looking for devices…")
+        elif device.memory_bytes is None or device.free_bytes is None:
+            self.show_choice(device.name, "memory not known")
+        else:
+            share = device.used_bytes / device.memory_bytes
+            self.show_choice(device.name, f"{format_bytes(device.free_bytes)} free", share)
+            here = "in this machine" if device.local else "of the catalogue, not in this machine"
+            self.setToolTip(
+                f"{device.name}, {here}: {format_bytes(device.memory_bytes)}, "
+                f"others hold {format_bytes(device.used_bytes)}"
+            )
+
+    def fill_menu(self, menu: QMenu) -> None:
+        """This machine's devices, then the catalogue's cards."""
+        self._session.refresh_devices()
+        for local in (True, False):
+            if not menu.isEmpty():
+                menu.addSeparator()
+            heading = menu.addAction("In this machine" if local else "Plan for another card")
+            heading.setEnabled(False)
+            for device in self._session.devices:
+                if device.local is local:
+                    self._add(menu, device)
+
+    def _add(self, menu: QMenu, device: Device) -> None:
+        words = device.name
+        if device.memory_bytes is not None:
+            words += f"\t{format_bytes(device.memory_bytes)}"
+        action = menu.addAction(words)
+        action.setCheckable(True)
+        now = self._session.document.device
+        action.setChecked(now is not None and device.name == now.name)
+        action.triggered.connect(lambda: self._session.choose_device(device))
+
+
+class SearchButton(QPushButton):
+    """Looks like a field and opens the palette."""
+
+    def __init__(self, action: QAction) -> None:
+        super().__init__()
+        self._keys = action.shortcut().toString().replace("+", " ")
+        self.setAccessibleName("Search commands and modules")
+        self.setToolTip(action.toolTip())
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.clicked.connect(action.trigger)
+        theme.current().changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(fonts.scaled(300), fonts.scaled(28))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(120, fonts.scaled(28))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colors = theme.current()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        area = self.rect().adjusted(0, 0, -1, -1)
+        painter.setPen(colors.color("border"))
+        painter.setBrush(colors.color("hover" if self.underMouse() else "base"))
+        painter.drawRoundedRect(area, 5, 5)
+        middle = self.height() // 2
+        box = area.adjusted(8, 0, 0, 0)
+        box.setSize(QSize(16, 16))
+        box.moveTop(middle - 8)
+        icons.paint(painter, "search", box.toRectF(), colors.color("text2"))
+        painter.setFont(fonts.font("secondary"))
+        keys = QFontMetrics(painter.font()).horizontalAdvance(self._keys) + 12
+        key_area = area.adjusted(area.width() - keys - 5, 5, -5, -5)
+        painter.setPen(colors.color("border"))
+        painter.setBrush(colors.color("panel"))
+        painter.drawRoundedRect(key_area, 3, 3)
+        painter.setPen(colors.color("text3"))
+        painter.drawText(key_area, int(Qt.AlignmentFlag.AlignCenter), self._keys)
+        painter.setFont(fonts.font("body"))
+        room = area.adjusted(32, 0, -keys - 12, 0)
+        text = QFontMetrics(painter.font()).elidedText(
+            "Search commands and modules", Qt.TextElideMode.ElideRight, room.width()
+        )
+        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), text)
+        painter.end()
+
+
+class ToolBar(QToolBar):
+    """The row of buttons below the menus."""
+
+    def __init__(self, session: Session, actions: Actions, parent: QWidget) -> None:
+        super().__init__("Tool bar", parent)
+        self.setObjectName("tool_bar")
+        self.setMovable(False)
+        self.setFloatable(False)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.addWidget(_space(8, fonts.scaled(HEIGHT)))  # the row is as high as its highest
+        self.setIconSize(QSize(16, 16))
+        opener = QToolButton()
+        opener.setDefaultAction(actions["open"])
+        opener.setText("Open")
+        opener.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        opener.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.addWidget(opener)
+        self.addSeparator()
+        self.model = ModelButton(session, actions)
+        self._model_place = self.addWidget(self.model)
+        self._model_line = self.addSeparator()
+        self.device = DeviceButton(session)
+        self.addWidget(self.device)
+        self.addSeparator()
+        for name in ("undo", "redo"):
+            button = QToolButton()
+            button.setDefaultAction(actions[name])
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.setAccessibleName(name.capitalize())
+            button.setFixedSize(28, 28)
+            self.addWidget(button)
+        self.addSeparator()
+        apply = ActionButton(actions["apply"], "apply", primary=True)
+        stop = ActionButton(actions["stop"], "stop", primary=True, text="Stop")
+        self._apply_place = self.addWidget(apply)
+        self._stop_place = self.addWidget(stop)
+        self.addWidget(ActionButton(actions["export"], "export"))
+        space = QWidget()
+        space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.addWidget(space)
+        self.addWidget(SearchButton(actions["palette"]))
+        self.addWidget(_space(10, 1))
+        self.show_state(model=False, run=False)
+
+    def show_state(self, *, model: bool, run: bool) -> None:
+        """The model's button only with a model; Stop in place of Apply while a plan runs."""
+        self._model_place.setVisible(model)
+        self._model_line.setVisible(model)
+        self._apply_place.setVisible(not run)
+        self._stop_place.setVisible(run)
+
+
+def _space(width: int, height: int) -> QWidget:
+    space = QWidget()
+    space.setFixedSize(width, height)
+    return space

@@ -1,0 +1,355 @@
+"""The budget bar: what a plan takes at its peak, against the device's memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from memplanner.messages.estimate import Estimate
+from memplanner.units import format_bytes
+from memplanner_ui.look import hatch, motion, theme
+from memplanner_ui.look import type as fonts
+from memplanner_ui.views import swatch, ticks
+from memplanner_ui.views.budget_words import capacity_label, description, legend, part_tip
+from memplanner_ui.views.parts import (
+    PARTS,
+    SHORT_TITLES,
+    TITLES,
+    Budget,
+    budget,
+    exact,
+    plain_number,
+    shown,
+)
+
+HEIGHT = 98
+LABEL_WIDTH = 120
+"""A segment wider than this carries its name and number; above ``NUMBER_WIDTH`` the number."""
+NUMBER_WIDTH = 30
+_SIDE = 16.0
+_RIGHT = 72.0  # room for the card's label and a whisker past the end
+_BAR_TOP, _BAR_HEIGHT = 24.0, 24.0
+_PEAK_Y, _DOT_Y, _AXIS_Y, _LEGEND_Y = 9.0, 18.0, 58.0, 81.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What is painted now: the values on their way from the last budget to the newest."""
+
+    parts: tuple[float, ...]
+    peak: float
+    capacity: float
+
+    @property
+    def full(self) -> float:
+        return max(self.capacity, self.peak, 1.0)
+
+
+def _frame(budget: Budget) -> _Frame:
+    parts = tuple(float(part) for part in budget.parts)
+    return _Frame(parts, float(budget.peak_bytes), float(budget.capacity_bytes or 0))
+
+
+def _between(start: _Frame, end: _Frame, share: float) -> _Frame:
+    def mix(a: float, b: float) -> float:
+        return a + (b - a) * share
+
+    return _Frame(
+        tuple(mix(a, b) for a, b in zip(start.parts, end.parts, strict=True)),
+        mix(start.peak, end.peak),
+        mix(start.capacity, end.capacity),
+    )
+
+
+class BudgetBar(QWidget):
+    """The categories of an estimate in one bar; the device's memory is a line in it.
+
+    What is over the line is drawn past it, hatched. Empty while there is no estimate.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._budget: Budget | None = None
+        self._start: _Frame | None = None
+        self._now: _Frame | None = None
+        self._animation = motion.run_to_end(self)
+        self._animation.valueChanged.connect(self._advance)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Memory budget")
+        self.setAccessibleDescription("No estimate yet")
+        theme.current().changed.connect(self.update)
+
+    def set_estimate(self, estimate: Estimate | None) -> None:
+        """Shows ``estimate``; the bar runs from what it showed to the new values."""
+        self._animation.stop()
+        if estimate is None:
+            self._budget = self._start = self._now = None
+            self.setAccessibleDescription("No estimate yet")
+            self.update()
+            return
+        self._budget = budget(estimate)
+        self.setAccessibleDescription(description(self._budget))
+        end = _frame(self._budget)
+        if self._now is None or motion.reduced() or not self.isVisible():
+            self._now = end
+            self.update()
+        elif self._now != end:
+            self._start = self._now
+            self._animation.start()
+
+    def _advance(self, share: float) -> None:
+        if self._start is not None and self._budget is not None:
+            self._now = _between(self._start, _frame(self._budget), share)
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(900, fonts.scaled(HEIGHT))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(420, fonts.scaled(HEIGHT))
+
+    # Geometry
+
+    def _bar(self) -> QRectF:
+        grown = fonts.scaled(HEIGHT) / HEIGHT
+        width = max(1.0, self.width() - _SIDE - _RIGHT)
+        return QRectF(_SIDE, _BAR_TOP * grown, width, _BAR_HEIGHT * grown)
+
+    def _y(self, y: float) -> float:
+        return y * fonts.scaled(HEIGHT) / HEIGHT
+
+    def _x(self, frame: _Frame, value: float) -> float:
+        bar = self._bar()
+        return bar.left() + value / frame.full * bar.width()
+
+    def _segments(self, frame: _Frame) -> list[tuple[int, QRectF]]:
+        """Index into ``PARTS`` and area of each part that has any width."""
+        bar, passed, result = self._bar(), 0.0, []
+        scale = self.devicePixelRatioF()
+        for index, value in enumerate(frame.parts):
+            left = round(self._x(frame, passed) * scale) / scale
+            passed += value
+            right = round(self._x(frame, passed) * scale) / scale
+            if right > left:
+                result.append((index, QRectF(left, bar.top(), right - left, bar.height())))
+        return result
+
+    # Painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), theme.current().color("panel"))
+        if self._budget is None or self._now is None:
+            painter.setFont(fonts.font("body"))
+            painter.setPen(theme.current().color("text3"))
+            area = QRectF(self.rect()).adjusted(_SIDE, 0, 0, 0)
+            middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+            painter.drawText(area, middle, "The budget of a plan is shown here.")
+        else:
+            self._paint_bar(painter, self._budget, self._now)
+            self._paint_axis(painter, self._budget, self._now)
+            self._paint_peak(painter, self._budget, self._now)
+            self._paint_legend(painter, self._budget)
+        painter.end()
+
+    def _paint_bar(self, painter: QPainter, budget: Budget, frame: _Frame) -> None:
+        colors, bar = theme.current(), self._bar()
+        if frame.capacity > frame.peak:
+            left, right = self._x(frame, frame.peak), self._x(frame, frame.capacity)
+            free = QRectF(left, bar.top(), right - left, bar.height())
+            painter.fillRect(free, colors.color("free"))
+            painter.setPen(QPen(colors.color("border"), 1))
+            painter.drawRect(free.adjusted(0.5, 0.5, -0.5, -0.5))
+        line = QColor(colors.color("on_other"))
+        line.setAlphaF(0.45)
+        segments = self._segments(frame)
+        for place, (index, area) in enumerate(segments):
+            gap = 1.0 if place + 1 < len(segments) and area.width() > 3 else 0.0
+            segment = area.adjusted(0, 0, -gap, 0)
+            if PARTS[index] == "other":
+                hatch.fill(painter, segment, colors.color("other"), line)
+            else:
+                painter.fillRect(segment, colors.color(PARTS[index]))
+            if colors.outline is not None:
+                painter.setPen(QPen(colors.outline, 1))
+                painter.drawRect(segment.adjusted(0.5, 0.5, -0.5, -0.5))
+        if frame.capacity and frame.peak > frame.capacity:
+            self._paint_overflow(painter, frame, segments)
+        self._paint_labels(painter, budget, frame, segments)
+        if frame.capacity:
+            x = round(self._x(frame, frame.capacity))
+            limit = QRectF(x - 1, bar.top() - 3, 2, bar.height() + 8)
+            painter.fillRect(limit, colors.color("trouble"))
+
+    def _paint_overflow(
+        self, painter: QPainter, frame: _Frame, segments: list[tuple[int, QRectF]]
+    ) -> None:
+        """What is past the capacity: its own colour toned down, under a hatch of trouble."""
+        colors, bar = theme.current(), self._bar()
+        limit = self._x(frame, frame.capacity)
+        over = QRectF(limit, bar.top(), bar.right() - limit, bar.height())
+        for index, area in segments:
+            past = area.intersected(over)
+            if past.width() > 0:
+                ground = _mix(colors.color(PARTS[index]), colors.color("base"), 0.55)
+                hatch.fill(painter, past, ground, colors.color("trouble"), 1.6)
+
+    def _paint_labels(
+        self,
+        painter: QPainter,
+        budget: Budget,
+        frame: _Frame,
+        segments: list[tuple[int, QRectF]],
+    ) -> None:
+        colors = theme.current()
+        numbers = shown(budget.parts, budget.peak_bytes)
+        title_font, number_font = fonts.font("body"), fonts.semibold("body")
+        limit = self._x(frame, frame.capacity) if frame.capacity else self.width()
+        for index, area in segments:
+            name = PARTS[index]
+            area = area.intersected(QRectF(0, area.top(), limit, area.height()))
+            number = plain_number(numbers[index], budget.peak_bytes)
+            width = QFontMetricsF(number_font).horizontalAdvance(number)
+            painter.setPen(colors.color(f"on_{name}"))
+            middle = Qt.AlignmentFlag.AlignVCenter
+            if area.width() > LABEL_WIDTH:
+                inner = area.adjusted(8, 0, -8, 0)
+                _draw(painter, title_font, inner, middle | Qt.AlignmentFlag.AlignLeft, TITLES[name])
+                _draw(painter, number_font, inner, middle | Qt.AlignmentFlag.AlignRight, number)
+            elif area.width() > max(NUMBER_WIDTH, width + 8):
+                ground = None if name != "other" else colors.color("other")
+                center = QRectF(area.center().x() - width / 2 - 3, area.top() + 4, width + 6, 0)
+                if ground is not None:
+                    painter.fillRect(center.adjusted(0, 0, 0, area.height() - 8), ground)
+                _draw(painter, number_font, area, Qt.AlignmentFlag.AlignCenter, number)
+
+    def _paint_axis(self, painter: QPainter, budget: Budget, frame: _Frame) -> None:
+        colors, bar = theme.current(), self._bar()
+        axis_font, strong = fonts.font("axis"), fonts.semibold("axis")
+        strong_metrics, metrics = QFontMetricsF(strong), QFontMetricsF(axis_font)
+        row = QRectF(0, self._y(_AXIS_Y) - 8, self.width(), 16)
+        taken = QRectF()
+        if budget.capacity_bytes:
+            text = capacity_label(budget)
+            width = strong_metrics.horizontalAdvance(text)
+            x = self._x(frame, frame.capacity)
+            right_most = self.width() - 4.0
+            left = x - width if frame.peak <= frame.capacity else x - width / 2
+            left = min(max(2.0, left), right_most - width)
+            taken = QRectF(left, row.top(), width, row.height())
+            painter.setPen(colors.color("text"))
+            _draw(painter, strong, taken, Qt.AlignmentFlag.AlignCenter, text)
+        painter.setPen(colors.color("text3"))
+        for value, label in ticks.sizes(frame.full, max(2, int(bar.width() / 90))):
+            x = self._x(frame, value)
+            painter.fillRect(QRectF(round(x), bar.bottom(), 1, 4), colors.color("border"))
+            width = metrics.horizontalAdvance(label)
+            area = QRectF(x - width / 2, row.top(), width, row.height())
+            if not taken.adjusted(-6, 0, 6, 0).intersects(area):
+                _draw(painter, axis_font, area, Qt.AlignmentFlag.AlignCenter, label)
+
+    def _paint_peak(self, painter: QPainter, budget: Budget, frame: _Frame) -> None:
+        colors = theme.current()
+        x = self._x(frame, frame.peak)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colors.color("text"))
+        painter.drawEllipse(QPointF(x, self._y(_DOT_Y)), 2.6, 2.6)
+        painter.restore()
+        text = f"peak {plain_number(budget.peak_bytes, budget.peak_bytes)}"
+        if budget.capacity_bytes is None or _unit(budget.capacity_bytes) != _unit(
+            budget.peak_bytes
+        ):
+            text = f"peak {format_bytes(budget.peak_bytes)}"
+        font = fonts.font("axis")
+        font.setWeight(QFont.Weight.Medium)
+        width = QFontMetricsF(font).horizontalAdvance(text)
+        left = min(max(2.0, x - width / 2), self.width() - width - 4)
+        area = QRectF(left, self._y(_PEAK_Y) - 8, width, 16)
+        painter.setPen(colors.color("text"))
+        _draw(painter, font, area, Qt.AlignmentFlag.AlignCenter, text)
+
+    def _paint_legend(self, painter: QPainter, budget: Budget) -> None:
+        colors = theme.current()
+        entries = legend(budget)
+        font, strong = fonts.font("secondary"), fonts.semibold("secondary")
+        metrics, strong_metrics = QFontMetricsF(font), QFontMetricsF(strong)
+        room = self.width() - _SIDE - 6
+
+        def width_of(title: str, number: str) -> float:
+            text = metrics.horizontalAdvance(title) + strong_metrics.horizontalAdvance(number)
+            return swatch.SIZE + 6 + text + 5
+
+        spacing = 16.0
+        titles = [TITLES[name] for name, _ in entries]
+
+        def needed() -> float:
+            pairs = zip(titles, entries, strict=True)
+            return sum(width_of(title, number) + spacing for title, (_, number) in pairs) - spacing
+
+        if needed() > room:
+            spacing = 10.0
+        if needed() > room:
+            titles = [SHORT_TITLES.get(name, TITLES[name]) for name, _ in entries]
+        left, center = _SIDE, self._y(_LEGEND_Y)
+        for title, (name, number) in zip(titles, entries, strict=True):
+            swatch.paint(
+                painter, QRectF(left, center - swatch.SIZE / 2, swatch.SIZE, swatch.SIZE), name
+            )
+            x = left + swatch.SIZE + 6
+            width = metrics.horizontalAdvance(title)
+            area = QRectF(x, center - 8, width + 2, 16)
+            painter.setPen(colors.color("text2"))
+            _draw(painter, font, area, Qt.AlignmentFlag.AlignVCenter, title)
+            painter.setPen(colors.color("text"))
+            area = QRectF(
+                x + width + 5, center - 8, strong_metrics.horizontalAdvance(number) + 2, 16
+            )
+            _draw(painter, strong, area, Qt.AlignmentFlag.AlignVCenter, number)
+            left += width_of(title, number) + spacing
+
+    # Tool tips
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            text = self.tip_at(event.pos().x())
+            if text:
+                QToolTip.showText(event.globalPos(), text, self)
+            else:
+                QToolTip.hideText()
+            return True
+        return super().event(event)
+
+    def tip_at(self, x: float) -> str:
+        """The tool tip at ``x``: the part there, to the byte; empty outside the bar."""
+        if self._budget is None or self._now is None:
+            return ""
+        for index, area in self._segments(self._now):
+            if area.left() <= x < area.right():
+                return part_tip(self._budget, index)
+        if self._bar().left() <= x <= self._x(self._now, self._now.capacity):
+            free = self._budget.free_bytes
+            return f"Free at the peak: {format_bytes(free)}\n{exact(free)}"
+        return ""
+
+
+def _draw(painter: QPainter, font: QFont, area: QRectF, flags: Qt.AlignmentFlag, text: str) -> None:
+    painter.setFont(font)
+    painter.drawText(area, int(flags) | int(Qt.TextFlag.TextDontClip), text)
+
+
+def _unit(size_bytes: int) -> str:
+    return format_bytes(size_bytes).split(" ")[-1]
+
+
+def _mix(a: QColor, b: QColor, share: float) -> QColor:
+    def channel(x: int, y: int) -> int:
+        return round(x + (y - x) * share)
+
+    return QColor(
+        channel(a.red(), b.red()), channel(a.green(), b.green()), channel(a.blue(), b.blue())
+    )

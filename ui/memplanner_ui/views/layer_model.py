@@ -1,0 +1,240 @@
+"""The item model over a layer table. Sorting and filtering are the table's own."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+)
+
+from memplanner.units import NOTHING, format_bytes
+from memplanner_ui.look import theme
+from memplanner_ui.views import swatch
+from memplanner_ui.views.layer_table import Column, LayerTable
+from memplanner_ui.views.parts import PARTS, SHORT_TITLES, exact
+from memplanner_ui.views.stacked_bar import words
+
+Index = QModelIndex | QPersistentModelIndex
+
+NAME, SHARE, FIRST_PART, TOTAL = 0, 1, 2, 7
+COLUMNS = 8
+BAR_ROLE = Qt.ItemDataRole.UserRole + 1
+"""Bytes by ``PARTS`` and, last, what the bar's full width stands for: one tuple."""
+TYPE_ROLE = Qt.ItemDataRole.UserRole + 2
+NAME_ROLE = Qt.ItemDataRole.UserRole + 3
+"""The dotted name of the module a row belongs to."""
+KIND_ROLE = Qt.ItemDataRole.UserRole + 4
+
+_SORT_KEYS: tuple[Column, ...] = ("name", "share", 0, 1, 2, 3, 4, "total")
+_ROOT = QModelIndex()
+
+
+class LayerModel(QAbstractItemModel):
+    """Rows are the table's nodes; an index's internal id is its node plus one."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._table: LayerTable | None = None
+        self._sort: tuple[int, Qt.SortOrder] = (-1, Qt.SortOrder.AscendingOrder)
+        self._filter = ""
+        self._swatches = {name: swatch.icon(name) for name in SHORT_TITLES}
+        theme.current().changed.connect(self._renew_swatches)
+
+    @property
+    def table(self) -> LayerTable | None:
+        """The table shown."""
+        return self._table
+
+    def set_table(self, table: LayerTable | None) -> bool:
+        """Shows ``table``; True when rows moved, so that a view has to open them again."""
+        if table is not None:
+            self._order(table)
+            if self._filter:
+                table.filter(self._filter)
+            if self._table is not None and table.same_shape(self._table):
+                self._table = table
+                self._numbers_changed()
+                return False
+        self.beginResetModel()
+        self._table = table
+        self.endResetModel()
+        return True
+
+    def _numbers_changed(self) -> None:
+        """Tells views once that every number may be new; they repaint what they show."""
+        self.layoutAboutToBeChanged.emit()
+        self.layoutChanged.emit()
+
+    def set_filter(self, text: str) -> int:
+        """Keeps rows with ``text`` in their name or type; the number found."""
+        self._filter = text
+        if self._table is None:
+            return 0
+        self.beginResetModel()
+        found = self._table.filter(text)
+        self.endResetModel()
+        return found
+
+    def _order(self, table: LayerTable) -> None:
+        column, order = self._sort
+        key = _SORT_KEYS[column] if column >= 0 else None
+        table.sort(key, order == Qt.SortOrder.DescendingOrder)
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sorts every level by ``column``; -1 is the model's own order."""
+        self._sort = (column, order)
+        if self._table is None:
+            return
+        self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        self._order(self._table)
+        after = [self.index_of(self._node(index), index.column()) for index in before]
+        self.changePersistentIndexList(before, after)
+        self.layoutChanged.emit()
+
+    # Structure
+
+    def index_of(self, node: int, column: int = 0) -> QModelIndex:
+        """The index of a node; invalid when it is filtered out."""
+        if self._table is None or node < 0 or not self._table.visible[node]:
+            return QModelIndex()
+        return self.createIndex(self._table.row(node), column, node + 1)
+
+    @staticmethod
+    def _node(index: Index) -> int:
+        return int(index.internalId()) - 1 if index.isValid() else -1
+
+    def node_of(self, index: Index) -> int:
+        """The node of an index; -1 for none."""
+        return self._node(index)
+
+    def index(self, row: int, column: int, parent: Index = _ROOT) -> QModelIndex:
+        table = self._table
+        if table is None or row < 0 or not 0 <= column < COLUMNS:
+            return QModelIndex()
+        children = table.children(self._node(parent))
+        if row >= len(children):
+            return QModelIndex()
+        return self.createIndex(row, column, int(children[row]) + 1)
+
+    def parent(self, index: Index = _ROOT) -> QModelIndex:  # type: ignore[override]  # two in Qt
+        node = self._node(index)
+        if self._table is None or node < 0:
+            return QModelIndex()
+        above = int(self._table.parent[node])
+        if above < 0:
+            return QModelIndex()
+        return self.createIndex(self._table.row(above), 0, above + 1)
+
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        if self._table is None or parent.column() > 0:
+            return 0
+        return len(self._table.children(self._node(parent)))
+
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        return COLUMNS
+
+    def hasChildren(self, parent: Index = _ROOT) -> bool:
+        return self.rowCount(parent) > 0
+
+    # What a cell says
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        table, node = self._table, self._node(index)
+        if table is None or node < 0:
+            return None
+        column = index.column()
+        if role == BAR_ROLE:
+            return table.bar(node)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(table, node, column)
+        if role == NAME_ROLE:
+            return table.names[node]
+        if role == KIND_ROLE:
+            return table.kinds[node]
+        if role == TYPE_ROLE:
+            return table.types[node]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(table, node, column)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return self._words(table, node, column)
+        if role == Qt.ItemDataRole.TextAlignmentRole and column >= FIRST_PART:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    @staticmethod
+    def _bytes(table: LayerTable, node: int, column: int) -> int:
+        if column == TOTAL:
+            return table.total_bytes(node)
+        return int(table.total[node, column - FIRST_PART])
+
+    def _text(self, table: LayerTable, node: int, column: int) -> str:
+        if column == NAME:
+            return table.titles[node]
+        if column == SHARE:
+            return ""
+        return format_bytes(self._bytes(table, node, column))
+
+    def _tip(self, table: LayerTable, node: int, column: int) -> str:
+        if column == NAME:
+            return " ".join((table.names[node], table.types[node])).strip()
+        if column == SHARE:
+            text = words(table.bar(node)[:-1]) or NOTHING
+            return f"one block of {table.blocks(node)}: {text}" if table.blocks(node) > 1 else text
+        return exact(self._bytes(table, node, column))
+
+    def _words(self, table: LayerTable, node: int, column: int) -> str:
+        if column == NAME:
+            return f"{table.titles[node]} {table.types[node]}".strip()
+        if column == SHARE:
+            return words(table.bar(node)[:-1]) or "nothing"
+        text = self._text(table, node, column)
+        return "nothing" if text == NOTHING else text
+
+    def headerData(
+        self,
+        section: int,
+        orientation: Qt.Orientation,
+        role: int = Qt.ItemDataRole.DisplayRole,
+    ) -> object:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        part = PARTS[section - FIRST_PART] if FIRST_PART <= section < TOTAL else None
+        if role == Qt.ItemDataRole.DisplayRole:
+            if part is not None:
+                return SHORT_TITLES[part]
+            return {NAME: "Module", SHARE: "Share, largest sibling = full", TOTAL: "Total"}[section]
+        if role == Qt.ItemDataRole.DecorationRole and part is not None:
+            return self._swatches[part]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = (
+                Qt.AlignmentFlag.AlignRight if section >= FIRST_PART else Qt.AlignmentFlag.AlignLeft
+            )
+            return side | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def _renew_swatches(self) -> None:
+        self._swatches = {name: swatch.icon(name) for name in SHORT_TITLES}
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, COLUMNS - 1)
+
+    def copy(self, rows: list[QModelIndex], exact_bytes: bool = False) -> str:
+        """``rows`` as lines of tab-separated text under a line of titles."""
+        table = self._table
+        if table is None:
+            return ""
+        titles = ["Module", "Type", *(SHORT_TITLES[name] for name in PARTS[:5]), "Total"]
+        lines = ["\t".join(titles)]
+        for index in rows:
+            node = self._node(index)
+            name = table.names[node]
+            if table.kinds[node] in ("own", "around"):
+                name = f"{name}: {table.titles[node]}" if name else table.titles[node]
+            elif table.kinds[node] == "group" or not name:
+                name = table.titles[node]
+            sizes = [self._bytes(table, node, column) for column in range(FIRST_PART, TOTAL + 1)]
+            shown = [str(size) if exact_bytes else format_bytes(size) for size in sizes]
+            lines.append("\t".join([name, table.types[node], *shown]))
+        return "\n".join(lines)

@@ -1,0 +1,368 @@
+"""The layers as arrays: built, grouped, sorted and filtered at once, for a hundred thousand rows.
+
+A node is an index into the table. The first nodes are the estimate's rows; behind them come rows
+of our own: a module's *own operations*, a group of alike blocks, and what is in no module. Every
+node but those groups carries its own bytes, and totals are sums over what is below, so that the
+rows under a row always add up to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from operator import itemgetter
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from memplanner.messages.estimate import Layer
+from memplanner_ui.views.layer_names import Names, names_of
+
+Integers = npt.NDArray[np.int64]
+Kind = Literal["module", "own", "group", "around"]
+Column = Literal["name", "share", "total"] | int
+
+_FIELDS = (
+    "parameters_bytes",
+    "gradients_bytes",
+    "optimizer_state_bytes",
+    "activations_bytes",
+    "temporaries_bytes",
+    "workspaces_bytes",
+    "buffers_bytes",
+    "inputs_bytes",
+)
+_WORKSPACES, _BUFFERS, _INPUTS, _AROUND, _OTHER = 5, 6, 7, 8, 9
+_WIDTH = 10  # the fields, then overhead around the plan, then other processes
+_read = itemgetter(*_FIELDS)
+_LISTS = frozenset({"ModuleList", "Sequential"})
+_OWN_NAME = "own operations"
+_NOT_IN_A_MODULE = "not in a module"
+
+
+class LayerTable:
+    """Rows of one estimate at one moment. ``around_bytes`` is overhead around the plan.
+
+    ``single_out`` names a module whose block is not to be hidden in a group; ``known`` are the
+    ``row_names`` of an earlier table, used again where they are the same.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        title: str,
+        around_bytes: int = 0,
+        other_bytes: int = 0,
+        group: bool = True,
+        single_out: str = "",
+        known: Names | None = None,
+    ) -> None:
+        self.names: list[str] = []
+        """The module each node belongs to, dotted."""
+        self.titles: list[str] = []
+        self.types: list[str] = []
+        self.kinds: list[Kind] = []
+        self._parents: list[int] = []
+        self._node_of: dict[str, int] = {}
+        self._own = self._read_rows(layers, title, known)
+        self._extra: list[tuple[int, ...]] = []
+        self._add_around(around_bytes, other_bytes)
+        self._add_own_operations()
+        self._blocks: dict[int, int] = {}
+        if group:
+            self._add_groups(layers, single_out)
+        first = len(self._own)
+        rows = zip(self.names[first:], self.titles[first:], strict=True)
+        self._our_rows = {row: first + place for place, row in enumerate(rows)}
+        own = np.array(self._extra, np.int64).reshape(-1, _WIDTH)
+        self._own = np.concatenate([self._own, own])
+        self.parent: Integers = np.array(self._parents, np.int64)
+        self._levels = self._levels_of_parents()
+        self.total = self._add_up(self._own)
+        self.visible = np.ones(len(self.parent), bool)
+        self._name_ranks: Integers | None = None
+        self._haystack: list[str] | None = None
+        self._sort: tuple[Column, bool] | None = None
+        self._shares = self._bar_totals()
+        self._arrange()
+
+    # Building
+
+    def _read_rows(self, layers: Sequence[Layer], title: str, known: Names | None) -> Integers:
+        rows = list(layers)
+        if not any(row.name == "" for row in rows):
+            rows.insert(0, Layer(name="", type=title))
+        self.row_names = names_of([row.name for row in rows], known)
+        self.names = list(self.row_names.names)
+        self.types = [row.type for row in rows]
+        self.kinds = ["module"] * len(rows)
+        self.titles = list(self.row_names.titles)
+        self._parents = list(self.row_names.parents)
+        self._node_of = self.row_names.nodes
+        self.titles[self._node_of[""]] = title
+        own = np.zeros((len(rows), _WIDTH), np.int64)
+        values = chain.from_iterable(map(_read, [row.__dict__ for row in rows]))
+        count = len(rows) * len(_FIELDS)
+        own[:, : len(_FIELDS)] = np.fromiter(values, np.int64, count).reshape(len(rows), -1)
+        return own
+
+    def _add(
+        self, kind: Kind, parent: int, title: str, type_: str, sizes: Sequence[int] = ()
+    ) -> int:
+        self.names.append(self.names[parent])
+        self.titles.append(title)
+        self.types.append(type_)
+        self.kinds.append(kind)
+        self._parents.append(parent)
+        self._extra.append((*sizes, *([0] * (_WIDTH - len(sizes)))))
+        return len(self.names) - 1
+
+    def _add_around(self, around_bytes: int, other_bytes: int) -> None:
+        """Moves what the root row holds for no module into rows of their own."""
+        root = self._node_of[""]
+        own = self._own[root]
+        found = [
+            ("inputs", "batch of the step", _INPUTS, int(own[_INPUTS])),
+            ("workspaces", "of libraries", _WORKSPACES, int(own[_WORKSPACES])),
+            ("device overhead", "context, allocator slack", _AROUND, around_bytes),
+            ("other processes", "now on the device", _OTHER, other_bytes),
+        ]
+        own[[_INPUTS, _WORKSPACES]] = 0
+        if not any(size for *_, size in found):
+            return
+        top = self._add("around", root, _NOT_IN_A_MODULE, "")
+        for title, explanation, column, size in found:
+            if size:
+                sizes = [0] * _WIDTH
+                sizes[column] = size
+                self._add("around", top, title, explanation, sizes)
+
+    def _add_own_operations(self) -> None:
+        """A row below each module with children for the bytes that none of them holds."""
+        count = len(self._own)
+        has_children = np.zeros(count, bool)
+        parents = np.array(self._parents[:count], np.int64)
+        has_children[parents[parents >= 0]] = True
+        root = self._node_of[""]
+        for node in np.flatnonzero(has_children & self._own.any(axis=1)):
+            explanation = "loss and optimizer step" if node == root else ""
+            self._add("own", int(node), _OWN_NAME, explanation, self._own[node].tolist())
+        self._own[has_children] = 0
+
+    def _add_groups(self, layers: Sequence[Layer], single_out: str) -> None:
+        """Gathers blocks that stand in a row and are alike below a row of their own."""
+        alike = {row.name: row.alike for row in layers if row.alike > 1 and row.name[-1:].isdigit()}
+        done: set[str] = set()
+        for name, count in alike.items():
+            head, _, last = name.rpartition(".")
+            if name in done or not last.isdigit() or self._inside_a_block(head, alike):
+                continue
+            first = int(last)
+            run = [f"{head}.{first + i}" for i in range(count)]
+            run = [block for block in run if block in self._node_of]
+            done.update(run)
+            above = self._parents[self._node_of[run[0]]]
+            if self.types[above] in _LISTS:
+                self.types[above] = f"{self._parents.count(above)} blocks"
+            for part in _split(run, single_out):
+                if len(part) > 1:
+                    self._gather(part)
+
+    def _inside_a_block(self, name: str, alike: dict[str, int]) -> bool:
+        while name:
+            if name in alike:
+                return True
+            name = name.rpartition(".")[0]
+        return False
+
+    def _gather(self, blocks: list[str]) -> None:
+        nodes = [self._node_of[block] for block in blocks]
+        first, last = (block.rpartition(".")[2] for block in (blocks[0], blocks[-1]))
+        title, words = f"{first} … {last}", f"{len(blocks)} alike"
+        group = self._add("group", self._parents[nodes[0]], title, words)
+        self.names[group] = blocks[0]
+        self._blocks[group] = len(blocks)
+        for node in nodes:
+            self._parents[node] = group
+
+    def _levels_of_parents(self) -> list[Integers]:
+        """Nodes by depth, the root's first."""
+        depth = np.full(len(self.parent), -1, np.int64)
+        root = self._node_of[""]
+        depth[root] = 0
+        known, level = np.array([root]), 0
+        waiting = np.flatnonzero(depth < 0)
+        levels = [known]
+        while waiting.size:
+            level += 1
+            known = waiting[depth[self.parent[waiting]] == level - 1]
+            depth[known] = level
+            waiting = waiting[depth[waiting] < 0]
+            levels.append(known)
+        return levels
+
+    def _add_up(self, own: Integers) -> Integers:
+        columns = own.T.copy()  # one contiguous column each: numpy adds those fastest
+        for column in columns:
+            if column.any():
+                for level in reversed(self._levels[1:]):
+                    np.add.at(column, self.parent[level], column[level])
+        return columns.T.copy()
+
+    def _bar_totals(self) -> tuple[Integers, Integers]:
+        """What each bar shows (one block of a group), and the largest bar beside each."""
+        shown = self.total.sum(axis=1)
+        for group, count in self._blocks.items():
+            shown[group] //= count
+        largest = np.zeros(len(shown) + 1, np.int64)
+        np.maximum.at(largest, self.parent, shown)
+        return shown, largest[self.parent]
+
+    # Asking
+
+    @property
+    def root(self) -> int:
+        """The node of the model itself."""
+        return self._node_of[""]
+
+    def node(self, name: str) -> int | None:
+        """The node of the module ``name``."""
+        return self._node_of.get(name)
+
+    def children(self, node: int) -> Integers:
+        """The visible nodes below ``node``, as sorted; -1 gives the root alone."""
+        return self._order[self._starts[node + 1] : self._starts[node + 2]]
+
+    def row(self, node: int) -> int:
+        """The row of a visible node below its parent."""
+        return int(self._rows[node])
+
+    def sizes(self, node: int) -> tuple[int, ...]:
+        """Bytes by the five named parts, of ``node`` and all below it."""
+        return tuple(self.total[node, :5].tolist())
+
+    def total_bytes(self, node: int) -> int:
+        """All bytes of ``node`` and what is below it."""
+        return int(self.total[node].sum())
+
+    def bar(self, node: int) -> tuple[int, ...]:
+        """Bytes by ``PARTS``, of one block for a group, and last what full width stands for."""
+        values = self.total[node]
+        overhead = int(values[_WORKSPACES:_OTHER].sum())
+        parts = [*values[:5].tolist(), overhead, int(values[_OTHER])]
+        count = self._blocks.get(node, 1)
+        return (*(part // count for part in parts), int(self._shares[1][node]))
+
+    def blocks(self, node: int) -> int:
+        """How many blocks a group gathers; 1 for anything else."""
+        return self._blocks.get(node, 1)
+
+    def group_of(self, name: str) -> int | None:
+        """The group that hides the module ``name``."""
+        node = self._node_of.get(name, -1)
+        while node >= 0:
+            if node in self._blocks:
+                return node
+            node = int(self.parent[node])
+        return None
+
+    def find(self, name: str, title: str) -> int | None:
+        """The node of a module or of one of our own rows, by its name and title."""
+        node = self._node_of.get(name)
+        if node is not None and self.titles[node] == title:
+            return node
+        return self._our_rows.get((name, title))
+
+    def same_shape(self, other: LayerTable) -> bool:
+        """Whether ``other`` has the same rows in the same places, whatever their numbers."""
+        return (
+            self.titles == other.titles
+            and self.names == other.names
+            and np.array_equal(self._order, other._order)
+            and np.array_equal(self.parent, other.parent)
+        )
+
+    # Sorting and filtering
+
+    def sort(self, column: Column | None, descending: bool = False) -> None:
+        """Sorts every level by ``column``; None is the model's own order."""
+        self._sort = None if column is None else (column, descending)
+        self._arrange()
+
+    def filter(self, text: str) -> int:
+        """Keeps what has ``text`` in its name or type, and what is above it; the count found."""
+        needle = text.strip().lower()
+        if not needle:
+            self.visible = np.ones(len(self.parent), bool)
+            self._arrange()
+            return len(self.parent)
+        if self._haystack is None:
+            rows = zip(self.names, self.titles, self.types, strict=True)
+            self._haystack = [f"{n} {t} {k}".lower() for n, t, k in rows]
+        matches = np.fromiter((needle in row for row in self._haystack), bool, len(self.parent))
+        found = int(matches.sum())
+        visible = matches.copy()
+        for level in reversed(self._levels[1:]):
+            visible[self.parent[level][visible[level]]] = True
+        self.visible = visible
+        self._arrange()
+        return found
+
+    def _arrange(self) -> None:
+        parent = self.parent
+        if self._sort is None:
+            order = np.argsort(self._natural_keys(), kind="stable")
+            order = order[np.argsort(parent[order], kind="stable")]
+        else:
+            column, descending = self._sort
+            key = self._key(column)
+            order = np.lexsort((-key if descending else key, parent))
+        order = order[self.visible[order]]
+        counts = np.bincount(parent[order] + 1, minlength=len(parent) + 1)
+        starts = np.zeros(len(counts) + 1, np.int64)
+        np.cumsum(counts, out=starts[1:])
+        rows = np.full(len(parent), -1, np.int64)
+        rows[order] = np.arange(len(order)) - starts[parent[order] + 1]
+        self._order, self._starts, self._rows = order, starts, rows
+
+    def _natural_keys(self) -> Integers:
+        """The model's order: a group stands where its first block does, what is around last."""
+        count = len(self.parent)
+        keys = np.arange(count, dtype=np.int64) * 2
+        for node in range(count - len(self._extra), count):
+            kind = self.kinds[node]
+            if kind == "group":
+                keys[node] = self._node_of[self.names[node]] * 2
+            elif kind == "own":
+                keys[node] = -1 if self.parent[node] != self.root else 2 * count
+            else:
+                keys[node] += 2 * count
+        return keys
+
+    def _key(self, column: Column) -> Integers:
+        if column == "name":
+            return self._ranks()
+        if column == "share":
+            return self._shares[0]
+        if column == "total":
+            result: Integers = self.total.sum(axis=1)
+            return result
+        part: Integers = self.total[:, column]
+        return part
+
+    def _ranks(self) -> Integers:
+        if self._name_ranks is None:
+            keys = [t.zfill(9) if t.isdigit() else t.lower() for t in self.titles]
+            order = sorted(range(len(keys)), key=keys.__getitem__)
+            self._name_ranks = np.empty(len(keys), np.int64)
+            self._name_ranks[order] = np.arange(len(keys))
+        return self._name_ranks
+
+
+def _split(run: list[str], single_out: str) -> list[list[str]]:
+    """``run`` in parts, so that the block around ``single_out`` stands alone."""
+    for place, block in enumerate(run):
+        if single_out == block or single_out.startswith(block + "."):
+            return [run[:place], [block], run[place + 1 :]]
+    return [run]

@@ -1,0 +1,246 @@
+"""The tree of layers: what is open and selected survives every new estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QPainter, QPen
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyleOptionViewItem,
+    QTreeView,
+    QWidget,
+)
+
+from memplanner_ui.look import theme
+from memplanner_ui.look import type as fonts
+from memplanner_ui.views.layer_delegate import LayerDelegate
+from memplanner_ui.views.layer_model import COLUMNS, NAME, NAME_ROLE, SHARE, TOTAL, LayerModel
+from memplanner_ui.views.layer_table import LayerTable
+
+_OPEN_AT_ONCE = 200
+"""A filter opens what it found down to about this many rows."""
+_SHARE_WIDTH, _NUMBER_WIDTH = 184, 76
+
+
+class LayerTree(QTreeView):
+    """Emits ``module_selected`` with the dotted name when the current row changes."""
+
+    module_selected = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model = LayerModel(self)
+        self._open: set[tuple[str, str]] = set()
+        self._touched = False
+        self._restoring = False
+        self.setModel(self._model)
+        self._delegate = LayerDelegate(self)
+        self.setItemDelegate(self._delegate)
+        self.setUniformRowHeights(True)
+        self.setAlternatingRowColors(True)
+        self.setAllColumnsShowFocus(True)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setIndentation(15)
+        self.setMouseTracking(True)
+        self.setAccessibleName("Layers")
+        self.setAccessibleDescription("Modules with their bytes by category")
+        self._set_up_header()
+        self._set_up_actions()
+        self.expanded.connect(self._opened)
+        self.collapsed.connect(self._closed)
+        self.selectionModel().currentRowChanged.connect(self._current_changed)
+        theme.current().changed.connect(self.viewport().update)
+
+    def _set_up_header(self) -> None:
+        header = self.header()
+        header.setStretchLastSection(False)
+        header.setSortIndicatorClearable(True)
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        header.setSectionsMovable(False)
+        header.setMinimumSectionSize(40)
+        header.setFont(fonts.font("secondary"))
+        header.setAccessibleName("Columns of the layers")
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        header.resizeSection(SHARE, fonts.scaled(_SHARE_WIDTH))
+        for column in range(SHARE + 1, COLUMNS):
+            header.resizeSection(column, fonts.scaled(_NUMBER_WIDTH))
+        self.setSortingEnabled(True)
+
+    def _set_up_actions(self) -> None:
+        copy = QAction("Copy rows", self)
+        copy.setShortcut(QKeySequence(QKeySequence.StandardKey.Copy))
+        copy.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        copy.triggered.connect(lambda: self.copy())
+        copy_bytes = QAction("Copy rows with plain bytes", self)
+        copy_bytes.triggered.connect(lambda: self.copy(exact_bytes=True))
+        copy_name = QAction("Copy the module’s name", self)
+        copy_name.triggered.connect(self._copy_name)
+        self.addActions([copy, copy_bytes, copy_name])
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+
+    # Content
+
+    @property
+    def layer_model(self) -> LayerModel:
+        """The model shown."""
+        return self._model
+
+    def set_table(self, table: LayerTable | None) -> None:
+        """Shows ``table``; rows that were open and selected before are so again."""
+        self._between(lambda: self._model.set_table(table))
+
+    def set_filter(self, text: str) -> int:
+        """Shows what has ``text`` in its name or type, opened; the number found."""
+        found = 0
+
+        def change() -> bool:
+            nonlocal found
+            found = self._model.set_filter(text)
+            return True
+
+        self._between(change, open_found=bool(text.strip()))
+        return found
+
+    def _between(self, change: Callable[[], bool], open_found: bool = False) -> None:
+        current = self._key(self.currentIndex())
+        scroll = self.verticalScrollBar().value()
+        self._restoring = True
+        try:
+            moved = change()
+            if moved and self._model.table is not None:
+                self._reopen(self._model.table, open_found)
+                self._select_again(current)
+                self.verticalScrollBar().setValue(scroll)
+        finally:
+            self._restoring = False
+
+    def _reopen(self, table: LayerTable, open_found: bool) -> None:
+        if open_found:
+            self._open_found(table)
+            return
+        if not self._touched:
+            self._open = _first_open(table)
+        for name, title in self._open:
+            node = table.find(name, title)
+            if node is not None:
+                self.setExpanded(self._model.index_of(node), True)
+
+    def _open_found(self, table: LayerTable) -> None:
+        shown, level = 1, [table.root]
+        while level:
+            below = [int(child) for node in level for child in table.children(node)]
+            if not below or (shown + len(below) > _OPEN_AT_ONCE and shown > 8):
+                return
+            for node in level:
+                self.setExpanded(self._model.index_of(node), True)
+            shown, level = shown + len(below), below
+
+    def _select_again(self, key: tuple[str, str] | None) -> None:
+        table = self._model.table
+        node = None if key is None or table is None else table.find(*key)
+        index = QModelIndex() if node is None else self._model.index_of(node)
+        if index.isValid():
+            self.setCurrentIndex(index)
+
+    def _key(self, index: QModelIndex) -> tuple[str, str] | None:
+        table = self._model.table
+        node = self._model.node_of(index)
+        if table is None or node < 0:
+            return None
+        return table.names[node], table.titles[node]
+
+    def _opened(self, index: QModelIndex) -> None:
+        key = self._key(index)
+        if key is not None and not self._restoring:
+            self._touched = True
+            self._open.add(key)
+
+    def _closed(self, index: QModelIndex) -> None:
+        key = self._key(index)
+        if key is not None and not self._restoring:
+            self._touched = True
+            self._open.discard(key)
+
+    # Selection
+
+    def select(self, name: str) -> bool:
+        """Makes the module ``name`` the current row and shows it; False where it has none."""
+        table = self._model.table
+        node = None if table is None else table.node(name)
+        if node is None:
+            return False
+        index = self._model.index_of(node)
+        if not index.isValid():
+            return False
+        above = index.parent()
+        while above.isValid():
+            self.expand(above)
+            above = above.parent()
+        self.setCurrentIndex(index)
+        self.scrollTo(index, QAbstractItemView.ScrollHint.EnsureVisible)
+        return True
+
+    def _current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        if current.isValid() and not self._restoring:
+            self.module_selected.emit(current.data(NAME_ROLE))
+
+    # Copying
+
+    def copy(self, exact_bytes: bool = False) -> None:
+        """Puts the selected rows on the clipboard as text."""
+        rows = self.selectionModel().selectedRows()
+        rows.sort(key=lambda index: self.visualRect(index).top())
+        if rows:
+            QGuiApplication.clipboard().setText(self._model.copy(rows, exact_bytes))
+
+    def _copy_name(self) -> None:
+        name = self.currentIndex().data(NAME_ROLE)
+        if name:
+            QGuiApplication.clipboard().setText(name)
+
+    # Painting
+
+    def drawRow(
+        self,
+        painter: QPainter,
+        options: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        super().drawRow(painter, options, index)
+        area: QRect = options.rect
+        if self.selectionModel().isRowSelected(index.row(), index.parent()):
+            accent = theme.current().color("accent")
+            painter.fillRect(QRect(0, area.top(), 3, area.height()), accent)
+            if (
+                self.hasFocus()
+                and index.row() == self.currentIndex().row()
+                and (index.parent() == self.currentIndex().parent())
+            ):
+                painter.setPen(QPen(accent, 2))
+                width = self.viewport().width()
+                painter.drawRect(QRect(1, area.top() + 1, width - 2, area.height() - 2))
+
+
+def _first_open(table: LayerTable) -> set[tuple[str, str]]:
+    """What is open before anyone chose: single children, lists of blocks, what is in no module."""
+    root = table.root
+    result = {(table.names[root], table.titles[root])}
+    level = [int(child) for child in table.children(root)]
+    for node in level:
+        below = table.children(node)
+        if table.kinds[node] == "around" or len(below) <= 12:
+            result.add((table.names[node], table.titles[node]))
+        for child in below:
+            grouped = any(table.blocks(int(inner)) > 1 for inner in table.children(int(child)))
+            if grouped and len(table.children(int(child))) <= 24:
+                result.add((table.names[int(child)], table.titles[int(child)]))
+    return result
+
+
+__all__ = ["TOTAL", "LayerTree"]

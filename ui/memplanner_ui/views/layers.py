@@ -1,0 +1,174 @@
+"""The layers view: a filter bar over the tree of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+
+from memplanner.messages.estimate import Estimate, Layer, Moment
+from memplanner_ui.look import icons
+from memplanner_ui.look import type as fonts
+from memplanner_ui.views.layer_table import LayerTable
+from memplanner_ui.views.layer_tree import LayerTree
+from memplanner_ui.views.parts import around_the_plan
+from memplanner_ui.views.segments import Segments
+
+_MOMENTS: tuple[tuple[Moment, str], ...] = (
+    ("peak", "Peak"),
+    ("end_of_forward", "End of forward"),
+    ("optimizer_step", "Optimizer step"),
+    ("own_maximum", "Own maximum"),
+)
+_FILTER_DELAY = 60  # milliseconds, so that fast typing filters once
+
+
+class LayersView(QWidget):
+    """The tree of modules with their bytes at one moment.
+
+    Choosing another moment emits ``moment_requested``; the answer comes through ``set_layers``.
+    """
+
+    moment_requested = Signal(str)
+    module_selected = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._estimate: Estimate | None = None
+        self._layers: tuple[Layer, ...] = ()
+        self._moment: Moment = "peak"
+        self._single_out = ""
+        self.tree = LayerTree()
+        self.tree.module_selected.connect(self.module_selected)
+        self.filter_field = QLineEdit()
+        self.moments = Segments("Bytes at", _MOMENTS)
+        self.group_box = QCheckBox("Group alike blocks")
+        self._said = QLabel()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_FILTER_DELAY)
+        self._timer.timeout.connect(self._filter)
+        self._set_up()
+
+    def _set_up(self) -> None:
+        self.setProperty("surface", "base")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        field = self.filter_field
+        field.setPlaceholderText("Filter modules")
+        field.setAccessibleName("Filter modules")
+        field.setClearButtonEnabled(True)
+        field.setMinimumWidth(150)
+        field.setMaximumWidth(200)
+        action = QAction(field)
+        icons.set_icon(action, "search", "text3")
+        field.addAction(action, QLineEdit.ActionPosition.LeadingPosition)
+        field.textChanged.connect(self._timer.start)
+        self.moments.chosen.connect(self._moment_chosen)
+        self.group_box.setChecked(True)
+        self.group_box.toggled.connect(self._rebuild)
+        label = QLabel("Bytes at")
+        label.setProperty("ink", "secondary")
+        self._said.setProperty("ink", "faint")
+        self._said.setFont(fonts.font("secondary"))
+        bar = QHBoxLayout()
+        bar.setContentsMargins(12, 5, 14, 5)
+        bar.setSpacing(8)
+        bar.addWidget(field, 1)
+        bar.addWidget(label)
+        bar.addWidget(self.moments)
+        bar.addWidget(self._said)
+        bar.addStretch(1)
+        bar.addWidget(self.group_box)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(bar)
+        layout.addWidget(self.tree, 1)
+
+    def set_estimate(self, estimate: Estimate | None) -> None:
+        """Shows the layers of ``estimate``; asks for those of another moment when one is chosen."""
+        self._estimate = estimate
+        if estimate is None:
+            self._layers = ()
+            self.tree.set_table(None)
+            return
+        if self._moment == "peak":
+            self.set_layers("peak", estimate.layers)
+        else:
+            self.moment_requested.emit(self._moment)
+
+    def set_layers(self, moment: Moment, layers: Sequence[Layer]) -> None:
+        """Shows ``layers`` as they are at ``moment``; ignored when another one is chosen by now."""
+        if moment != self._moment:
+            return
+        self._layers = tuple(layers)
+        self._rebuild()
+
+    def select(self, name: str) -> None:
+        """Selects and shows the module ``name``; a block leaves its group for that."""
+        table = self.tree.layer_model.table
+        if table is not None and table.group_of(name) is not None:
+            self._single_out = name
+            self._rebuild()
+        self.tree.select(name)
+
+    def show_peak(self) -> None:
+        """Selects the module the peak is in."""
+        if self._estimate is not None:
+            self.select(self._estimate.peak.module)
+
+    def focus_filter(self) -> None:
+        """Puts the cursor into the filter field."""
+        self.filter_field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.filter_field.selectAll()
+
+    def _rebuild(self) -> None:
+        estimate = self._estimate
+        if estimate is None:
+            return
+        around, other = around_the_plan(estimate) if self._moment == "peak" else (0, 0)
+        before = self.tree.layer_model.table
+        table = LayerTable(
+            self._layers,
+            estimate.model.name or estimate.model.class_name,
+            around,
+            other,
+            group=self.group_box.isChecked(),
+            single_out=self._single_out,
+            known=None if before is None else before.row_names,
+        )
+        self.tree.set_table(table)
+        apart = self._moment == "own_maximum"
+        self._say("each row at its own moment" if apart else "")
+
+    def _moment_chosen(self, value: str) -> None:
+        moment = next(moment for moment in get_args(Moment) if moment == value)
+        if moment == self._moment:
+            return
+        self._moment = moment
+        if moment == "peak" and self._estimate is not None:
+            self.set_layers("peak", self._estimate.layers)
+        else:
+            self.moment_requested.emit(moment)
+
+    def _filter(self) -> None:
+        text = self.filter_field.text()
+        found = self.tree.set_filter(text)
+        if text.strip() and not found:
+            self._say("no module found")
+        else:
+            self._say(f"{found} found" if text.strip() else "")
+
+    def _say(self, words: str) -> None:
+        self._said.setText(words)
+        self._said.setVisible(bool(words))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self.filter_field.text():
+            self.filter_field.clear()
+            event.accept()
+            return
+        super().keyPressEvent(event)

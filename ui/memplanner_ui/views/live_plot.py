@@ -1,0 +1,386 @@
+"""The live plot: predicted, allocated, reserved and device curves under the card's line."""
+
+from __future__ import annotations
+
+from math import ceil
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from memplanner.units import format_bytes
+from memplanner_ui.look import theme
+from memplanner_ui.look import type as fonts
+from memplanner_ui.views import ticks
+from memplanner_ui.views.live_data import LiveData, decimate
+from memplanner_ui.views.parts import PHASES
+
+_LABELS_WIDTH = 114
+_LEGEND_HEIGHT = 26
+_DASHES = {"reserved": Qt.PenStyle.DashLine, "device": Qt.PenStyle.DotLine}
+
+
+class LivePlot(QWidget):
+    """Plots one ``LiveData``; ``refresh`` draws what is new. Nothing is tweened."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._data: LiveData | None = None
+        self._capacity: float | None = None
+        self._capacity_name = "card"
+        self._device_name = "device"
+        self._shown = {"allocated": True, "reserved": True, "device": True}
+        self._range = (0.0, 1.0)
+        self._bottom, self._top = 0.0, 1.0
+        # Not a PlotItem: that makes menus and buttons of its own, which nothing here uses.
+        self._plot = pg.GraphicsLayoutWidget()
+        self._box = pg.ViewBox(enableMenu=False)
+        self._x_axis = pg.AxisItem("bottom")
+        self._y_axis = pg.AxisItem("left")
+        self._labels = _SideLabels(self)
+        self._legend = _Legend()
+        self._set_up()
+        self._restyle()
+        theme.current().changed.connect(self._restyle)
+
+    def _set_up(self) -> None:
+        plot = self._plot
+        plot.setFrameShape(plot.Shape.NoFrame)
+        plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        plot.ci.layout.setContentsMargins(0, 6, 0, 0)
+        plot.ci.layout.setSpacing(0)
+        item = self._box
+        item.setMouseEnabled(x=False, y=False)
+        item.setDefaultPadding(0)
+        for axis, row, column in ((self._y_axis, 0, 0), (self._x_axis, 1, 1)):
+            axis.setStyle(tickLength=-4 if axis is self._x_axis else 0, autoExpandTextSpace=False)
+            axis.linkToView(item)
+            plot.ci.addItem(axis, row=row, col=column)
+        plot.ci.addItem(item, row=0, col=1)
+        self._y_axis.setWidth(50)
+        self._x_axis.setHeight(20)
+        self._grid = [pg.InfiniteLine(angle=0) for _ in range(12)]
+        self._marks = [pg.InfiniteLine(angle=90) for _ in range(40)]
+        for line in (*self._grid, *self._marks):
+            line.setVisible(False)
+            item.addItem(line, ignoreBounds=True)
+        self._predicted = pg.PlotCurveItem(antialias=False)
+        self._allocated = pg.PlotCurveItem(antialias=False)
+        self._reserved = pg.PlotCurveItem(antialias=False)
+        self._device = pg.PlotCurveItem(antialias=False)
+        for curve in (self._predicted, self._allocated, self._reserved, self._device):
+            item.addItem(curve, ignoreBounds=True)
+        self._limit = pg.InfiniteLine(angle=0)
+        self._now = pg.InfiniteLine(angle=90)
+        self._dot = pg.ScatterPlotItem(size=7, pxMode=True)
+        for thing in (self._limit, self._now, self._dot):
+            thing.setVisible(False)
+            item.addItem(thing, ignoreBounds=True)
+        across = QHBoxLayout()
+        across.setContentsMargins(0, 0, 0, 0)
+        across.setSpacing(0)
+        across.addWidget(plot, 1)
+        across.addWidget(self._labels)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 4)
+        layout.setSpacing(0)
+        layout.addWidget(self._legend)
+        layout.addLayout(across, 1)
+        self.setAccessibleName("Live memory")
+        self.setAccessibleDescription("No run yet")
+
+    def _restyle(self) -> None:
+        colors = theme.current()
+        self._plot.setBackground(colors.color("base"))
+        accent, ink = colors.color("accent"), colors.color("text2")
+        area = QColor(accent)
+        area.setAlphaF(0.16)
+        self._predicted.setPen(pg.mkPen(ink, width=1))
+        self._allocated.setPen(pg.mkPen(accent, width=1))
+        self._allocated.setBrush(pg.mkBrush(area))
+        self._reserved.setPen(pg.mkPen(accent, width=1, style=_DASHES["reserved"]))
+        self._device.setPen(pg.mkPen(accent, width=1, style=_DASHES["device"]))
+        self._limit.setPen(pg.mkPen(colors.color("trouble"), width=2))
+        self._now.setPen(pg.mkPen(ink, width=1))
+        self._dot.setBrush(pg.mkBrush(accent))
+        self._dot.setPen(pg.mkPen(colors.color("base"), width=1))
+        for line in self._grid:
+            line.setPen(pg.mkPen(colors.color("hairline"), width=1))
+        for line in self._marks:
+            line.setPen(pg.mkPen(colors.color("border"), width=1, style=Qt.PenStyle.DotLine))
+        for axis in (self._x_axis, self._y_axis):
+            axis.setTickFont(fonts.font("axis"))
+            axis.setTextPen(colors.color("text2"))
+        self._x_axis.setPen(pg.mkPen(colors.color("border")))
+        self._y_axis.setPen(pg.mkPen(None))
+        self._labels.update()
+        self._legend.update()
+
+    # What is shown
+
+    def begin(self, data: LiveData | None, capacity_bytes: int | None, on_cpu: bool) -> None:
+        """Plots ``data`` from now on, against ``capacity_bytes``."""
+        self._data = data
+        self._capacity = None if capacity_bytes is None else float(capacity_bytes)
+        self._capacity_name = "memory" if on_cpu else "card"
+        self._device_name = "process" if on_cpu else "device"
+        self._legend.set_lines(_legend_lines(on_cpu, self._shown))
+        for curve in (self._predicted, self._allocated, self._reserved, self._device):
+            curve.setData([], [])
+        self._dot.setVisible(False)
+        self._now.setVisible(False)
+        self._labels.set_labels([])
+        if data is None:
+            self._limit.setVisible(False)
+            self.setAccessibleDescription("No run yet")
+
+    def set_line(self, name: str, shown: bool) -> None:
+        """Shows or hides the ``allocated``, ``reserved`` or ``device`` line."""
+        self._shown[name] = shown
+        self._legend.set_lines(_legend_lines(self._device_name == "process", self._shown))
+        self.refresh()
+
+    def set_range(self, left: float, right: float) -> None:
+        """Shows the steps from ``left`` to ``right``."""
+        self._range = (left, max(right, left + 1e-3))
+
+    def refresh(self) -> None:
+        """Draws the samples taken so far."""
+        data = self._data
+        if data is None:
+            return
+        left, right = self._range
+        pixels = max(1, int(self._box.width()))
+        predicted = data.predicted_between(left, right, pixels)
+        px, py = decimate(predicted[0], predicted[1], predicted[1], left, right, pixels)
+        ax, ay = decimate(data.x, data.allocated, data.highest, left, right, pixels)
+        rx, ry = decimate(data.x, data.reserved, data.reserved, left, right, pixels)
+        dx, dy = decimate(data.x, data.device, data.device, left, right, pixels)
+        shown = {"allocated": ay, "reserved": ry, "device": dy}
+        shown = {name: values for name, values in shown.items() if self._shown[name]}
+        self._fit_y([py, *shown.values()])
+        self._predicted.setData(px, py)
+        self._allocated.setFillLevel(self._bottom)
+        empty = np.empty(0)
+        for curve, name, x, y in (
+            (self._allocated, "allocated", ax, ay),
+            (self._reserved, "reserved", rx, ry),
+            (self._device, "device", dx, dy),
+        ):
+            curve.setData(*((x, y) if self._shown[name] else (empty, empty)))
+        self._place_now(data, left, right)
+        self._box.setXRange(left, right, padding=0)
+        self._box.setYRange(self._bottom, self._top, padding=0)
+        self._tick_x(data, left, right)
+        self._tick_y()
+        self._say(data)
+
+    def _fit_y(self, curves: list[np.ndarray]) -> None:
+        values = np.concatenate([curve for curve in curves if len(curve)] or [np.zeros(1)])
+        lowest, highest = float(values.min()), float(values.max())
+        top = highest + 0.08 * max(highest - lowest, 0.05 * highest, 1.0)
+        if self._capacity is not None and highest > 0.6 * self._capacity:
+            top = max(top, self._capacity + 0.06 * (self._capacity - lowest))
+        bottom = lowest - 0.12 * (top - lowest)
+        self._bottom = bottom if bottom > 0.3 * top else 0.0
+        self._top = top
+
+    def _place_now(self, data: LiveData, left: float, right: float) -> None:
+        now = data.now()
+        visible = data.count > 0 and left <= now <= right
+        self._now.setVisible(visible)
+        self._dot.setVisible(visible and self._shown["allocated"])
+        if visible:
+            self._now.setValue(now)
+            self._dot.setData([now], [float(data.allocated[-1])])
+        inside = self._capacity is not None and self._capacity <= self._top
+        self._limit.setVisible(inside)
+        if inside and self._capacity is not None:
+            self._limit.setValue(self._capacity)
+
+    def _tick_x(self, data: LiveData, left: float, right: float) -> None:
+        """Steps; within one step micro-batches, or phases when there is one micro-batch."""
+        axis = self._x_axis
+        marks: list[float] = []
+        if right - left <= 1.001:
+            base = int(np.floor(left + 1e-9))
+            stretches = data.prediction.stretches
+            count = data.prediction.micro_batches
+            labels: list[tuple[float, str]] = []
+            if count > 1:
+                every = ceil(count / 16)
+                for micro_batch in range(count):
+                    own = [
+                        s
+                        for s in stretches
+                        if s.micro_batch == micro_batch and s.phase in ("forward", "backward")
+                    ]
+                    if own:
+                        marks.append(base + own[-1].right)
+                        middle = base + (own[0].left + own[-1].right) / 2
+                        if micro_batch % every == 0:
+                            labels.append((middle, str(micro_batch + 1)))
+            else:
+                for stretch in stretches:
+                    marks.append(base + stretch.right)
+                    if stretch.right - stretch.left > 0.06:
+                        middle = base + (stretch.left + stretch.right) / 2
+                        labels.append((middle, PHASES[stretch.phase]))
+            axis.setTicks([labels])
+        else:
+            width = max(1.0, self._box.width())
+            step = max(1, ceil(ticks.step_of(right - left, max(2, int(width / 60)))))
+            first = ceil(left / step) * step
+            steps = np.arange(first, right + 1e-9, step)
+            axis.setTicks([[(float(n), str(int(n))) for n in steps if n >= 1]])
+            if right - left <= len(self._marks):
+                marks = [float(n) for n in np.arange(ceil(left), right)]
+        for line, place in zip(self._marks, [*marks, *[None] * len(self._marks)], strict=False):
+            line.setVisible(place is not None)
+            if place is not None:
+                line.setValue(place)
+
+    def _tick_y(self) -> None:
+        unit, _ = ticks.unit_of(self._top)
+        height = max(1.0, self._box.height())
+        marks = ticks.sizes(self._top, max(2, int(height / 32)), self._bottom, unit)
+        self._y_axis.setTicks([marks])
+        places = [value for value, _ in marks]
+        for line, place in zip(self._grid, [*places, *[None] * 12], strict=False):
+            line.setVisible(place is not None)
+            if place is not None:
+                line.setValue(place)
+
+    def _say(self, data: LiveData) -> None:
+        labels: list[tuple[float, str, str]] = []
+        if self._capacity is not None:
+            text = f"{self._capacity_name} {format_bytes(round(self._capacity))}"
+            labels.append((min(self._capacity, self._top), text, "text"))
+        words = []
+        if data.count:
+            values = {
+                "device": (self._device_name, data.device),
+                "reserved": ("reserved", data.reserved),
+                "allocated": ("allocated", data.allocated),
+            }
+            for name, (title, array) in values.items():
+                value = float(array[-1])
+                if self._shown[name] and not np.isnan(value):
+                    text = f"{title} {format_bytes(round(value))}"
+                    labels.append((value, text, "accent"))
+                    words.append(text)
+        self._labels.set_labels(labels)
+        self._legend.set_unit(ticks.unit_of(self._top)[1])
+        step = f"Step {data.step} of {data.steps}"
+        self.setAccessibleDescription(", ".join([step, *words]))
+
+    def y_of(self, value: float) -> float:
+        """The y in this widget's label column of ``value`` bytes."""
+        box = self._box
+        scene = box.mapViewToScene(QPointF(0.0, value))
+        return float(self._plot.mapFromScene(scene).y())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.refresh()
+
+
+def _legend_lines(on_cpu: bool, shown: dict[str, bool]) -> list[tuple[str, str]]:
+    lines = [("predicted", "Predicted")]
+    if shown["allocated"]:
+        lines.append(("allocated", "Allocated"))
+    if shown["reserved"] and not on_cpu:
+        lines.append(("reserved", "Reserved"))
+    if shown["device"]:
+        lines.append(("device", "Process memory" if on_cpu else "Whole device"))
+    return lines
+
+
+class _SideLabels(QWidget):
+    """The words at the right end of the lines, moved apart where they would overlap."""
+
+    def __init__(self, plot: LivePlot) -> None:
+        super().__init__(plot)
+        self._plot = plot
+        self._labels: list[tuple[float, str, str]] = []
+        self.setFixedWidth(fonts.scaled(_LABELS_WIDTH))
+
+    def set_labels(self, labels: list[tuple[float, str, str]]) -> None:
+        """Shows ``labels``: value, words, ink."""
+        if labels != self._labels:
+            self._labels = labels
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        colors = theme.current()
+        painter.fillRect(self.rect(), colors.color("base"))
+        font = fonts.font("axis")
+        font.setWeight(font.Weight.Medium)
+        painter.setFont(font)
+        height = QFontMetricsF(font).height()
+        wanted = sorted((self._plot.y_of(v), text, ink) for v, text, ink in self._labels)
+        last = -height
+        for y, text, ink in wanted:
+            y = max(y, last + height, height / 2)
+            last = y
+            area = QRectF(8, y - height / 2, self.width() - 8, height)
+            painter.setPen(colors.color(ink))
+            painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), text)
+        painter.end()
+
+
+class _Legend(QWidget):
+    """The lines' names, each with a piece of its line; the axis' unit below."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[tuple[str, str]] = []
+        self._unit = "GiB"
+        self.setFixedHeight(fonts.scaled(_LEGEND_HEIGHT + 16))
+
+    def set_lines(self, lines: list[tuple[str, str]]) -> None:
+        """Names ``lines``: kind and title."""
+        self._lines = lines
+        self.update()
+
+    def set_unit(self, unit: str) -> None:
+        """Names the unit of the axis."""
+        if unit != self._unit:
+            self._unit = unit
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(300, self.height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        colors = theme.current()
+        painter.fillRect(self.rect(), colors.color("base"))
+        font = fonts.font("secondary")
+        metrics = QFontMetricsF(font)
+        painter.setFont(font)
+        x, y = 16.0, fonts.scaled(_LEGEND_HEIGHT) / 2
+        accent = colors.color("accent")
+        for kind, title in self._lines:
+            ink = colors.color("text2") if kind == "predicted" else accent
+            style = _DASHES.get(kind, Qt.PenStyle.SolidLine)
+            if kind == "allocated":
+                area = QColor(accent)
+                area.setAlphaF(0.16)
+                painter.fillRect(QRectF(x, y - 4, 20, 8), area)
+            painter.setPen(QPen(ink, 1.4, style))
+            line_y = y - 4 if kind == "allocated" else y
+            painter.drawLine(QPointF(x, line_y), QPointF(x + 20, line_y))
+            width = metrics.horizontalAdvance(title)
+            painter.setPen(colors.color("text"))
+            area_of_text = QRectF(x + 27, y - 9, width + 2, 18)
+            painter.drawText(area_of_text, int(Qt.AlignmentFlag.AlignVCenter), title)
+            x += 27 + width + 20
+        painter.setFont(fonts.font("axis"))
+        painter.setPen(colors.color("text2"))
+        right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        painter.drawText(QRectF(0, self.height() - 17, 45, 16), right, self._unit)
+        painter.end()

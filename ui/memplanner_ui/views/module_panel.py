@@ -1,0 +1,143 @@
+"""The panel that explains the selected module."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+
+from memplanner.messages.estimate import ModuleDetail
+from memplanner.units import MIB, format_bytes, format_parameters
+from memplanner_ui.look import type as fonts
+from memplanner_ui.views.parts import IN_OVERHEAD, PARTS, exact
+from memplanner_ui.views.rows import ElidedLabel, Panel, Part, label, number
+from memplanner_ui.views.stacked_bar import StackedBar
+
+_MOST_ROWS = 24
+"""Rows of a part; more are counted in a last line."""
+
+
+class ModulePanel(Panel):
+    """Name, bytes at the peak, shapes, and what the module keeps for backward."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Module", parent)
+        self._detail: ModuleDetail | None = None
+        self.set_detail(None)
+
+    @property
+    def detail(self) -> ModuleDetail | None:
+        """What is shown."""
+        return self._detail
+
+    def set_detail(self, detail: ModuleDetail | None) -> None:
+        """Shows ``detail``, or that nothing is selected."""
+        self._detail = detail
+        self.clear_parts()
+        if detail is None:
+            part = Part()
+            words = "Select a module to see its shapes and what it keeps for backward."
+            part.add(label(words, "secondary", "faint", wrap=True))
+            self.add_part(part)
+            return
+        self.add_part(_head(detail))
+        if detail.parameters or detail.input_shapes or detail.output_shapes:
+            self.add_part(_shapes(detail))
+        self.add_part(_kept(detail))
+
+
+def _head(detail: ModuleDetail) -> Part:
+    part = Part()
+    name = ElidedLabel(detail.name or "the whole model", Qt.TextElideMode.ElideLeft)
+    name.setFont(fonts.font("mono"))
+    part.add(name)
+    words = detail.type
+    if detail.layer.parameters:
+        words += f", {format_parameters(detail.layer.parameters)} parameters"
+    if detail.alike > 1:
+        words += f", one of {detail.alike} alike"
+    about = ElidedLabel(words)
+    about.setFont(fonts.font("secondary"))
+    about.setProperty("ink", "secondary")
+    part.add(about)
+    bar = StackedBar(height=14)
+    sizes = bar_bytes(detail)
+    bar.set_values(sizes)
+    part.add(bar)
+    row = QWidget()
+    line = QHBoxLayout(row)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.addWidget(label("Here at the peak", "body", "secondary"))
+    total = number(format_bytes(sum(sizes)), strong=True)
+    total.setToolTip(exact(sum(sizes)))
+    line.addWidget(total, 1)
+    part.add(row)
+    return part
+
+
+def bar_bytes(detail: ModuleDetail) -> tuple[int, ...]:
+    """The module's bytes at the peak by ``PARTS``."""
+    named = [getattr(detail.layer, f"{name}_bytes") for name in PARTS[:5]]
+    overhead = sum(getattr(detail.layer, f"{name}_bytes") for name in IN_OVERHEAD)
+    return (*named, overhead, 0)
+
+
+def _shapes(detail: ModuleDetail) -> Part:
+    part = Part("Shapes")
+    rows: list[tuple[QWidget, ...]] = []
+    for parameter in detail.parameters[:_MOST_ROWS]:
+        title = parameter.name.removesuffix(".weight") if "." in parameter.name else parameter.name
+        tip = f"{parameter.name}, {parameter.dtype}"
+        tip += "" if parameter.trainable else ", frozen"
+        rows.append(_row(title, shape_words(parameter.shape), parameter.size_bytes, tip, True))
+    rows += [_row("input", shape_words(shape), None, "") for shape in detail.input_shapes]
+    rows += [_row("output", shape_words(shape), None, "") for shape in detail.output_shapes]
+    part.add_grid(rows)
+    _count_rest(part, len(detail.parameters))
+    return part
+
+
+def _kept(detail: ModuleDetail) -> Part:
+    part = Part("Kept for backward")
+    total = sum(tensor.size_bytes for tensor in detail.kept)
+    part.right.setText(format_bytes(total) if total else "nothing")
+    rows = [
+        _row(
+            tensor.operation,
+            shape_words(tensor.shape),
+            tensor.size_bytes,
+            f"{tensor.operation}, {tensor.dtype}",
+        )
+        for tensor in detail.kept[:_MOST_ROWS]
+    ]
+    if rows:
+        part.add_grid(rows)
+    _count_rest(part, len(detail.kept))
+    return part
+
+
+def _count_rest(part: Part, count: int) -> None:
+    if count > _MOST_ROWS:
+        part.add(label(f"and {count - _MOST_ROWS} more", "secondary", "faint"))
+
+
+def _row(
+    title: str, shape: str, size_bytes: int | None, tip: str, mono: bool = False
+) -> tuple[QWidget, ...]:
+    name = ElidedLabel(title, Qt.TextElideMode.ElideMiddle)
+    name.setFont(fonts.font("mono" if mono else "body"))
+    name.setMinimumWidth(72)
+    dimensions: QLabel = label(shape, "mono", "secondary")
+    size = number("" if size_bytes is None else format_bytes(size_bytes))
+    size.setMinimumWidth(58)
+    if size_bytes is not None:
+        size.setToolTip(exact(size_bytes))
+    if tip:
+        name.setToolTip(tip)
+    if size_bytes is not None and size_bytes < MIB:
+        size.setProperty("ink", "faint")
+    return name, dimensions, size
+
+
+def shape_words(shape: tuple[int, ...]) -> str:
+    """A shape as it is written: ``14336 × 4096``; ``scalar`` for none."""
+    return " × ".join(str(size) for size in shape) or "scalar"

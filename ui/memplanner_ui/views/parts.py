@@ -1,0 +1,156 @@
+"""The parts a bar is made of, taken from messages, and their words and numbers.
+
+Eight colour categories stand for the engine's categories and for what lies around them: what has
+no colour of its own (workspaces, buffers, inputs, allocator slack, context) is *overhead*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from memplanner.messages.estimate import Categories, Estimate
+from memplanner.units import GIB, MIB, NOTHING, THIN_SPACE, format_bytes, format_difference
+
+PARTS = (
+    "parameters",
+    "gradients",
+    "optimizer_state",
+    "activations",
+    "temporaries",
+    "overhead",
+    "other",
+)
+"""The filled parts of a bar, in the order they stand in everywhere."""
+
+TITLES = {
+    "parameters": "Parameters",
+    "gradients": "Gradients",
+    "optimizer_state": "Optimizer state",
+    "activations": "Activations",
+    "temporaries": "Temporaries",
+    "overhead": "Overhead",
+    "other": "Other",
+    "free": "Free",
+    "workspaces": "Workspaces",
+    "buffers": "Buffers",
+    "inputs": "Inputs",
+}
+SHORT_TITLES = {
+    "parameters": "Param.",
+    "gradients": "Grad.",
+    "optimizer_state": "Optim.",
+    "activations": "Activ.",
+    "temporaries": "Temp.",
+}
+PHASES = {
+    "load": "Load",
+    "forward": "Forward",
+    "backward": "Backward",
+    "optimizer_step": "Optimizer step",
+    "between_steps": "Between steps",
+}
+
+IN_OVERHEAD = ("workspaces", "buffers", "inputs")
+
+
+def color_of(category: str) -> str:
+    """The colour category that an engine's category is painted in."""
+    return "overhead" if category in IN_OVERHEAD else category
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """An estimate as the budget bar shows it. All sizes are bytes."""
+
+    parts: tuple[int, ...]
+    """By ``PARTS``."""
+    overhead: tuple[tuple[str, int], ...]
+    """What the overhead is made of, with words."""
+    peak_bytes: int
+    capacity_bytes: int | None
+    device: str
+
+    @property
+    def free_bytes(self) -> int:
+        """Capacity that nothing takes at the peak; zero when it is exceeded or unknown."""
+        return max(0, (self.capacity_bytes or 0) - self.peak_bytes)
+
+
+def whole_peak_bytes(estimate: Estimate) -> int:
+    """What the device holds at the peak: the plan, its overhead and other programs.
+
+    Taken from the spare memory where that is known, so that bar and verdict always agree.
+    """
+    memory, spare, peak = estimate.device.memory_bytes, estimate.spare_bytes, estimate.peak
+    if memory is not None and spare is not None:
+        return memory - spare
+    return max(peak.allocated_bytes, peak.reserved_bytes or 0, peak.device_bytes or 0)
+
+
+def around_the_plan(estimate: Estimate) -> tuple[int, int]:
+    """What lies around the allocated peak: bytes of overhead, and of other programs."""
+    around = max(0, whole_peak_bytes(estimate) - estimate.peak.allocated_bytes)
+    other = min(around, estimate.device.used_bytes)
+    return around - other, other
+
+
+def budget(estimate: Estimate) -> Budget:
+    """The budget of ``estimate``; its parts add up to ``peak_bytes``."""
+    categories = estimate.peak.by_category
+    around, other = around_the_plan(estimate)
+    reserved = estimate.peak.reserved_bytes
+    slack = 0 if reserved is None else min(around, reserved - estimate.peak.allocated_bytes)
+    inside = [(TITLES[name], getattr(categories, name)) for name in IN_OVERHEAD]
+    inside += [("Allocator slack", slack), ("Context and libraries", around - slack)]
+    overhead = sum(size for _, size in inside)
+    return Budget(
+        parts=(*part_bytes(categories)[:5], overhead, other),
+        overhead=tuple((title, size) for title, size in inside if size),
+        peak_bytes=whole_peak_bytes(estimate),
+        capacity_bytes=estimate.device.memory_bytes,
+        device=estimate.device.name,
+    )
+
+
+def part_bytes(categories: Categories, other: int = 0) -> tuple[int, ...]:
+    """Bytes by ``PARTS``: engine's categories without a colour are overhead."""
+    named = [getattr(categories, name) for name in PARTS[:5]]
+    overhead = sum(getattr(categories, name) for name in IN_OVERHEAD)
+    return (*named, overhead, other)
+
+
+def shown(parts: Sequence[int], total: int) -> list[int]:
+    """``parts`` moved so that, as they are printed, they add up to ``total`` as it is printed.
+
+    Each is rounded by itself and the largest takes the remainder; a part printed in a smaller
+    unit than the total keeps its own number.
+    """
+    unit = GIB // 10 if total >= GIB - MIB // 2 else MIB
+    rounded = [round(part / unit) for part in parts]
+    result = list(parts)
+    if parts and max(parts) >= unit:
+        largest = max(range(len(parts)), key=parts.__getitem__)
+        result[largest] = (rounded[largest] + round(total / unit) - sum(rounded)) * unit
+    return result
+
+
+def plain_number(size_bytes: int, total: int) -> str:
+    """``size_bytes`` without its unit where ``total`` has the same: ``15.0``, ``614 MiB``."""
+    text, unit = format_bytes(size_bytes), format_bytes(total).split(" ")[-1]
+    return text.removesuffix(f" {unit}")
+
+
+def exact(size_bytes: int) -> str:
+    """``size_bytes`` to the byte, for tool tips: ``16 060 522 496 bytes``."""
+    return f"{size_bytes:,} bytes".replace(",", THIN_SPACE)
+
+
+def distance(larger_bytes: int, smaller_bytes: int) -> str:
+    """The difference of two sizes as printed, without a sign."""
+    return format_difference(larger_bytes, smaller_bytes).lstrip("+−") or NOTHING
+
+
+def lower(title: str) -> str:
+    """``title`` inside a sentence."""
+    return title[:1].lower() + title[1:]

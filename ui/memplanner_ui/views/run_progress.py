@@ -1,0 +1,176 @@
+"""The progress of a run: what was done and when, and at its end the largest difference."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from memplanner.messages.run import (
+    RunEvent,
+    RunProgress,
+    RunResult,
+    RunSample,
+    RunStarted,
+)
+from memplanner.units import format_bytes
+from memplanner_ui.look import icons, theme
+from memplanner_ui.look import type as fonts
+from memplanner_ui.views.comparison import largest_difference, percent
+from memplanner_ui.views.parts import PHASES
+from memplanner_ui.views.rows import Panel, Part, label
+from memplanner_ui.views.run_panel import clock
+
+_MOST = 200
+"""Lines kept; a run that says more loses its oldest."""
+
+_OUTCOME_ICONS = {
+    "finished": ("check", "fits"),
+    "stopped": ("stop", "text2"),
+    "out_of_memory": ("caution", "trouble"),
+    "failed": ("caution", "trouble"),
+}
+
+
+class ProgressPanel(Panel):
+    """A list of what was done, what goes on now, and how the run ended."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Progress", parent)
+        self._lines: list[_Line] = []
+        self._now: _Line | None = None
+        self._list = Part()
+        self.add_part(self._list)
+        self._show_empty()
+
+    def start(self, started: RunStarted) -> None:
+        """Begins a run."""
+        self._restart()
+        self._now = _Line("apply", "accent", "Starting", started.device.name, "now")
+        self._list.add(self._now)
+
+    def handle(self, event: RunEvent) -> None:
+        """Takes one event of the run."""
+        if isinstance(event, RunStarted):
+            self.start(event)
+        elif isinstance(event, RunProgress):
+            line = _Line("check", "fits", event.title, event.detail, clock(event.seconds))
+            self._add(line)
+        elif isinstance(event, RunSample):
+            if self._now is not None:
+                title = f"Step {event.step}" if event.step else "Before the first step"
+                where = f"{PHASES[event.phase]}, micro-batch {event.micro_batch + 1}"
+                self._now.set_words(title, where)
+        elif isinstance(event, RunResult):
+            self._finish(event)
+
+    def clear(self) -> None:
+        """Forgets the run."""
+        self._restart()
+        self._show_empty()
+
+    @property
+    def titles(self) -> list[str]:
+        """What the list says was done."""
+        return [line.title for line in self._lines]
+
+    def _restart(self) -> None:
+        self.clear_parts()
+        self._lines, self._now = [], None
+        self._list = Part()
+        self.add_part(self._list)
+
+    def _show_empty(self) -> None:
+        self._list.add(label("What a run does is listed here.", "secondary", "faint", wrap=True))
+
+    def _add(self, line: _Line) -> None:
+        self._lines.append(line)
+        if self._now is None:
+            self._list.add(line)
+        else:
+            self._list.add_before(self._now, line)
+        if len(self._lines) > _MOST:
+            oldest = self._lines.pop(0)
+            oldest.hide()
+            oldest.deleteLater()
+
+    def _finish(self, result: RunResult) -> None:
+        if self._now is not None:
+            self._now.hide()
+            self._now.deleteLater()
+            self._now = None
+        icon, ink = _OUTCOME_ICONS[result.outcome]
+        title = result.outcome.replace("_", " ").capitalize()
+        detail = result.where or f"{result.steps} steps"
+        self._add(_Line(icon, ink, title, detail, clock(result.seconds)))
+        said = Part("What happened")
+        said.add(label(result.sentence, "body", "", wrap=True))
+        if result.missing_bytes:
+            missing = f"{format_bytes(result.missing_bytes)} were missing."
+            said.add(label(missing, "body", "trouble", wrap=True))
+        self.add_part(said)
+        if result.measured is not None:
+            self.add_part(_difference(result))
+        if result.notes:
+            notes = Part("Notes")
+            for note in result.notes:
+                notes.add(label(note, "secondary", "secondary", wrap=True))
+            self.add_part(notes)
+
+
+def _difference(result: RunResult) -> Part:
+    part = Part("Largest difference")
+    row = largest_difference(result)
+    if row is None or row.predicted_bytes is None or row.measured_bytes is None:
+        part.add(label("None: every category is as predicted.", "body", "", wrap=True))
+        return part
+    off = row.measured_bytes - row.predicted_bytes
+    more = "more" if off > 0 else "less"
+    words = label(f"{row.title}, {format_bytes(abs(off))} {more} than predicted.", wrap=True)
+    words.setFont(fonts.semibold("body"))
+    part.add(words)
+    peak = f"Error of the allocated peak: {percent(result.error)}."
+    part.add(label(peak, "body", "secondary", wrap=True))
+    return part
+
+
+class _Line(QWidget):
+    """One line: an icon, a title with its detail below, and when."""
+
+    def __init__(self, icon: str, ink: str, title: str, detail: str, when: str) -> None:
+        super().__init__()
+        self.title = title
+        self._icon, self._ink = icon, ink
+        self._title = label(title, "body", wrap=True)
+        font = fonts.font("body")
+        font.setWeight(font.Weight.Medium)
+        self._title.setFont(font)
+        self._detail = label(detail, "secondary", "secondary", wrap=True)
+        self._detail.setVisible(bool(detail))
+        self._when = label(when, "secondary", "secondary")
+        words = QVBoxLayout()
+        words.setSpacing(1)
+        words.addWidget(self._title)
+        words.addWidget(self._detail)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(24, 1, 0, 5)
+        layout.setSpacing(8)
+        layout.addLayout(words, 1)
+        layout.addWidget(self._when, 0, Qt.AlignmentFlag.AlignTop)
+        self.setAccessibleName(f"{title}, {detail}, {when}" if detail else f"{title}, {when}")
+        theme.current().changed.connect(self.update)
+
+    def set_words(self, title: str, detail: str) -> None:
+        """Changes what the line says."""
+        if (title, detail) != (self._title.text(), self._detail.text()):
+            self.title = title
+            self._title.setText(title)
+            self._detail.setText(detail)
+            self._detail.setVisible(bool(detail))
+            self.setAccessibleName(f"{title}, {detail}")
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        color = theme.current().color(self._ink)
+        icons.paint(painter, self._icon, QRectF(0, 2, 15, 15), color)
+        painter.end()

@@ -1,0 +1,145 @@
+"""The verdict: does the plan fit, by how much, and where its peak is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from memplanner.messages.estimate import Estimate
+from memplanner.units import format_bytes
+from memplanner_ui.look import icons, theme
+from memplanner_ui.look import type as fonts
+from memplanner_ui.views.budget_bar import HEIGHT
+from memplanner_ui.views.parts import PHASES, distance, whole_peak_bytes
+
+_ICON = 24.0
+_LEFT, _TEXT_LEFT = 15.0, 51.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The verdict's words, its icon and the icon's colour."""
+
+    icon: str
+    color: str
+    verdict: str
+    peak: str
+    place: str
+
+
+def lines(estimate: Estimate) -> Lines:
+    """What the verdict says about ``estimate``."""
+    memory, whole = estimate.device.memory_bytes, whole_peak_bytes(estimate)
+    place = where(estimate)
+    if memory is None or estimate.fits is None:
+        return Lines(
+            "unknown",
+            "text2",
+            f"Peak {format_bytes(whole)}",
+            f"Memory of {estimate.device.name} is not known",
+            place,
+        )
+    number, unit = format_bytes(memory).split(" ")
+    peak = format_bytes(whole).removesuffix(f" {unit}")
+    second = f"Peak {peak} of {number} {unit}"
+    if estimate.fits:
+        spare = distance(memory, whole)
+        words = "Fits, nothing to spare" if spare == "–" else f"Fits, {spare} to spare"
+        return Lines("fits", "fits", words, second, place)
+    missing = distance(whole, memory)
+    return Lines("trouble", "trouble", f"Does not fit: {missing} missing", second, place)
+
+
+def where(estimate: Estimate) -> str:
+    """Where the peak is: ``Backward of lm_head, micro-batch 8``."""
+    peak, timeline = estimate.peak, estimate.timeline
+    text = PHASES[peak.phase]
+    if peak.module:
+        text += f" of {peak.module.removeprefix('model.')}"
+    spans = [span for span in timeline.phases if span.phase == peak.phase]
+    accumulated = estimate.plan.training.gradient_accumulation_steps
+    if accumulated > 1 and peak.phase in (
+        "forward",
+        "backward",
+    ):
+        at = next((s for s in spans if s.start <= timeline.peak_event < s.stop), None)
+        if at is not None:
+            text += f", {_micro_batches(at.micro_batch, spans[-1].micro_batch, accumulated)}"
+    return text
+
+
+def _micro_batches(at: int, last: int, accumulated: int) -> str:
+    """Words for micro-batch ``at`` (from 0); the last one recorded stands for all after it."""
+    if at == last and last + 1 < accumulated:
+        return f"micro-batches {at + 1} to {accumulated}"
+    return f"micro-batch {at + 1}"
+
+
+class Verdict(QWidget):
+    """Three lines beside an icon that has a shape of its own for each answer."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._lines: Lines | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Verdict")
+        theme.current().changed.connect(self.update)
+
+    @property
+    def text(self) -> str:
+        """The verdict's sentence; empty while there is no estimate."""
+        return self._lines.verdict if self._lines else ""
+
+    def set_estimate(self, estimate: Estimate | None) -> None:
+        """Shows the verdict on ``estimate``; announced once to assistive software."""
+        new = None if estimate is None else lines(estimate)
+        if new == self._lines:
+            return
+        self._lines = new
+        words = "" if new is None else f"{new.verdict}. {new.peak}. {new.place}."
+        self.setAccessibleDescription(words)
+        self.setToolTip("" if new is None else "\n".join((new.verdict, new.peak, new.place)))
+        self.update()
+        if new is not None and self.isVisible():
+            event = QAccessibleEvent(self, QAccessible.Event.DescriptionChanged)
+            QAccessible.updateAccessibility(event)
+
+    def sizeHint(self) -> QSize:
+        return QSize(304, fonts.scaled(HEIGHT))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(200, fonts.scaled(HEIGHT))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colors = theme.current()
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), colors.color("panel"))
+        middle = Qt.AlignmentFlag.AlignVCenter
+        if self._lines is None:
+            painter.setFont(fonts.font("body"))
+            painter.setPen(colors.color("text3"))
+            painter.drawText(self.rect().adjusted(14, 0, -8, 0), int(middle), "No estimate yet")
+            painter.end()
+            return
+        said, grown = self._lines, fonts.scaled(HEIGHT) / HEIGHT
+        top = 14.0 * grown
+        area = QRectF(_LEFT, top, _ICON, _ICON)
+        icons.paint(painter, said.icon, area, colors.color(said.color))
+        ink = "trouble" if said.color == "trouble" else "text"
+        rows: tuple[tuple[fonts.Role, str, str, float], ...] = (
+            ("verdict", ink, said.verdict, 25.0),
+            ("body", "text2", said.peak, 45.0),
+            ("secondary", "text3", said.place, 63.0),
+        )
+        for role, color, text, center in rows:
+            font = fonts.font(role)
+            painter.setFont(font)
+            painter.setPen(colors.color(color))
+            width = self.width() - _TEXT_LEFT - 6
+            shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, int(width))
+            row = QRectF(_TEXT_LEFT, center * grown - 12, width, 24)
+            painter.drawText(row, int(middle), shown)
+        painter.end()
