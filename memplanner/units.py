@@ -53,7 +53,7 @@ def format_difference(after_bytes: int, before_bytes: int) -> str:
     on what the screen says agrees with it.
     """
     difference = after_bytes - before_bytes
-    if abs(difference) >= GIB:
+    if abs(difference) >= GIB - MIB // 2:  # what format_bytes shows in GiB
         shown = round(after_bytes / GIB, 1) - round(before_bytes / GIB, 1)
         return f"{MINUS if shown < 0 else '+'}{abs(shown):.1f} GiB"
     if difference == 0:
@@ -69,8 +69,8 @@ def format_count(count: int) -> str:
 def format_parameters(count: int) -> str:
     """A parameter count in three figures: ``8.03 B``, ``135 M``, ``512 K``."""
     for factor, suffix in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
-        if count >= factor:
-            value = count / factor
+        value = float(f"{count / factor:.3g}")  # so that what would be 1000 M is 1.00 B
+        if value >= 1:
             digits = 2 if value < 10 else 1 if value < 100 else 0
             return f"{value:.{digits}f} {suffix}"
     return str(count)

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from memplanner.errors import MemplannerError, PlanError, SourceError
+from memplanner.cli.changes import PlanChanges
+from memplanner.cli.output import set_standard_output_apart
+from memplanner.errors import MemplannerError, SourceError, TrustNeeded
 
 if TYPE_CHECKING:
+    from memplanner.messages.device import Device
     from memplanner.model import Model
-    from memplanner.plan import Plan
+
+
+class Commands(TyperGroup):
+    """The commands. What a user can mend ends each in one sentence and exit code 2."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the command that ``args`` name; raises ``SystemExit``."""
+        try:
+            try:
+                return super().main(*args, **kwargs)
+            finally:
+                sys.stdout.flush()  # a full disk shows here at the latest
+        except MemplannerError as error:
+            print(_sentence(error), file=sys.stderr)
+            sys.exit(2)
+        except BrokenPipeError:  # whoever reads has seen enough, as in “| head”
+            sys.exit(1)
+
 
 app = typer.Typer(
+    cls=Commands,
     help="Plan the memory that training a model takes, before it runs.",
     add_completion=False,
     no_args_is_help=True,
@@ -68,12 +91,11 @@ def estimate(
     from memplanner.cli.words import print_estimate
 
     with redirect_stdout(sys.stderr):  # what a model's code prints is not the answer
+        chosen, changes = _device(device), PlanChanges(plan, sets, batch_size, sequence_length)
         from memplanner.estimate import estimate as make_estimate
 
         model = _load(source, inputs, trust_code)
-        planned = _plan(model, plan, sets, batch_size, sequence_length)
-        prediction = make_estimate(model, planned, device)
-        message = prediction.message()
+        message = make_estimate(model, changes.plan(model), chosen).message()
     if as_json:
         print(message.model_dump_json(by_alias=True))
     else:
@@ -100,24 +122,27 @@ def apply(
     """Run the plan for a few real steps and hold the prediction against what they took."""
     from memplanner.cli.words import RunPrinter
 
-    with redirect_stdout(sys.stderr):
+    printer = RunPrinter(sys.stdout, as_json=as_json)
+    with redirect_stdout(sys.stderr):  # a model's code prints while its step is recorded, too
+        chosen, changes = _device(device), PlanChanges(plan, sets, batch_size, sequence_length)
+        from memplanner.cli.interrupt import stopped_by_interrupt
         from memplanner.run import apply as run_plan
 
         model = _load(source, inputs, trust_code)
-        planned = _plan(model, plan, sets, batch_size, sequence_length)
-    printer = RunPrinter(as_json=as_json)
-    try:
-        result = run_plan(
-            model,
-            planned,
-            device,
-            steps=steps,
-            data=None if data is None else str(data),
-            force=force,
-            on_event=printer.event,
-        )
-    finally:
-        printer.close()
+        try:
+            with stopped_by_interrupt() as stop:
+                result = run_plan(
+                    model,
+                    changes.plan(model),
+                    chosen,
+                    steps=steps,
+                    data=None if data is None else str(data),
+                    force=force,
+                    on_event=printer.event,
+                    stop=stop,
+                )
+        finally:
+            printer.close()
     if result.outcome in {"failed", "out_of_memory"}:
         raise typer.Exit(1)
 
@@ -127,7 +152,7 @@ def export(
     source: Source,
     target: Annotated[str, typer.Option("--target", help="plan, accelerate, script, …")],
     output: Annotated[
-        Path | None, typer.Option("--output", help="A file or folder; without it, print.")
+        str | None, typer.Option("--output", help="A file, or a folder/; without it, print.")
     ] = None,
     plan: PlanFile = None,
     sets: Sets = None,
@@ -139,15 +164,13 @@ def export(
 ) -> None:
     """Write the plan for a trainer."""
     with redirect_stdout(sys.stderr):
-        from memplanner.export import export as write
+        chosen, changes = _device(device), PlanChanges(plan, sets, batch_size, sequence_length)
         from memplanner.export import render
-        from memplanner.hardware import find_device
+        from memplanner.export.output import write_files
 
-        chosen = find_device(device)
         model = _load(source, inputs, trust_code)
-        planned = _plan(model, plan, sets, batch_size, sequence_length)
-        rendering = render(target, model, planned, chosen)
-        written = () if output is None else write(model, planned, target, str(output), chosen)
+        rendering = render(target, model, changes.plan(model), chosen)
+        written = () if output is None else write_files(rendering.files, output)
     if output is None:
         for file in rendering.files:
             print(file.text, end="")
@@ -191,7 +214,7 @@ def gui(
     """Open the window."""
     from memplanner_ui.application import main as open_window
 
-    arguments = ["memplanner"]
+    arguments: list[str] = []
     if theme is not None:
         arguments += ["--theme", theme]
     if source is not None:
@@ -199,46 +222,31 @@ def gui(
     raise typer.Exit(open_window(arguments))
 
 
+def _sentence(error: MemplannerError) -> str:
+    if isinstance(error, TrustNeeded):
+        return f"{str(error).removesuffix('.')}: add --trust-code."
+    return str(error)
+
+
+def _device(name: str) -> Device:
+    from memplanner.hardware import find_device
+
+    return find_device(name)
+
+
 def _load(source: str, inputs: list[str] | None, trust_code: bool) -> Model:
+    try:
+        source.encode()
+    except UnicodeEncodeError as error:  # bytes of a file's name that are no text
+        raise SourceError(f"{source!a} is not named in UTF-8; rename it.") from error
     from memplanner.model import load
 
     return load(source, inputs=inputs or (), trust_code=trust_code)
 
 
-def _plan(
-    model: Model,
-    file: Path | None,
-    sets: list[str] | None,
-    batch_size: int | None,
-    sequence_length: int | None,
-) -> Plan:
-    """The plan file's, or the model's first one, with the terminal's changes."""
-    from memplanner.model.first_plan import default_plan
-    from memplanner.plan.file import read_plan
-
-    planned = default_plan(model) if file is None else read_plan(file)
-    changes: dict[str, Any] = {}
-    for text in sets or ():
-        key, separator, value = text.partition("=")
-        if not separator:
-            raise PlanError(f"--set {text}: write it as KEY=VALUE, such as precision=fp32.")
-        changes[key.strip()] = value.strip()
-    if batch_size is not None:
-        changes["training.batch_size"] = batch_size
-    if sequence_length is not None:
-        changes["training.sequence_length"] = sequence_length
-    return planned.with_values(changes, origin="the terminal") if changes else planned
-
-
 def main() -> None:
-    """The console script. A user's error is one sentence and exit code 2."""
-    try:
-        app()
-    except MemplannerError as error:
-        print(error, file=sys.stderr)
-        if isinstance(error, SourceError) and type(error).__name__ == "TrustNeeded":
-            print("Add --trust-code to let that code run.", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+    """The console script."""
+    set_standard_output_apart()
+    # torch's profiler, which measures kernels, would print a line at each start and stop
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")
+    app()

@@ -6,10 +6,12 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import CATEGORIES, Estimate, Layer
@@ -30,24 +32,36 @@ _PLAIN_WIDTH = 160
 """Columns where nothing says how wide the output is, as in a pipe."""
 
 
-def _console() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+def _console(stream: TextIO | None = None) -> Console:
+    """Prints what it is given: a name with brackets or colons means nothing here."""
+    stream = stream or sys.stdout
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    return Console(
+        file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True, width=width
+    )
+
+
+def _bold(text: str) -> Text:
+    return Text(text, style="bold")
 
 
 def print_estimate(estimate: Estimate) -> None:
     """Verdict, categories, largest modules, method and notes."""
     console = _console()
     peak, device = estimate.peak, estimate.device
-    where = f"{peak.phase.replace('_', ' ')}, {peak.module}" if peak.module else peak.phase
-    console.print(f"[bold]{estimate.model.name}[/], "
-                  f"{format_parameters(estimate.model.parameters)} parameters, "
-                  f"{format_parameters(estimate.model.trainable_parameters)} trained")  # fmt: skip
-    console.print(f"[bold]{verdict(estimate)}[/]")
+    phase = peak.phase.replace("_", " ")
+    where = f"{phase}, {peak.module}" if peak.module else phase
+    parameters = format_parameters(estimate.model.parameters)
+    trained = format_parameters(estimate.model.trainable_parameters)
+    console.print(
+        _bold(estimate.model.name), f", {parameters} parameters, {trained} trained", sep=""
+    )
+    console.print(_bold(verdict(estimate)))
     console.print(f"Peak {format_bytes(peak.allocated_bytes)} on {device.name}, in {where}\n")
     table = _table("Category", "At the peak")
     for name in CATEGORIES:
         table.add_row(name.replace("_", " "), format_bytes(getattr(peak.by_category, name)))
-    table.add_row("[bold]allocated", f"[bold]{format_bytes(peak.allocated_bytes)}")
+    table.add_row(_bold("allocated"), _bold(format_bytes(peak.allocated_bytes)))
     console.print(table)
     console.print(_largest(estimate.layers))
     console.print(f"{estimate.method}, in {estimate.seconds:.2f} s")
@@ -96,16 +110,16 @@ def _total(layer: Layer) -> int:
 class RunPrinter:
     """A run as it goes: JSON a line, or progress and a table at the end."""
 
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-        self._console = _console()
+    def __init__(self, stream: TextIO, *, as_json: bool) -> None:
+        self._stream, self._as_json = stream, as_json
+        self._console = _console(stream)
         self._progress: Progress | None = None
 
     def event(self, event: RunEvent) -> None:
         """Prints one event."""
         if self._as_json:
-            sys.stdout.write(event.model_dump_json(by_alias=True) + "\n")
-            sys.stdout.flush()
+            self._stream.write(event.model_dump_json(by_alias=True) + "\n")
+            self._stream.flush()
         elif isinstance(event, RunStarted):
             self._console.print(f"{event.model.name} on {event.device.name}, {event.data}")
             self._progress = Progress(console=self._console, transient=True)
@@ -131,7 +145,7 @@ class RunPrinter:
             self._progress = None
 
     def _result(self, result: RunResult) -> None:
-        self._console.print(f"[bold]{result.sentence}[/]")
+        self._console.print(_bold(result.sentence))
         if result.measured is not None:
             self._console.print(_comparison(result.predicted, result.measured))
         for note in result.notes:
@@ -148,14 +162,14 @@ def _comparison(predicted: RunFigures, measured: RunFigures) -> Table:
         whole,
         *compare_phases(predicted, measured),
     ):
-        bold = "[bold]" if row is whole else ""
-        table.add_row(
-            bold + row.name.replace("_", " "),
-            bold + format_bytes(row.predicted_bytes),
-            bold + format_bytes(row.measured_bytes),
-            bold + format_difference(row.predicted_bytes, row.measured_bytes),
-            bold + ("–" if row.error is None else f"{row.error:+.1%}".replace("-", "−")),
+        cells = (
+            row.name.replace("_", " "),
+            format_bytes(row.predicted_bytes),
+            format_bytes(row.measured_bytes),
+            format_difference(row.predicted_bytes, row.measured_bytes),
+            "–" if row.error is None else f"{row.error:+.1%}".replace("-", "−"),
         )
+        table.add_row(*(map(_bold, cells) if row is whole else cells))
     return table
 
 

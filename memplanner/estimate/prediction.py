@@ -17,6 +17,7 @@ from memplanner.estimate.moments import (
     categories,
     kept_for_backward,
 )
+from memplanner.messages.base import SCHEMA
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import (
     Estimate,
@@ -38,6 +39,8 @@ from memplanner.units import format_count
 
 class Prediction:
     """An estimate whose parts are computed when asked for; its attributes are the JSON's names."""
+
+    schema = SCHEMA
 
     def __init__(
         self,

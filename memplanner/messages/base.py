@@ -9,6 +9,11 @@ SCHEMA = 1
 
 
 class Message(BaseModel):
-    """A value that crosses a process boundary as JSON."""
+    """A value that crosses a process boundary as JSON.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    A loss may be no number: JSON has no word for that, so it is the text ``NaN`` or ``Infinity``.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, ser_json_inf_nan="strings"
+    )

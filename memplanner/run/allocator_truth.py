@@ -1,7 +1,8 @@
-"""The CPU allocator's own account of a step: every block, kernels' scratch included.
+"""The allocator's own account of a step: every block, kernels' scratch included.
 
-``torch.profiler`` notes each allocation and free of the CPU allocator; the exported trace is its
-public form. Resident memory is no substitute: it does not fall when torch frees.
+On the CPU ``torch.profiler`` notes each allocation and free; the exported trace is its public
+form. Resident memory is no substitute: it does not fall when torch frees. On CUDA torch's caching
+allocator counts for itself (https://docs.pytorch.org/docs/stable/notes/cuda.html).
 """
 
 from __future__ import annotations
@@ -12,19 +13,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from torch.profiler import ProfilerActivity, profile
 
 
 class AllocatorPeak:
-    """The highest sum of blocks since the start, in bytes above what stood before."""
+    """The highest that the allocator gave out; known when the watching ends."""
 
     def __init__(self) -> None:
-        self.above_start_bytes = 0
+        self.new_bytes: int | None = None
+        """CPU: of blocks made since the start. Frees of older ones are not in the account."""
+        self.allocated_bytes: int | None = None
+        """CUDA: of all blocks."""
+        self.reserved_bytes: int | None = None
+        """CUDA: the highest that the allocator held of the card."""
 
 
 @contextmanager
-def watch_allocator() -> Iterator[AllocatorPeak]:
-    """Profiles what runs inside; the peak is known when it ends."""
+def watch_cpu_allocator() -> Iterator[AllocatorPeak]:
+    """Profiles what runs inside."""
     peak = AllocatorPeak()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         yield peak
@@ -33,8 +40,19 @@ def watch_allocator() -> Iterator[AllocatorPeak]:
         profiler.export_chrome_trace(str(path))
         with path.open(encoding="utf-8") as file:
             events = json.load(file)["traceEvents"]
-    live = 0
+    live = highest = 0
     memory = [event for event in events if event.get("name") == "[memory]"]
     for event in sorted(memory, key=lambda event: event["ts"]):
         live += event["args"]["Bytes"]
-        peak.above_start_bytes = max(peak.above_start_bytes, live)
+        highest = max(highest, live)
+    peak.new_bytes = highest
+
+
+@contextmanager
+def watch_cuda_allocator(device: torch.device) -> Iterator[AllocatorPeak]:
+    """Starts the card's counters anew; nobody else may do so while this runs."""
+    peak = AllocatorPeak()
+    torch.cuda.reset_peak_memory_stats(device)
+    yield peak
+    peak.allocated_bytes = torch.cuda.max_memory_allocated(device)
+    peak.reserved_bytes = torch.cuda.max_memory_reserved(device)

@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from memplanner.errors import RunError
+from memplanner.messages.device import Device
 from memplanner.plan import Plan
 from memplanner.techniques.prepare import Prepared
 
@@ -20,6 +21,25 @@ _KERNELS = {
     "efficient": SDPBackend.EFFICIENT_ATTENTION,
     "cudnn": SDPBackend.CUDNN_ATTENTION,
 }
+
+
+def torch_device(device: Device) -> torch.device:
+    """The device as torch names it, made torch's current one.
+
+    Raises ``RunError`` for a card that is not in this machine, or that this torch cannot use.
+    """
+    if device.kind == "cpu":
+        return torch.device("cpu")
+    if device.index is None:
+        raise RunError(f"{device.name} is not in this machine; choose one of its own devices.")
+    if not torch.cuda.is_available():
+        raise RunError(
+            f"{device.name} is here, but this torch ({torch.__version__}) cannot use it; "
+            "install a CUDA build of torch."
+        )
+    chosen = torch.device("cuda", device.index)
+    torch.cuda.set_device(chosen)  # accelerate and user code take the current one
+    return chosen
 
 
 def make_accelerator(plan: Plan, *, cpu: bool) -> Accelerator:
@@ -42,6 +62,8 @@ class AccelerateBackend:
     def __init__(self, accelerator: Accelerator, prepared: Prepared) -> None:
         self._accelerator = accelerator
         self._module = prepared.module
+        self.updates = 0
+        """Optimizer steps that were made: a loss scaler skips those whose gradients overflow."""
         self._kernel = _KERNELS.get(prepared.plan.attention.kernel)
         self._optimizer: Any = accelerator.prepare_optimizer(
             prepared.optimizer, device_placement=False
@@ -63,3 +85,5 @@ class AccelerateBackend:
     def optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Steps the optimizer, through the loss scaler where there is one."""
         self._optimizer.step()
+        if not self._optimizer.step_was_skipped:
+            self.updates += 1

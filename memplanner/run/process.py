@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
-from threading import Lock, Thread
-from time import monotonic
+from contextlib import nullcontext, suppress
+from queue import SimpleQueue
+from threading import Thread, Timer
 
 from pydantic import ValidationError
 
 from memplanner.errors import RunError
 from memplanner.estimate import Prediction, estimate
+from memplanner.hardware import find_device
 from memplanner.messages.device import Device
-from memplanner.messages.run import Outcome, RunEvent, RunResult
+from memplanner.messages.run import RunEvent, RunResult
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
-from memplanner.run.request import STOP_AFTER_STEP, STOP_NOW, RunRequest, read_event
+from memplanner.run.ending import Followed
+from memplanner.run.request import (
+    GRACE_SECONDS,
+    STOP_AFTER_STEP,
+    STOP_NOW,
+    RunRequest,
+    read_event,
+)
 from memplanner.run.stopping import StopSignal
 from memplanner.units import format_bytes
 
-_GRACE_SECONDS = 10.0
-"""After its result, or after being told to stop at once, a worker has this long to be gone."""
 _KEPT_LINES = 40
+_END_SECONDS = 2.0
+"""For the threads to see that the worker is gone."""
 
 
 def apply(
@@ -45,80 +55,108 @@ def apply(
     when the estimate exceeds the free memory and not ``force``, or the card is not here.
     """
     planned = Plan() if plan is None else plan
-    prediction = estimate(model, planned, device)
-    _check(prediction, steps, force=force)
+    chosen = find_device(device) if isinstance(device, str) else device
+    if steps < 1:
+        raise RunError(f"steps is {steps}, but a run takes at least 1; ask for one or more.")
+    if not chosen.local:
+        raise RunError(f"{chosen.name} is not in this machine; run the plan with --device auto.")
+    if model.parameters_only:
+        raise RunError(
+            f"{model.name} holds parameters but no forward, so no step can be run; "
+            "open its config.json or a recipe."
+        )
+    prediction = estimate(model, planned, chosen)
+    if not force:
+        _check_memory(prediction)
     request = RunRequest(
         source=model.source,
         inputs=model.inputs,
         trust_code=model.trust_code,
+        model=prediction.model,
         plan=planned,
-        device=prediction.device,
+        device=chosen,
         steps=steps,
         data=data,
         predicted=prediction.figures(),
     )
-    return _Worker(request, prediction, on_event).result(stop)
+    if stop is not None and stop.requested:
+        result = Followed(request).stopped()
+        if on_event is not None:
+            on_event(result)
+        return result
+    return _Worker(request, on_event).result(stop)
 
 
-def _check(prediction: Prediction, steps: int, *, force: bool) -> None:
+def _check_memory(prediction: Prediction) -> None:
     device = prediction.device
-    if steps < 1:
-        raise RunError(f"steps is {steps}, but a run takes at least 1; ask for one or more.")
-    if not device.local:
-        raise RunError(f"{device.name} is not in this machine; run the plan with --device auto.")
-    if prediction.parameters_only:
+    if prediction.fits is False:
         raise RunError(
-            f"{prediction.model.name} holds parameters but no forward, so no step can be run; "
-            "open its config.json or a recipe."
-        )
-    if prediction.fits is False and not force:
-        raise RunError(
-            f"The plan takes {format_bytes(prediction.peak.allocated_bytes)}, but {device.name} has "
-            f"{format_bytes(device.free_bytes or 0)} free; change the plan, or force the run."
+            f"The plan takes {format_bytes(prediction.peak.allocated_bytes)}, but {device.name} "
+            f"has {format_bytes(max(device.free_bytes or 0, 0))} free; change the plan, or force "
+            "the run."
         )
 
 
 class _Worker:
-    """The worker process, from its start to its end."""
+    """The worker process, from its start to its end.
 
-    def __init__(
-        self,
-        request: RunRequest,
-        prediction: Prediction,
-        on_event: Callable[[RunEvent], None] | None,
-    ) -> None:
-        self._request, self._prediction, self._on_event = request, prediction, on_event
+    It leads a process group of its own, so that nothing which user code starts outlives it, and
+    an interrupt from the keyboard reaches this process alone.
+    """
+
+    def __init__(self, request: RunRequest, on_event: Callable[[RunEvent], None] | None) -> None:
+        self._request, self._on_event = request, on_event
+        self._followed = Followed(request)
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
         self._errors: deque[str] = deque(maxlen=_KEPT_LINES)
-        self._lock = Lock()
         self._asked_to_stop = False
-        self._started = monotonic()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "memplanner.run.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-        )
+        self._deadline: Timer | None = None
+        try:
+            self._process = subprocess.Popen(
+                # -P: no file beside the user's shadows a library. Else Python finds there what
+                # it finds here. The dump of a crash names the line.
+                [sys.executable, "-P", "-X", "faulthandler", "-m", "memplanner.run.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise RunError(
+                f"No process can be started for the run ({error.strerror}); close other programs."
+            ) from error
 
     def result(self, stop: StopSignal | None) -> RunResult:
         """Follows the worker to its end; leaves no process behind."""
-        assert self._process.stderr is not None
-        reader = Thread(target=self._errors.extend, args=(self._process.stderr,), daemon=True)
-        reader.start()
+        threads = [
+            Thread(target=target, name=f"{name} of a run", daemon=True)
+            for name, target in (
+                ("requests", self._write),
+                ("errors", self._keep_errors),
+                ("end", self._await_end),
+            )
+        ]
+        for thread in threads:
+            thread.start()
+        self._lines.put(self._request.model_dump_json(by_alias=True))
+        result: RunResult | None = None
         try:
-            self._send(self._request.model_dump_json(by_alias=True))
-            if stop is not None:
-                stop.listen(self._stop)
-            result = self._follow()
+            with nullcontext() if stop is None else stop.heard_by(self._stop):
+                result = self._follow()
+            threads[-1].join(GRACE_SECONDS)
         finally:
-            self._end()
-            reader.join()
-            for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-                if stream is not None:
-                    _close(stream)
+            self._kill()
+            if self._deadline is not None:
+                self._deadline.cancel()
+            self._lines.put(None)
+            for thread in threads:
+                thread.join(_END_SECONDS)
+            self._close()
         if result is None:
-            result = self._died()
+            result = self._without_result()
         if self._on_event is not None:
             self._on_event(result)
         return result
@@ -132,73 +170,53 @@ class _Worker:
                 continue  # a library wrote to the channel before it was the worker's own
             if isinstance(event, RunResult):
                 return event
+            self._followed.note(event)
             if self._on_event is not None:
                 self._on_event(event)
         return None
 
-    def _send(self, line: str) -> None:
-        assert self._process.stdin is not None
-        with self._lock:
-            try:
-                self._process.stdin.write(line + "\n")
-                self._process.stdin.flush()
-            except (BrokenPipeError, ValueError):
-                return  # it is gone; the end of its output says so
+    def _without_result(self) -> RunResult:
+        if self._asked_to_stop:
+            return self._followed.stopped()
+        return self._followed.died(self._process.returncode, tuple(self._errors))
 
     def _stop(self, now: bool) -> None:
         self._asked_to_stop = True
-        self._send(STOP_NOW if now else STOP_AFTER_STEP)
-        if now:
-            Thread(target=self._end, name="end of worker", daemon=True).start()
+        if not now:
+            self._lines.put(STOP_AFTER_STEP)
+        elif not self._followed.started:
+            self._kill()  # it still imports its libraries, and has nothing to tell
+        elif self._deadline is None:
+            self._lines.put(STOP_NOW)
+            self._deadline = Timer(GRACE_SECONDS, self._kill)
+            self._deadline.daemon = True
+            self._deadline.start()
 
-    def _end(self) -> None:
-        """Waits for the worker to go, and makes it go if it does not."""
-        try:
-            self._process.wait(_GRACE_SECONDS if self._asked_to_stop else None)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        except KeyboardInterrupt:
-            self._process.kill()
-            self._process.wait()
-            raise
+    def _kill(self) -> None:
+        """Ends the worker and what user code has started in it, without asking."""
+        with suppress(ProcessLookupError, PermissionError):  # all are gone already
+            os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _died(self) -> RunResult:
-        """The worker ended without a result."""
-        code = self._process.returncode
-        name = self._prediction.model.name
-        outcome: Outcome
-        if self._asked_to_stop:
-            outcome, sentence = "stopped", "Stopped at once; nothing was measured."
-        elif code == -signal.SIGKILL:
-            outcome = "out_of_memory"
-            sentence = (
-                f"The system killed the run of {name}, most likely since the machine's memory ran "
-                "out; choose a smaller batch or sequence."
-            )
-        else:
-            outcome = "failed"
-            how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            last = next((line.strip() for line in reversed(self._errors) if line.strip()), "")
-            sentence = f"The run of {name} ended with {how}: {last[:300] or 'it said nothing'}."
-        return RunResult(
-            outcome=outcome,
-            sentence=sentence,
-            model=self._prediction.model,
-            device=self._request.device,
-            plan=self._request.plan,
-            predicted=self._request.predicted,
-            measured=None,
-            error=None,
-            steps=0,
-            losses=(),
-            step_seconds=(),
-            seconds=monotonic() - self._started,
-        )
+    def _await_end(self) -> None:
+        """A child that the worker leaves behind would hold its channels open."""
+        self._process.wait()
+        self._kill()
 
+    def _write(self) -> None:
+        assert self._process.stdin is not None
+        while (line := self._lines.get()) is not None:
+            try:
+                self._process.stdin.write(line + "\n")
+                self._process.stdin.flush()
+            except BrokenPipeError:
+                return  # it is gone; the end of its output says so
 
-def _close(stream: object) -> None:
-    try:
-        stream.close()  # type: ignore[attr-defined]  # one of the three text streams
-    except BrokenPipeError:
-        return  # what was not written is of no use to a process that is gone
+    def _keep_errors(self) -> None:
+        assert self._process.stderr is not None
+        self._errors.extend(self._process.stderr)
+
+    def _close(self) -> None:
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            assert stream is not None
+            with suppress(BrokenPipeError):  # what was not written is of no use any more
+                stream.close()

@@ -1,4 +1,4 @@
-"""What the parent tells the worker, and how the worker answers: lines of JSON on its own channel."""
+"""What the parent tells the worker, and how the worker answers: lines of JSON."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from pydantic import TypeAdapter
 
 from memplanner.messages.base import Message
 from memplanner.messages.device import Device
+from memplanner.messages.estimate import ModelInfo
 from memplanner.messages.run import RunEvent, RunFigures
 from memplanner.plan import Plan
 
 STOP_AFTER_STEP = "stop after step"
 STOP_NOW = "stop now"
-"""Lines that the worker understands after its request."""
+"""Lines that the worker understands after its request. The end of its input means ``STOP_NOW``."""
+
+GRACE_SECONDS = 10.0
+"""A worker that was told to stop at once, or has sent its result, is gone within this time."""
 
 
 class RunRequest(Message):
@@ -20,6 +24,8 @@ class RunRequest(Message):
     source: str
     inputs: tuple[str, ...]
     trust_code: bool
+    model: ModelInfo
+    """The model as the prediction names it; results repeat it, even where it cannot be opened."""
     plan: Plan
     device: Device
     steps: int

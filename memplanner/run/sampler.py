@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Event, Thread
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
 from time import monotonic
-from typing import Protocol
 
 import psutil
 import torch
 
-from memplanner.hardware import nvml
+from memplanner.hardware import host_memory, nvml
 from memplanner.messages.device import Device
 from memplanner.messages.run import RunSample
-from memplanner.tape.watch import StorageWatch
+from memplanner.run.failure import FaultWatch
 
 INTERVAL_SECONDS = 0.05
 RESERVE_BYTES = 512 * 2**20
@@ -21,15 +21,19 @@ RESERVE_BYTES = 512 * 2**20
 that swaps is of no use to anyone."""
 
 
-class Position(Protocol):
-    """Where the training loop is."""
+@dataclass(slots=True)
+class Position:
+    """Where the training loop is; without a watch no step has begun."""
 
-    watch: StorageWatch | None
-    step: int
+    watch: FaultWatch | None = None
+    step: int = 0
 
 
 class Sampler:
-    """Sends samples from ``start`` to ``stop``; calls ``on_low_memory`` at most once."""
+    """Sends samples from ``start`` to ``stop``; calls ``on_low_memory`` at most once.
+
+    ``started`` is the moment (of ``time.monotonic``) that samples count their seconds from.
+    """
 
     def __init__(
         self,
@@ -37,14 +41,16 @@ class Sampler:
         position: Position,
         send: Callable[[RunSample], None],
         on_low_memory: Callable[[], None],
+        *,
+        started: float,
     ) -> None:
-        self._device, self._position = device, position
+        self._device, self._position, self._started = device, position, started
         self._send, self._on_low_memory = send, on_low_memory
-        self._started = monotonic()
         self._ended = Event()
+        self._one_at_a_time = Lock()
         self._process = psutil.Process()
         self._thread = Thread(target=self._run, name="memory sampler", daemon=True)
-        self.highest_device_bytes = 0
+        self.highest_device_bytes: int | None = None
 
     def start(self) -> None:
         """Starts sampling."""
@@ -55,37 +61,44 @@ class Sampler:
         self._ended.set()
         self._thread.join()
 
-    def _run(self) -> None:
-        warned = False
-        while not self._ended.wait(INTERVAL_SECONDS):
+    def take(self) -> None:
+        """Sends a sample now; none before the first step. Any thread may call it."""
+        with self._one_at_a_time:
             watch = self._position.watch
             if watch is not None:
-                self._send(self.sample(watch))
-            if not warned and self._device.kind == "cpu":
-                if psutil.virtual_memory().available < RESERVE_BYTES:
-                    warned = True
-                    self._on_low_memory()
+                self._send(self._sample(watch))
 
-    def sample(self, watch: StorageWatch) -> RunSample:
-        """Memory now; the highest since the last sample starts again."""
+    def _run(self) -> None:
+        guarded = self._device.kind == "cpu"
+        while not self._ended.wait(INTERVAL_SECONDS):
+            self.take()
+            if guarded and host_memory().available_bytes < RESERVE_BYTES:
+                guarded = False
+                self._on_low_memory()
+
+    def _sample(self, watch: FaultWatch) -> RunSample:
+        """Memory now; the highest since the last sample starts again.
+
+        The card's own counter of the highest belongs to the step, which resets it. Between two
+        samples the tensors that the watch sees rise and fall by the same bytes.
+        """
         highest, live = watch.highest_bytes, watch.live_bytes
         watch.highest_bytes = live
-        reserved: int | None = None
+        allocated, reserved = live, None
         used: int | None
         if self._device.kind == "cpu":
             used = self._process.memory_info().rss
         else:
             index = self._device.index or 0
-            live = torch.cuda.memory_allocated(index)
-            highest = torch.cuda.max_memory_allocated(index)
-            torch.cuda.reset_peak_memory_stats(index)
+            allocated = torch.cuda.memory_allocated(index)
             reserved = torch.cuda.memory_reserved(index)
             used = nvml.used_bytes(index)
-        self.highest_device_bytes = max(self.highest_device_bytes, used or 0)
+        if used is not None:
+            self.highest_device_bytes = max(self.highest_device_bytes or 0, used)
         return RunSample(
             seconds=monotonic() - self._started,
-            allocated_bytes=live,
-            highest_bytes=max(highest, live),
+            allocated_bytes=allocated,
+            highest_bytes=allocated + max(highest - live, 0),
             reserved_bytes=reserved,
             device_bytes=used,
             phase=watch.current_phase,

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Lock
 
 
 class StopSignal:
-    """Given to ``apply``; ``request`` may be called from any thread, before or while it runs."""
+    """Given to one ``apply``; ``request`` may be called from any thread, before it or during it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._asked: bool | None = None
+        self._now: bool | None = None
         self._listener: Callable[[bool], None] | None = None
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run was asked to stop."""
+        return self._now is not None
 
     def request(self, *, now: bool = False) -> None:
         """Asks the run to stop: after its step, or at once."""
         with self._lock:
-            self._asked = now or bool(self._asked)
+            self._now = now or bool(self._now)
             listener = self._listener
         if listener is not None:
             listener(now)
 
-    def listen(self, listener: Callable[[bool], None]) -> None:
-        """Calls ``listener(now)`` for requests, one that was made before included."""
+    @contextmanager
+    def heard_by(self, listener: Callable[[bool], None]) -> Iterator[None]:
+        """Calls ``listener(now)`` for each request until the end, one made before included."""
         with self._lock:
             self._listener = listener
-            asked = self._asked
-        if asked is not None:
-            listener(asked)
+            before = self._now
+        try:
+            if before is not None:
+                listener(before)
+            yield
+        finally:
+            with self._lock:
+                self._listener = None

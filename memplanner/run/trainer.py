@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from time import perf_counter
@@ -14,79 +14,95 @@ from torch.utils._pytree import tree_leaves
 
 from memplanner.estimate.curve import step_curve
 from memplanner.estimate.moments import Lives, by_phase, categories
-from memplanner.messages.estimate import Categories
 from memplanner.messages.run import RunFigures
 from memplanner.model.loaded import Batch
-from memplanner.run.allocator_truth import AllocatorPeak, watch_allocator
+from memplanner.run.allocator_truth import (
+    AllocatorPeak,
+    watch_cpu_allocator,
+    watch_cuda_allocator,
+)
+from memplanner.run.failure import FaultWatch
+from memplanner.run.sampler import Position
 from memplanner.tape.steady import Ownership, steady_tape
-from memplanner.tape.tape import Tape
 from memplanner.tape.watch import StorageWatch
 from memplanner.techniques.prepare import Prepared, cast_batch
 from memplanner.techniques.step import Backend, Held, run_step
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class StepResult:
     """What one optimizer step did and took."""
 
     loss: float
     seconds: float
     peak_bytes: int
+    """The highest sum of tensors; on CUDA what the allocator counted."""
     watch: StorageWatch
     owned: Ownership
-    allocator_peak_bytes: int | None = None
+    new_tensors_bytes: int
+    """The highest sum of the tensors that were made in the step."""
+    allocator: AllocatorPeak | None
+    """None on the CPU in a step that was not profiled."""
 
 
 @dataclass(slots=True)
 class Trainer:
-    """Runs steps one by one; ``watch`` and ``step`` say where it is."""
+    """Runs steps one by one; ``position`` says where it is."""
 
     prepared: Prepared
     backend: Backend
     data: Iterator[Batch]
-    watch: StorageWatch | None = None
-    step: int = 0
+    device: torch.device
+    position: Position
     held: Held = field(default_factory=Held)
 
     def run(self, *, profiled: bool = False) -> StepResult:
         """One step. ``profiled`` also reads the CPU allocator's own account of it."""
-        watch = StorageWatch(self.prepared.module)
+        watch = FaultWatch(self.prepared.module)
         owned = Ownership(watch)
-        started = perf_counter()
-        losses: list[torch.Tensor] = []
-        allocator: AllocatorPeak | None = None
         with ExitStack() as stack:
             stack.enter_context(watch)
-            standing = self._note_standing(watch, owned)
-            self.watch = watch
-            if profiled:
-                allocator = stack.enter_context(watch_allocator())
-            batches = self._batches(owned)
-            for loss in run_step(self.prepared, batches, self.backend, watch, self.held):
+            self._note_standing(watch, owned)
+            standing = len(watch.size_bytes)
+            self.position.watch = watch
+            allocator = stack.enter_context(self._allocator(profiled))
+            started = perf_counter()
+            losses: list[torch.Tensor] = []
+            for loss in run_step(
+                self.prepared, self._batches(owned), self.backend, watch, self.held
+            ):
                 losses.append(loss)
                 owned.note_gradients(self.prepared.module)
             owned.note_states(self.prepared.optimizer)
-        loss_value = sum(float(loss) for loss in losses) / len(losses)
+            # on CUDA this waits for all that the step has queued
+            mean = sum(float(loss) for loss in losses) / len(losses)
+            seconds = perf_counter() - started
+        peak_bytes = _highest(watch)
+        if allocator is not None and allocator.allocated_bytes is not None:
+            peak_bytes = allocator.allocated_bytes
         return StepResult(
-            loss=loss_value,
-            seconds=perf_counter() - started,
-            peak_bytes=_highest(watch),
+            loss=mean,
+            seconds=seconds,
+            peak_bytes=peak_bytes,
             watch=watch,
             owned=owned,
-            allocator_peak_bytes=None
-            if allocator is None
-            else standing + allocator.above_start_bytes,
+            new_tensors_bytes=_highest(watch, first=standing),
+            allocator=allocator,
         )
 
-    def _note_standing(self, watch: StorageWatch, owned: Ownership) -> int:
-        """Notes what is there before the step; its bytes."""
+    def _allocator(self, profiled: bool) -> AbstractContextManager[AllocatorPeak | None]:
+        if self.device.type == "cuda":
+            return watch_cuda_allocator(self.device)
+        return watch_cpu_allocator() if profiled else nullcontext()
+
+    def _note_standing(self, watch: StorageWatch, owned: Ownership) -> None:
+        """Notes what is there before the step."""
         watch.phase("load", 0)
         owned.note_module(self.prepared.module)
         owned.note_gradients(self.prepared.module)
         owned.note_states(self.prepared.optimizer)
         for leaf in _tensors((self.held.output, self.held.loss)):
             watch.see(leaf, "output of the last step")
-        return watch.live_bytes
 
     def _batches(self, owned: Ownership) -> Iterator[Batch]:
         """The micro-batches of a step, one alive at a time."""
@@ -97,37 +113,45 @@ class Trainer:
             yield given
 
 
-def measured_figures(result: StepResult, *, on_cpu: bool, device_bytes: int | None) -> RunFigures:
-    """What a steady step took: tensors by category, and kernels' scratch as workspaces."""
-    tape = steady(result, on_cpu=on_cpu)
+def measured_figures(result: StepResult, *, device_bytes: int | None) -> RunFigures:
+    """What a steady step took: tensors by category, and what kernels took beside as workspaces.
+
+    On CUDA that holds the allocator's rounding as well.
+    """
+    peak = result.allocator or AllocatorPeak()
+    on_cpu = peak.allocated_bytes is None
+    # sorted by the same code as a prediction
+    phases = range(1, len(result.watch.phases))
+    tape = steady_tape(result.watch, result.owned, phases, on_cpu=on_cpu)
     event = int(tape.curve_bytes.argmax())
     parts = categories(tape, Lives.of(tape).alive(event))
     tensors = parts.total_bytes
-    scratch = max((result.allocator_peak_bytes or 0) - tensors, 0)
-    curve, phases = step_curve(tape)
+    workspaces = 0
+    if peak.allocated_bytes is not None:
+        workspaces = max(peak.allocated_bytes - tensors, 0)
+    elif peak.new_bytes is not None:
+        workspaces = max(peak.new_bytes - result.new_tensors_bytes, 0)
+    curve, curve_phases = step_curve(tape)
     return RunFigures(
-        allocated_bytes=tensors + scratch,
+        allocated_bytes=tensors + workspaces,
+        reserved_bytes=peak.reserved_bytes,
         device_bytes=device_bytes,
         phase=tape.phase_at(event),
-        by_category=Categories(**{**parts.model_dump(), "workspaces": scratch}),
+        by_category=parts.model_copy(update={"workspaces": parts.workspaces + workspaces}),
         by_phase=by_phase(tape),
         curve_bytes=curve,
-        curve_phases=phases,
+        curve_phases=curve_phases,
     )
 
 
-def steady(result: StepResult, *, on_cpu: bool) -> Tape:
-    """The tape of the step, sorted by the same code as a prediction."""
-    keep = range(1, len(result.watch.phases))
-    return steady_tape(result.watch, result.owned, keep, on_cpu=on_cpu)
-
-
-def _highest(watch: StorageWatch) -> int:
+def _highest(watch: StorageWatch, *, first: int = 0) -> int:
+    """The highest sum of the storages that are numbered from ``first`` on."""
     live = highest = 0
     for event in watch.events:
-        size = watch.size_bytes[abs(event) - 1]
-        live += size if event > 0 else -size
-        highest = max(highest, live)
+        index = abs(event) - 1
+        if index >= first:
+            live += watch.size_bytes[index] if event > 0 else -watch.size_bytes[index]
+            highest = max(highest, live)
     return highest
 
 

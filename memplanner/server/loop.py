@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 from threading import Condition, Thread
 from typing import BinaryIO
 
 from pydantic import ValidationError
 
-from memplanner.errors import MemplannerError, TrustNeeded
 from memplanner.messages import protocol
 from memplanner.messages.protocol import AnyRequest, Failure, MakeEstimate, Superseded
 from memplanner.server.channel import LONGEST_LINE_BYTES, Channel, read_lines
+from memplanner.server.guard import guarded, logged
 from memplanner.server.light import answer_light
 from memplanner.server.model_work import ModelWork
 from memplanner.server.run_work import RunWork
@@ -55,38 +52,15 @@ def _parse(line: bytes, channel: Channel) -> AnyRequest | None:
 
 
 def _take(request: AnyRequest, work: _Queue, channel: Channel) -> None:
+    """Answers at once what can be, and puts the rest in line."""
     if isinstance(request, protocol.StopRun):
-        work.runs.stop(request, channel)
-        return
-    light = guarded(request, channel, partial(answer_light, request, channel))
-    if not light:
+        answer = partial(work.runs.stop, request)
+    elif isinstance(request, protocol.ApplyPlan):
+        answer = partial(work.runs.expect, request)
+    else:
+        answer = partial(answer_light, request, channel)
+    if not guarded(request, channel, answer):
         work.add(request)
-
-
-def guarded(request: AnyRequest, channel: Channel, answer: Callable[[], object]) -> bool:
-    """Calls ``answer``; a user's error is answered with its sentence, a defect with ours.
-
-    True when the request needs no further answer.
-    """
-    try:
-        return bool(answer())
-    except MemplannerError as error:
-        channel.send(
-            Failure(
-                id=request.id,
-                error=type(error).__name__,
-                sentence=str(error),
-                trust_needed=isinstance(error, TrustNeeded),
-            )
-        )
-    except Exception as error:  # noqa: BLE001  (the last resort: the engine must live on)
-        traceback.print_exc(file=sys.stderr)
-        sentence = (
-            f"memplanner failed in {request.kind} ({type(error).__name__}: {str(error)[:200]}); "
-            "the engine's log has the details."
-        )
-        channel.send(Failure(id=request.id, error="Defect", sentence=sentence))
-    return True
 
 
 class _Queue:
@@ -120,7 +94,7 @@ class _Queue:
                         break
                 request = self._waiting.popleft() if self._waiting else None
             if request is None:
-                self._model.do_idle_work()
+                logged(self._model.do_idle_work)
             elif isinstance(request, protocol.ApplyPlan):
                 guarded(request, self._channel, partial(self.runs.start, request))
             else:

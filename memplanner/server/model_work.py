@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from memplanner.errors import ExportError, SourceError
+from memplanner.errors import SourceError
 from memplanner.messages import protocol
 from memplanner.messages.protocol import AnyRequest
 from memplanner.server.channel import Channel
@@ -67,14 +67,10 @@ class ModelWork:
 
     def _warm_up(self, request: protocol.WarmUp) -> None:
         started = perf_counter()
-        import torch
-        import transformers
+        import memplanner.estimate  # noqa: F401  (imported to be ready)
+        from memplanner.model.hugging_face import warm_up
 
-        import memplanner.estimate
-        import memplanner.model.sources  # noqa: F401  (imported to be ready)
-
-        assert torch.__version__
-        assert transformers.__version__
+        warm_up()
         self._channel.send(protocol.Ready(id=request.id, seconds=perf_counter() - started))
 
     def _open(self, request: protocol.OpenModel) -> None:
@@ -110,17 +106,13 @@ class ModelWork:
         self._channel.send(protocol.Described(id=request.id, detail=detail))
 
     def _export(self, request: protocol.ExportPlan) -> None:
-        from memplanner.export import export, render
+        from memplanner.export import render
+        from memplanner.export.output import write_files
 
-        prediction = self.prediction
-        if prediction.model.source != self.model.source:
-            raise ExportError("The estimate is of another model; wait for the new one.")
-        rendering = render(request.target, self.model, request.plan, prediction.device)
+        rendering = render(request.target, self.model, request.plan, self.prediction.device)
         written: tuple[str, ...] = ()
         if request.output is not None:
-            written = export(
-                self.model, request.plan, request.target, request.output, prediction.device
-            )
+            written = write_files(rendering.files, request.output)
         self._channel.send(
             protocol.Exported(
                 id=request.id,

@@ -2,51 +2,83 @@
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Lock, Thread
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from memplanner.errors import MemplannerError, RunError
+from memplanner.errors import RunError
 from memplanner.messages import protocol
+from memplanner.messages.run import RunEvent, RunResult
 from memplanner.server.channel import Channel
+from memplanner.server.guard import guarded
 from memplanner.server.model_work import ModelWork
 
 if TYPE_CHECKING:
-    from memplanner.messages.run import RunEvent
+    from memplanner.model import Model
     from memplanner.run import StopSignal
 
 
 class RunWork:
-    """At most one run at a time."""
+    """At most one run at a time, from its request on."""
 
     def __init__(self, model: ModelWork, channel: Channel) -> None:
         self._model, self._channel = model, channel
         self._lock = Lock()
+        self._busy = False
+        self._early_stops: list[bool] = []
+        """Stops that came while the run stood in line: for each, whether at once."""
         self._stop: StopSignal | None = None
         self._thread: Thread | None = None
 
-    def start(self, request: protocol.ApplyPlan) -> bool:
-        """Starts the run; its events are replies to the request."""
-        from memplanner.run import StopSignal
+    def expect(self, request: protocol.ApplyPlan) -> bool:
+        """Notes that a run is asked for. False: it is still to be started.
 
-        model = self._model.model
+        Raises ``RunError`` when there is one already.
+        """
         with self._lock:
-            if self._stop is not None:
+            if self._busy:
                 raise RunError("A plan is running already; stop it first.")
-            self._stop = stop = StopSignal()
-        thread = Thread(target=self._run, args=(request, model, stop), name="run", daemon=True)
-        self._thread = thread
-        thread.start()
+            self._busy = True
+        return False
+
+    def start(self, request: protocol.ApplyPlan) -> bool:
+        """Starts the run that was expected; its events are replies to the request."""
+        try:
+            model, stop = self._model.model, self._stop_signal()
+        except BaseException:
+            self._end()
+            raise
+        self._thread = Thread(
+            target=guarded,
+            args=(request, self._channel, partial(self._run, request, model, stop)),
+            name="run",
+            daemon=True,
+        )
+        self._thread.start()
         return True
 
-    def stop(self, request: protocol.StopRun, channel: Channel) -> None:
+    def _stop_signal(self) -> StopSignal:
+        from memplanner.run import StopSignal
+
+        stop = StopSignal()
+        with self._lock:
+            self._stop = stop
+            for now in self._early_stops:
+                stop.request(now=now)
+        return stop
+
+    def stop(self, request: protocol.StopRun) -> bool:
         """Passes a stop on; without a run there is nothing to stop."""
         started = perf_counter()
         with self._lock:
             stop = self._stop
+            if self._busy and stop is None:
+                self._early_stops.append(request.now)
         if stop is not None:
             stop.request(now=request.now)
-        channel.send(protocol.Ready(id=request.id, seconds=perf_counter() - started))
+        self._channel.send(protocol.Ready(id=request.id, seconds=perf_counter() - started))
+        return True
 
     def stop_all(self) -> None:
         """Stops the run at once and waits for its process to be gone."""
@@ -57,23 +89,23 @@ class RunWork:
         if thread is not None:
             thread.join(15)
 
-    def _run(self, request: protocol.ApplyPlan, model: object, stop: StopSignal) -> None:
-        from memplanner.model import Model
+    def _run(self, request: protocol.ApplyPlan, model: Model, stop: StopSignal) -> bool:
         from memplanner.run import apply
 
         def send(event: RunEvent) -> None:
-            self._channel.send(protocol.Run(id=request.id, event=event))
+            if not isinstance(event, RunResult):
+                self._channel.send(protocol.Run(id=request.id, event=event))
 
-        assert isinstance(model, Model)
         try:
-            apply(
+            result = apply(
                 model, request.plan, request.device, steps=request.steps, data=request.data,
                 force=request.force, on_event=send, stop=stop,
             )  # fmt: skip
-        except MemplannerError as error:
-            self._channel.send(
-                protocol.Failure(id=request.id, error=type(error).__name__, sentence=str(error))
-            )
         finally:
-            with self._lock:
-                self._stop = None
+            self._end()  # before the last reply, which the next request may follow at once
+        self._channel.send(protocol.Run(id=request.id, event=result))
+        return True
+
+    def _end(self) -> None:
+        with self._lock:
+            self._busy, self._stop, self._early_stops = False, None, []

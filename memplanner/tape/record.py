@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -14,7 +15,7 @@ from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.results import Correction, as_given, on_cpu
 from memplanner.tape.rules import DeviceRules
-from memplanner.tape.scratch import Call, describe, measure
+from memplanner.tape.scratch import LARGEST_MODEL_BYTES, Call, describe, measure
 from memplanner.tape.shortcuts import shortcut, updates_weightless
 from memplanner.tape.steady import Ownership, steady_tape
 from memplanner.tape.tape import WORKSPACES, Tape
@@ -36,6 +37,8 @@ class MetaWatch(StorageWatch):
         super().__init__(module)
         self.values = Values()
         self._on_cpu = target.kind == "cpu"
+        parameters = sum(part.nbytes for part in module.parameters())
+        self._wants_scratch = self._on_cpu and parameters <= LARGEST_MODEL_BYTES
         self._correct: Correction = on_cpu if self._on_cpu else as_given
         self.scratch: dict[int, Call] = {}
         """Storages that stand for the scratch of a kernel, with the call that takes it."""
@@ -53,7 +56,7 @@ class MetaWatch(StorageWatch):
             result = self._correct(func, args, func(*args, **given))
         self.values.note(func, args, given, result)
         self.note(func, args, result)
-        if self._on_cpu:
+        if self._wants_scratch:
             call = describe(func, args, given)
             if call is not None:
                 self.scratch[self.see_scratch(str(func))] = call
@@ -129,7 +132,8 @@ def record(model: Model, plan: Plan, target: Target, module: nn.Module) -> Tape:
         owned.note_module(prepared.module)
         owned.note_inputs(_tensors(batch))
         try:
-            keep = _run(prepared, batch, MetaBackend(target, plan), watch, owned, held)
+            with _without_collection():
+                keep = _run(prepared, batch, MetaBackend(target, plan), watch, owned, held)
         except MemplannerError:
             raise
         except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError,
@@ -145,6 +149,18 @@ def record(model: Model, plan: Plan, target: Target, module: nn.Module) -> Tape:
     if watch.values.guessed:
         notes.append("The model branches on its data; the usual branch was taken.")
     return steady_tape(watch, owned, keep, on_cpu=target.kind == "cpu", notes=tuple(notes))
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Storages die by reference counts alone: a garbage collection comes at no certain moment."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _run(

@@ -19,25 +19,25 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 aten = torch.ops.aten
 
-OPERATIONS = frozenset(
+_PRODUCTS = frozenset({aten.mm.default, aten.addmm.default, aten.bmm.default, aten.baddbmm.default})
+_IN_HALVES = _PRODUCTS | {aten.mean.dim}
+"""Operations whose kernels take scratch in half precision only."""
+_ALWAYS = frozenset(
     {
-        aten.mm.default,
-        aten.addmm.default,
-        aten.bmm.default,
-        aten.baddbmm.default,
         aten.convolution.default,
         aten.convolution_backward.default,
         aten.native_batch_norm_backward.default,
-        aten.mean.dim,
         aten._scaled_dot_product_flash_attention_for_cpu.default,
         aten._scaled_dot_product_flash_attention_for_cpu_backward.default,
     }
 )
-"""Operations whose CPU kernels were seen to take more than their results."""
+_HALVES = frozenset({torch.float16, torch.bfloat16})
 
-LARGEST_BYTES = 2**27
-LARGEST_PRODUCT = 2**33
-"""Multiplications. A larger call would take longer than its scratch is worth knowing."""
+LARGEST_MODEL_BYTES = 2**30
+"""Parameters. A larger model is planned here for another machine."""
+LARGEST_CALL_BYTES = 2**27
+LARGEST_CALL_WORK = 2**29
+"""Multiplications: some 50 ms. A longer call is left out."""
 _LABEL = "memplanner scratch "
 
 Call = tuple[Any, tuple[Any, ...], dict[str, Any]]
@@ -59,10 +59,13 @@ class _Shape(tuple[Any, ...]):
 
 def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
     """The call without its tensors, or None where its kernel takes nothing, or it is too large."""
-    if func not in OPERATIONS:
+    if func not in _ALWAYS and func not in _IN_HALVES:
         return None
     tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
-    if not _worth_running(tensors):
+    if func in _IN_HALVES and tensors[0].dtype not in _HALVES:
+        return None
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    if size > LARGEST_CALL_BYTES or _work(func, tensors) > LARGEST_CALL_WORK:
         return None
 
     def shape(part: Any) -> Any:
@@ -73,12 +76,20 @@ def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call |
     return func, tree_map(shape, args), tree_map(shape, kwargs)
 
 
-def _worth_running(tensors: list[torch.Tensor]) -> bool:
-    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    if size > LARGEST_BYTES or any(tensor.numel() == 0 for tensor in tensors):
-        return False
-    widest = sorted((tensor.numel() for tensor in tensors), reverse=True)[:2]
-    return len(widest) < 2 or widest[0] * widest[1] ** 0.5 <= LARGEST_PRODUCT
+def _work(func: Any, tensors: list[torch.Tensor]) -> int:
+    """Multiplications of a call, roughly; without an element there is nothing to run."""
+    sizes = [tensor.numel() for tensor in tensors]
+    if 0 in sizes:
+        return LARGEST_CALL_WORK + 1
+    if func in _PRODUCTS:
+        return sizes[-2] * tensors[-1].size(-1)
+    if func is aten.convolution.default:
+        return sizes[0] * sizes[1] // max(tensors[0].size(1), 1)
+    if func is aten.convolution_backward.default:
+        return 2 * sizes[1] * sizes[2] // max(tensors[1].size(1), 1)
+    if func in _ALWAYS and tensors[0].dim() == 4 and "attention" in str(func):
+        return 2 * sizes[0] * tensors[1].size(2)
+    return max(sizes)
 
 
 def measure(calls: list[Call]) -> list[int]:

@@ -101,7 +101,7 @@ class RunControl(QObject):
         self._session.engine.request(
             protocol.ApplyPlan,
             plan=self.plan,
-            device=device.name,
+            device=device.selector,
             steps=settings.steps,
             data=settings.data,
             force=force,

@@ -90,8 +90,8 @@ class Session(QObject):
         self.devices = reply.devices
         wanted = self.settings.values.device
         now = self.document.device
-        name = now.name if now else wanted
-        found = next((one for one in self.devices if one.name == name), None)
+        selector = now.selector if now else wanted
+        found = next((one for one in self.devices if one.selector == selector), None)
         self.document.set_device(found or now or _best_local(self.devices))
         self.devices_changed.emit()
 
@@ -152,7 +152,7 @@ class Session(QObject):
 
     def choose_device(self, device: Device) -> None:
         """Plans for a device, now and at the next start."""
-        self.settings.update(device=device.name)
+        self.settings.update(device=device.selector)
         self.document.set_device(device)
 
     # Opening
@@ -291,7 +291,7 @@ class Session(QObject):
         self.engine.request(
             protocol.MakeEstimate,
             plan=document.plan,
-            device=document.device.name,
+            device=document.device.selector,
             event=self._on_progress,
             then=self._on_estimated,
             failed=self._on_not_estimated,

@@ -1,0 +1,126 @@
+"""Takes the README's pictures: the real window on the real engine, in light and in dark.
+
+python docs/screenshots.py [FOLDER]
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("QT_SCALE_FACTOR", "2")
+
+from PySide6.QtCore import QDeadlineTimer, QEventLoop, QSize
+from PySide6.QtWidgets import QApplication
+
+from memplanner.plan import Plan
+from memplanner_ui.application import make_application
+from memplanner_ui.document import Document
+from memplanner_ui.engine import EngineClient
+from memplanner_ui.look.theme import SchemeChoice, apply_theme
+from memplanner_ui.main_window import MainWindow
+from memplanner_ui.session import Session
+from memplanner_ui.settings import SettingsFile
+
+IMAGES = Path(__file__).parent / "images"
+SIZE = QSize(1440, 900)
+SOURCE = "preset:llama-3.1-8b"
+DEVICE = "H100 80GB"
+PLAN: dict[str, object] = {
+    "training.batch_size": 1,
+    "training.sequence_length": 4096,
+    "training.gradient_accumulation_steps": 8,
+    "precision": "bf16",
+}
+LONGEST_MS = 120_000
+SETTLED_MS = 600
+"""Longer than any motion of the window."""
+
+
+class Picture(NamedTuple):
+    """One picture: its file, its theme, what it changes of the plan and the module it selects."""
+
+    name: str
+    theme: SchemeChoice
+    changes: dict[str, object]
+    module: str
+
+
+PICTURES = (
+    Picture(
+        "layers-light",
+        "light",
+        {"activation_checkpointing.policy": "full"},
+        "model.layers.0.mlp.down_proj",
+    ),
+    Picture("layers-dark", "dark", {}, "model.layers.0.self_attn"),
+)
+
+
+def main() -> int:
+    """Takes every picture; the exit code."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES
+    folder.mkdir(parents=True, exist_ok=True)
+    application = make_application()
+    for picture in PICTURES:
+        apply_theme(application, picture.theme)
+        path = folder / f"{picture.name}.png"
+        take(picture, path)
+        print(path)
+    return 0
+
+
+def take(picture: Picture, path: Path) -> None:
+    """Opens a window, brings it to what the picture shows, saves it and closes the window."""
+    with tempfile.TemporaryDirectory() as settings:
+        engine = EngineClient(None)
+        session = Session(Document(), engine, SettingsFile(Path(settings) / "window.json"))
+        window = MainWindow(session)
+        session.setParent(window)
+        window.resize(SIZE)
+        window.show()
+        engine.start()
+        wait_for(lambda: bool(session.devices), "the devices")
+        session.choose_device(next(one for one in session.devices if one.name == DEVICE))
+        session.open(SOURCE)
+        document = session.document
+        wait_for(lambda: document.estimate is not None, "the first estimate")
+        document.set_plan(Plan().with_values({**PLAN, **picture.changes}))
+        wait_for(lambda: document.estimate_is_current, "the estimate of the plan")
+        details: list[object] = []
+        session.detail_arrived.connect(details.append)
+        session.selection.select(picture.module)
+        wait_for(lambda: any(details), "the module's detail")
+        rest(SETTLED_MS)
+        if not window.grab().save(str(path)):
+            raise SystemExit(f"{path} could not be written; name another folder.")
+        document.history.setClean()
+        window.close()
+        wait_for(lambda: engine.process_id is None, "the engine's end")
+        window.deleteLater()
+        rest(0)
+
+
+def wait_for(holds: Callable[[], bool], what: str) -> None:
+    """Lets the window live until something holds."""
+    deadline = QDeadlineTimer(LONGEST_MS)
+    while not holds():
+        if deadline.hasExpired():
+            raise SystemExit(f"Waited too long for {what}.")
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
+
+
+def rest(milliseconds: int) -> None:
+    """Lets the window live for a while."""
+    deadline = QDeadlineTimer(milliseconds)
+    while not deadline.hasExpired():
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

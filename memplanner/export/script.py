@@ -1,0 +1,302 @@
+"""The target ``script``: a training script on torch alone that carries the whole plan.
+
+It does what ``memplanner.techniques`` do, in the same order, so that its peak is the predicted one.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from textwrap import wrap
+from typing import Any
+
+import torch
+from jinja2 import Environment, StrictUndefined, Template
+from torch import nn
+
+from memplanner.errors import PlanError
+from memplanner.export.head import WIDTH, one_line, origin
+from memplanner.export.python_source import Imports, assignment, literal
+from memplanner.export.script_data import META, Data, data
+from memplanner.export.script_model import Building, building
+from memplanner.export.target import ExportTarget, Subject
+from memplanner.messages.device import Device
+from memplanner.model.blocks import block_lists
+from memplanner.model.hugging_face import transformers_class
+from memplanner.model.loaded import Model
+from memplanner.plan import Plan
+from memplanner.techniques.adapters import linear_names
+from memplanner.techniques.precision import autocast_type, stored_type
+from memplanner.techniques.prepare import check
+from memplanner.techniques.target import Target
+
+_OPTIMIZERS = {
+    "adamw": "AdamW",
+    "adam": "Adam",
+    "sgd": "SGD",
+    "adafactor": "Adafactor",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
+}
+_KERNELS = {
+    "math": "MATH",
+    "flash": "FLASH_ATTENTION",
+    "efficient": "EFFICIENT_ATTENTION",
+    "cudnn": "CUDNN_ATTENTION",
+}
+_WALKS = {"for_loop": "foreach=False", "foreach": "foreach=True", "fused": "fused=True"}
+_LABELS = frozenset({"labels", "start_positions"})
+"""With one of these a transformers class returns its loss."""
+
+
+class Script(ExportTarget):
+    """Runs without memplanner; only the parts that the plan uses are in it."""
+
+    name = "script"
+    title = "PyTorch script"
+    explanation = "A training script that carries the whole plan."
+    file_name = "train.py"
+    order = 10
+
+    def said(self, subject: Subject) -> frozenset[str]:
+        """What the template knows; a key that is new to the plan is not among them."""
+        return frozenset(
+            {
+                "training.batch_size",
+                "training.sequence_length",
+                "training.gradient_accumulation_steps",
+                "training.zero_grad",
+                "training.outputs",
+                "optimizer.name",
+                "optimizer.implementation",
+                "optimizer.learning_rate",
+                "optimizer.momentum",
+                "optimizer.weight_decay",
+                "precision",
+                "attention.kernel",
+                "activation_checkpointing.policy",
+                "activation_checkpointing.every",
+                "adapters.method",
+                "adapters.rank",
+                "adapters.alpha",
+                "adapters.dropout",
+                "adapters.target_modules",
+            }
+        )
+
+    def text(self, subject: Subject, cannot_say: tuple[str, ...]) -> str:
+        """The script. Raises ``PlanError`` where the plan cannot be carried out on the model."""
+        check(subject.plan, Target.of(subject.device))
+        imports = Imports()
+        dtype = str(stored_type(subject.plan))
+        built = building(subject.model, dtype, imports)
+        length = _sequence_length(subject)
+        batches = data(
+            subject.model,
+            subject.plan.training.batch_size,
+            length,
+            "" if dtype == "torch.float32" else dtype,
+            bool(built.tokenizer),
+        )
+        values = _values(subject, built, batches, dtype)
+        _add_imports(imports, values)
+        values["constants"] = _constants(subject, built, values)
+        values["head"] = _head(subject, length, cannot_say)
+        return _template().render(values, imports=imports.source())
+
+
+@cache
+def _template() -> Template:
+    text = files("memplanner.resources").joinpath("templates/train.py.j2").read_text("utf-8")
+    environment = Environment(
+        autoescape=False,  # noqa: S701  (the text is Python, not HTML)
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    return environment.from_string(text)
+
+
+def _values(subject: Subject, built: Building, batches: Data, dtype: str) -> dict[str, Any]:
+    """What the template reads, but for the constants, the head and the imports."""
+    plan, model = subject.plan, subject.model
+    checkpointing = plan.activation_checkpointing
+    autocast = autocast_type(plan)
+    needs_module = checkpointing.policy != "none" or plan.adapters.method != "none"
+    module = model.build(META) if needs_module else nn.Module()
+    return {
+        "description": f"Train {_docstring(one_line(model.name))}",
+        "definition": built.definition,
+        "model_words": built.words,
+        "model_lines": built.lines,
+        "dtype": dtype,
+        "dtype_words": plan.precision.partition("_")[0] if autocast is None else "fp32",
+        "half": dtype != "torch.float32",
+        "attention_implementation": _attention_implementation(model, plan),
+        "kernel": _KERNELS.get(plan.attention.kernel),
+        "policy": checkpointing.policy,
+        "every": checkpointing.every if checkpointing.policy == "every_n" else 1,
+        "blocks": _blocks(module, plan),
+        "lora": _lora(module, plan),
+        "optimizer_class": _OPTIMIZERS[plan.optimizer.name],
+        "optimizer_options": _optimizer_options(plan),
+        "batch_lines": batches.lines,
+        "nested_recipe": model.kind == "recipe" and batches.nested,
+        "recipe": model.kind == "recipe",
+        "ids_shape": batches.ids_shape,
+        "ids_count": batches.ids_count,
+        "vocabulary": batches.vocabulary,
+        "tokenizer": built.tokenizer,
+        "has_loss": model.kind not in ("recipe", "importable")
+        and not _LABELS.isdisjoint(model.batch(1, 16, META)),
+        "autocast": None if autocast is None else str(autocast),
+        "scaled": plan.precision == "fp16_mixed",
+        "accumulation": plan.training.gradient_accumulation_steps,
+        "zero_grad": plan.training.zero_grad,
+        "outputs": plan.training.outputs,
+        "accelerator": "xpu" if subject.device.kind == "xpu" else "cuda",
+        "default_device": _default_device(subject.device),
+    }
+
+
+def _constants(subject: Subject, built: Building, values: dict[str, Any]) -> list[str]:
+    training = subject.plan.training
+    constants = [*built.constants, f"BATCH_SIZE = {training.batch_size}"]
+    if subject.model.takes_sequence:
+        constants.append(f"SEQUENCE_LENGTH = {_sequence_length(subject)}")
+    if training.gradient_accumulation_steps > 1:
+        constants.append(f"ACCUMULATION_STEPS = {training.gradient_accumulation_steps}")
+    if values["blocks"]:
+        constants.append(assignment("BLOCKS", values["blocks"]))
+    return constants
+
+
+def _add_imports(imports: Imports, values: dict[str, Any]) -> None:
+    for module in ("argparse", "sys", "torch"):
+        imports.add(module)
+    imports.add("pathlib", "Path")
+    imports.add("torch", "nn")
+    imports.add("collections.abc", *(["Iterator"] if values["has_loss"] else ["Iterator", "Mapping"]))
+    if any("os.getcwd" in line for line in values["model_lines"]):
+        imports.add("os")
+    if values["ids_shape"]:
+        imports.add("itertools", "count")
+    if values["accumulation"] > 1:
+        imports.add("itertools", "islice")
+    if values["tokenizer"]:
+        imports.add("transformers", "AutoTokenizer")
+    if values["kernel"]:
+        imports.add("torch.nn.attention", "SDPBackend", "sdpa_kernel")
+    if values["policy"] != "none":
+        imports.add("functools", "partial")
+        imports.add("torch.utils.checkpoint", "checkpoint")
+    if values["policy"] == "selective":
+        names = "CheckpointPolicy", "create_selective_checkpoint_contexts"
+        imports.add("torch.utils.checkpoint", *names)
+    if values["lora"]:
+        imports.add("peft", "LoraConfig", "inject_adapter_in_model")
+    imports.add("safetensors.torch", "save_file" if values["lora"] else "save_model")
+
+
+def _sequence_length(subject: Subject) -> int:
+    """What the plan asks, as far as the model's positions go."""
+    wanted = subject.plan.training.sequence_length
+    limit = subject.model.max_sequence_length
+    return wanted if limit is None else min(wanted, limit)
+
+
+def _head(subject: Subject, length: int, cannot_say: tuple[str, ...]) -> str:
+    """The script's docstring."""
+    training = subject.plan.training
+    size = "1 sample" if training.batch_size == 1 else f"{training.batch_size} samples"
+    if subject.model.takes_sequence:
+        size += f" of length {length}"
+        if length < training.sequence_length:
+            size += f" (the plan's {training.sequence_length} is beyond the model's positions)"
+    if training.gradient_accumulation_steps > 1:
+        size = f"{training.gradient_accumulation_steps} micro-batches of {size}"
+    paragraphs = [f"Train {origin(subject)}, as planned with memplanner.", f"One step takes {size}."]
+    for sentence in cannot_say:
+        paragraphs.append(f"Not in this script: {sentence}")
+    wrapped = [
+        "\n".join(wrap(_docstring(text), WIDTH - 4, break_long_words=False, break_on_hyphens=False))
+        for text in paragraphs
+    ]
+    return "\n\n".join(wrapped) + "\n"
+
+
+def _docstring(text: str) -> str:
+    return "".join(char for char in text if char not in '"\\')
+
+
+def _attention_implementation(model: Model, plan: Plan) -> str | None:
+    """What the model's own code is told, where its class can be told."""
+    known = transformers_class(model.class_name)
+    if model.set_attention is None or known is None or not known._can_set_attn_implementation():
+        return None
+    if plan.attention.kernel == "eager":
+        return "eager"
+    return "sdpa" if getattr(known, "_supports_sdpa", False) else None
+
+
+def _blocks(module: nn.Module, plan: Plan) -> tuple[str, ...]:
+    policy = plan.activation_checkpointing.policy
+    if policy == "none":
+        return ()
+    paths = tuple(blocks.path for blocks in block_lists(module))
+    if not paths:
+        raise PlanError(
+            f"activation_checkpointing.policy={policy} needs repeated blocks, and this model has "
+            "none; choose none."
+        )
+    return paths
+
+
+def _lora(module: nn.Module, plan: Plan) -> dict[str, Any] | None:
+    section = plan.adapters
+    if section.method == "none":
+        return None
+    targets = list(section.target_modules) or _short_names(module)
+    if not targets:
+        raise PlanError(
+            "adapters.method=lora finds no linear layer in this model; name layers in "
+            "adapters.target_modules or choose none."
+        )
+    alpha = int(section.alpha) if section.alpha.is_integer() else section.alpha
+    return {
+        "rank": section.rank,
+        "alpha": alpha,
+        "dropout": section.dropout,
+        "targets": literal(targets, before=23, indent=8, after=1),
+    }
+
+
+def _short_names(module: nn.Module) -> list[str]:
+    """Every linear layer but the head, by the last part of its name where that says the same."""
+    wanted = linear_names(module)
+    endings = list(dict.fromkeys(name.rpartition(".")[2] for name in wanted))
+    named = {
+        name
+        for name, child in module.named_modules()
+        if name.rpartition(".")[2] in endings and not list(child.children())
+    }
+    is_clear = named == set(wanted) and not any(ending.isdecimal() for ending in endings)
+    return endings if is_clear else wanted
+
+
+def _optimizer_options(plan: Plan) -> list[str]:
+    section = plan.optimizer
+    options = [f"lr={section.learning_rate!r}", f"weight_decay={section.weight_decay!r}"]
+    if section.name in ("sgd", "rmsprop") and section.momentum:
+        options.append(f"momentum={section.momentum!r}")
+    if section.implementation in _WALKS:
+        options.append(_WALKS[section.implementation])
+    return options
+
+
+def _default_device(device: Device) -> str:
+    if device.kind in ("cpu", "mps", "xpu"):
+        return f'"{device.kind}"'
+    index = f":{device.index}" if device.local and device.index else ""
+    return f'"cuda{index}" if torch.cuda.is_available() else "cpu"'
