@@ -55,10 +55,10 @@ PICTURES = (
     Picture(
         "layers-light",
         "light",
-        {"activation_checkpointing.policy": "full"},
-        "model.layers.0.mlp.down_proj",
+        {"training.gradient_accumulation_steps": 1},
+        "model.layers.0.mlp",
     ),
-    Picture("layers-dark", "dark", {}, "model.layers.0.self_attn"),
+    Picture("layers-dark", "dark", {}, "model.layers.0.mlp.down_proj"),
 )
 
 

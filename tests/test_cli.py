@@ -1,108 +1,33 @@
-"""The terminal: what it prints, its exit codes, and the one sentence for each mistake."""
+"""The terminal: what it prints and its exit codes."""
 
 from __future__ import annotations
 
 import json
-import os
-import pickle
 import signal
-import struct
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
-from typer.testing import CliRunner, Result
 
 import memplanner as mp
-from memplanner.cli.commands import app
 from memplanner.cli.interrupt import stopped_by_interrupt
 from memplanner.cli.words import RunPrinter
-from memplanner.errors import MemplannerError
 from memplanner.export import targets
 from memplanner.messages.estimate import CATEGORIES, Estimate
-from memplanner.messages.run import RunEvent, RunFigures, RunResult, RunStep
+from memplanner.messages.run import RunEvent, RunResult, RunStep
 from memplanner.plan.file import read_plan, write_plan
 from memplanner.run.request import read_event
 from tests.run.recipes import write_recipe
+from tests.terminal import LOUD, assert_one_sentence, estimated, memplanner, silent, started
 
 TOP = ["schema", "model", "device", "plan", "peak", "layers", "timeline", "fits", "spare_bytes",
        "method", "notes", "seconds"]  # fmt: skip
 PEAK = ["allocated_bytes", "reserved_bytes", "device_bytes", "phase", "module", "by_category"]
 MODEL = {"name", "class", "parameters", "trainable_parameters"}
 LAYER = {"name", "type", *(f"{category}_bytes" for category in CATEGORIES)}
-
-LOUD = """
-import os
-import torch
-from torch import nn
-
-print("printed at import")
-os.write(1, b"written at import\\n")
-
-
-class Loud(nn.Module):
-    def __init__(self):
-        super().__init__()
-        print("printed in model")
-        self.table = nn.Embedding(50, 8)
-        self.head = nn.Linear(8, 50)
-
-    def forward(self, ids):
-        print("printed in forward")
-        os.write(1, b"written in forward\\n")
-        return self.head(self.table(ids)).square().mean()
-
-
-def model():
-    return Loud()
-
-
-def batch(batch_size, sequence_length):
-    return {"ids": torch.randint(0, 50, (batch_size, sequence_length))}
-"""
-
-
-def memplanner(*arguments: str | Path) -> Result:
-    """Runs a command in this process. Whatever it raised but its own exit is a defect."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-def started(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Runs a command as the terminal does."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "memplanner", *map(str, arguments)],
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        **{"stdout": subprocess.PIPE, **options},
-    )
-
-
-def estimated(*arguments: str | Path) -> dict[str, Any]:
-    result = memplanner("estimate", *arguments, "--json")
-    assert (result.exit_code, result.stderr) == (0, "")
-    values: dict[str, Any] = json.loads(result.stdout)
-    return values
-
-
-def assert_one_sentence(exit_code: int, stdout: str, stderr: str, *words: str) -> None:
-    assert (exit_code, stdout) == (2, ""), stderr
-    assert stderr.count("\n") == 1, stderr
-    assert stderr.endswith((".\n", "?\n"))
-    assert "Traceback" not in stderr
-    for word in words:
-        assert word in stderr
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +135,19 @@ def test_options_win_over_set_and_set_over_the_file(tiny: Path, tmp_path: Path) 
         5, 7, "bf16",
     )  # fmt: skip
     assert sizes(*batch_3, "--set", "training.batch_size=4")[0] == 4
+
+
+@pytest.mark.parametrize("refused", ["ids.shape[1] > 16", "tuple(ids.shape) != (2, 16)"])
+def test_a_model_that_takes_no_longer_sequence_is_estimated_at_its_longest(
+    tmp_path: Path, refused: str
+) -> None:
+    path = tmp_path / "strict.py"
+    guard = f"assert not ({refused}), 'not of that shape'"
+    path.write_text(silent(LOUD).replace('("printed in forward")', guard))
+    values = estimated(path, "--device=cpu", "--batch-size=2", "--sequence-length=16")
+    assert values["peak"]["by_category"]["inputs"] == 2 * 16 * 8
+    shown = memplanner("estimate", path, "--device=cpu", "--batch-size=2", "--sequence-length=17")
+    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr, "not of that shape")
 
 
 def test_the_device_follows_the_option_and_else_what_is_here(tiny: Path) -> None:
@@ -350,7 +288,7 @@ def test_a_run_in_words_ends_with_predicted_against_measured(events: tuple[RunEv
     for event in events:
         printer.event(event)
     shown = stream.getvalue()
-    assert shown.startswith("loud on CPU, generated")
+    assert shown.startswith("loud on CPU, the recipe's own batches\n")
     assert "\nStep 1: loss " in shown
     assert "\nStep 2: loss " in shown
     assert "\nFinished 2 steps.\n" in shown
@@ -421,290 +359,3 @@ def test_interrupts_stop_after_the_step_then_now_then_for_good(
     assert asked == [False, True]
     assert signal.getsignal(signal.SIGINT) is before
     assert capsys.readouterr().err.count("Stopping ") == 2
-
-
-# --- bad input ---
-
-
-def _config(folder: Path, text: str) -> Path:
-    path = folder / "config.json"
-    path.write_text(text)
-    return path
-
-
-def _file(name: str, data: bytes) -> Callable[[Path], Path]:
-    def write(folder: Path) -> Path:
-        path = folder / name
-        path.write_bytes(data)
-        return path
-
-    return write
-
-
-_TENSOR = json.dumps({"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}).encode()
-_RECIPE_BATCH = "def batch(batch_size, sequence_length):\n    return {}\n"
-
-BAD_SOURCES: dict[str, Callable[[Path], str | Path]] = {
-    "a preset that is none": lambda _: "preset:llama-9",
-    "no such file": lambda folder: folder / "missing.safetensors",
-    "an empty folder": lambda folder: folder,
-    "a pickle": _file("weights.pt", pickle.dumps([1])),
-    "a pickle by another name": _file("weights.safetensors", pickle.dumps([1])),
-    "a file of no known kind": _file("model.onnx", b"model"),
-    "a cut-off header": _file("cut.safetensors", struct.pack("<Q", 500) + _TENSOR),
-    "cut-off weights": _file("cut.safetensors", struct.pack("<Q", len(_TENSOR)) + _TENSOR + b"1"),
-    "a lying GGUF": _file("lie.gguf", b"GGUF" + struct.pack("<IQQ", 3, 2**60, 2**60)),
-    "a cut-off GGUF": _file("cut.gguf", b"GGUF\x03"),
-    "a JSON bomb": lambda folder: _config(folder, "[" * 500_000),
-    "a JSON bomb in an object": lambda folder: _config(
-        folder, '{"a":' * 100_000 + "1" + "}" * 100_000
-    ),
-    "no JSON": lambda folder: _config(folder, "{model_type: llama}"),
-    "an unknown architecture": lambda folder: _config(
-        folder, '{"model_type": "abacus", "architectures": ["AbacusForCausalLM"]}'
-    ),
-    "an absurd size": lambda folder: _config(
-        folder, '{"model_type": "llama", "num_hidden_layers": 1000000000}'
-    ),
-    "a recipe that raises": _file("raises.py", b"import torch\nraise ValueError('no\\ngood')\n"),
-    "a recipe that exits": _file("exits.py", b"import sys\nsys.exit(3)\n"),
-    "a recipe that is no Python": _file("wrong.py", b"def model(:\n"),
-    "a recipe without model()": _file("without.py", _RECIPE_BATCH.encode()),
-    "a recipe whose model is none": _file(
-        "text.py", f"def model():\n    return 'text'\n{_RECIPE_BATCH}".encode()
-    ),
-    "a zero byte": lambda _: "a\0b",
-    "a name that is no text": lambda folder: f"{folder}/\udcff.py",
-}
-
-
-@pytest.mark.parametrize("make", BAD_SOURCES.values(), ids=BAD_SOURCES.keys())
-def test_a_source_that_cannot_be_opened_is_one_sentence(
-    tmp_path: Path, make: Callable[[Path], str | Path]
-) -> None:
-    source = make(tmp_path)
-    shown = memplanner("estimate", source, "--device", "cpu", "--json")
-    name = "preset" if str(source).startswith("preset:") else Path(source).name
-    named = name.encode("ascii", "ignore").decode().partition("\0")[0]
-    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr, named)
-
-
-def test_code_that_comes_with_a_model_needs_an_option(tmp_path: Path) -> None:
-    path = _config(tmp_path, '{"model_type": "x", "auto_map": {"AutoModel": "modeling_x.X"}}')
-    shown = memplanner("estimate", path, "--device", "cpu")
-    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr, "modeling_x.py",
-                        "--trust-code")  # fmt: skip
-
-
-def test_a_hub_id_without_a_network_is_one_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    shown = memplanner("estimate", "no-such-org/no-such-model", "--device", "cpu")
-    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr, "no-such-org/no-such-model",
-                        "cannot be reached", "open its folder")  # fmt: skip
-
-
-BAD_OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
-    "a wrong key": (("--set", "training.batchsize=3"), "training.batch_size"),
-    "a wrong section": (("--set", "trainin.batch_size=3"), "trainin"),
-    "a section as a key": (("--set", "training=3"), "training"),
-    "a wrong value": (("--set", "precision=fp8"), "precision"),
-    "a word for a number": (("--set", "training.batch_size=many"), "training.batch_size"),
-    "no value": (("--set", "precision"), "KEY=VALUE"),
-    "a negative batch": (("--batch-size", "-1"), "training.batch_size"),
-    "no sequence": (("--sequence-length", "0"), "training.sequence_length"),
-    "an unknown device": (("--device", "H1000"), "H1000"),
-    "an ambiguous device": (("--device", "A100"), "name one of them"),
-    "no device": (("--device", " "), "No device"),
-    "a card that is not here": (("--device", "cuda:99"), "CUDA card"),
-}
-
-
-@pytest.mark.parametrize(("arguments", "words"), BAD_OPTIONS.values(), ids=BAD_OPTIONS.keys())
-def test_a_wrong_option_is_one_sentence(tiny: Path, arguments: tuple[str, ...], words: str) -> None:
-    if "cuda:99" in arguments and torch.cuda.is_available():
-        words = "cuda:99"
-    if "--device" not in arguments:
-        arguments = (*arguments, "--device", "cpu")
-    shown = memplanner("estimate", tiny, *arguments)
-    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr, words)
-
-
-BAD_PLANS = {
-    "a wrong key": ("training: {batchsize: 3}", "batchsize"),
-    "a wrong value": ("precision: fp8", "precision"),
-    "a newer schema": ("schema: 99", "schema"),
-    "no YAML": ("training: [1, 2", "YAML"),
-    "a list": ("- 1", ""),
-    "a tag": ("precision: !!python/object:os.system x", "tag"),
-    "an alias": ("a: &a {b: 1}\nc: *a", "alias"),
-}
-
-
-@pytest.mark.parametrize(("text", "words"), BAD_PLANS.values(), ids=BAD_PLANS.keys())
-def test_a_wrong_plan_is_one_sentence_that_names_the_file(
-    tiny: Path, tmp_path: Path, text: str, words: str
-) -> None:
-    file = tmp_path / "plan.yaml"
-    file.write_text(text)
-    shown = memplanner("estimate", tiny, "--device", "cpu", "--plan", file)
-    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr, str(file), words)
-
-
-def test_a_plan_that_is_not_there_is_named_before_the_model_opens(tmp_path: Path) -> None:
-    file = tmp_path / "plan.yaml"
-    shown = memplanner("estimate", "preset:none", "--device", "cpu", "--plan", file)
-    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr, str(file))
-
-
-@pytest.mark.parametrize("text", ["x", "x=", "x=2xQ:int64", "x=2x3:int65", "=2:int64", "x=-1"])
-def test_a_malformed_input_is_one_sentence(text: str) -> None:
-    shown = memplanner("estimate", "torch.nn:Identity", "--device", "cpu", "--input", text)
-    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr)
-
-
-@pytest.mark.parametrize("source", ["torch.nn:NoSuch", "no_such_module:Net", "torch.nn:Identity"])
-def test_an_importable_that_cannot_be_opened_is_one_sentence(source: str) -> None:
-    shown = memplanner("estimate", source, "--device", "cpu")
-    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr, source.partition(":")[2])
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        ("raise ValueError('no\\ngood')", "no"),
-        ("raise SystemExit(3)", "SystemExit"),
-        ("torch.ones(2) @ torch.ones(3)", "size"),
-    ],
-)
-def test_a_forward_that_raises_is_one_sentence(tmp_path: Path, code: str, words: str) -> None:
-    path = tmp_path / "raises.py"
-    path.write_text(LOUD.replace("print(", "(").replace("os.write(", "(")
-                    .replace('("printed in forward")', code))  # fmt: skip
-    shown = memplanner("estimate", path, "--device", "cpu")
-    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr, "raises", words)
-
-
-def test_an_unknown_target_is_one_sentence(tiny: Path) -> None:
-    shown = memplanner("export", tiny, "--target", "accelerat", "--device", "cpu")
-    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr, "did you mean accelerate")
-
-
-@pytest.mark.parametrize(
-    "output", ["/dev/full", "/proc/plan.yaml", "missing/plan.yaml", "file/plan.yaml", "n" * 300]
-)
-def test_an_output_that_cannot_be_written_is_one_sentence(
-    tiny: Path, tmp_path: Path, output: str
-) -> None:
-    (tmp_path / "file").write_text("kept")
-    path = tmp_path / output  # an absolute one stays
-    shown = memplanner("export", tiny, "--target", "plan", "--device", "cpu", "--output", path)
-    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr, str(path))
-    assert [other.name for other in tmp_path.iterdir()] == ["file"]
-    assert (tmp_path / "file").read_text() == "kept"
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_is_read_only_is_one_sentence(tiny: Path, tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    shown = memplanner("export", tiny, "--target", "plan", "--device", "cpu",
-                       "--output", tmp_path / "plan.yaml")  # fmt: skip
-    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr, str(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("--steps", "0"), "steps"),
-        (("--device", "H100 80GB"), "not in this machine"),
-        (("--device", "cpu", "--batch-size", "10000000"), "force"),
-    ],
-)
-def test_a_run_that_cannot_start_is_one_sentence(
-    loud: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
-) -> None:
-    path = tmp_path / "quiet.py"
-    path.write_text(loud.read_text().replace("print(", "(").replace("os.write(", "("))
-    shown = memplanner("apply", path, *arguments, "--json")
-    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr, words)
-
-
-def test_an_option_of_the_wrong_type_has_exit_code_2(tiny: Path) -> None:
-    shown = memplanner("estimate", tiny, "--batch-size", "two")
-    assert shown.exit_code == 2
-    assert "Invalid value for '--batch-size'" in shown.stderr
-
-
-def test_a_full_disk_behind_standard_output_is_one_sentence() -> None:
-    with Path("/dev/full").open("w") as full:
-        shown = started("presets", "--json", stdout=full)
-    assert_one_sentence(shown.returncode, "", shown.stderr, "Standard output", "no space left")
-
-
-def test_a_reader_that_has_seen_enough_is_no_error() -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    shown = started("presets", "--json", stdout=writing)
-    os.close(writing)
-    assert (shown.returncode, shown.stderr) == (1, "")
-
-
-# --- Python ---
-
-
-def test_a_notebook_has_the_names_of_the_json(tiny: Path) -> None:
-    model = mp.load(tiny)
-    plan = mp.Plan.model_validate({"precision": "fp32", "training": {"batch_size": 2}})
-    estimate = mp.estimate(model, plan, device="cpu")
-    values = json.loads(estimate.message().model_dump_json(by_alias=True))
-
-    for name in TOP:
-        assert getattr(estimate, name) is not None, name
-    assert estimate.peak.allocated_bytes == values["peak"]["allocated_bytes"]
-    assert estimate.peak.by_category.total_bytes == estimate.peak.allocated_bytes
-    assert estimate.schema == values["schema"]
-    assert (model.parameter_count, model.trainable_parameter_count) == (12480, 12480)
-    assert mp.Plan.model_validate(values["plan"]) == plan
-    assert isinstance(estimate.figures(), RunFigures)
-
-
-def test_a_notebook_exports(tiny: Path, tmp_path: Path) -> None:
-    plan = mp.Plan.model_validate({"training": {"batch_size": 3}})
-    written = mp.export(mp.load(tiny), plan, "plan", tmp_path / "plan.yaml")
-    assert written == (str(tmp_path / "plan.yaml"),)
-    assert read_plan(written[0]) == plan
-    with pytest.raises(MemplannerError):
-        mp.export(mp.load(tiny), plan, "no such target", tmp_path / "plan.yaml")
-
-
-_ORDERS = """
-import sys
-from importlib import import_module
-from itertools import permutations
-
-for order in permutations(("estimate", "export", "run", "model")):
-    for name in [name for name in sys.modules if name.partition(".")[0] == "memplanner"]:
-        del sys.modules[name]
-    import memplanner as mp
-    for name in order:
-        import_module("memplanner." + name)
-    import memplanner.estimate, memplanner.export
-    assert mp.estimate is memplanner.estimate
-    for name in ("load", "estimate", "apply", "export"):
-        assert callable(getattr(mp, name)), (order, name)
-    assert mp.Plan().training
-    assert mp.estimate.__module__ == "memplanner.estimate"
-"""
-
-
-def test_the_functions_stay_callable_in_whatever_order_the_parts_are_imported() -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", _ORDERS],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -45,7 +45,7 @@ def set_standard_output_apart() -> None:
     os.dup2(2, 1)
     old = sys.stdout
     sys.stdout = TextIOWrapper(
-        BufferedWriter(_Output(descriptor, "w")),
+        BufferedWriter(_Output(descriptor, "w", closefd=False)),  # open as long as the process
         encoding="utf-8" if old is None else old.encoding,
         errors="replace",
         line_buffering=os.isatty(descriptor),

@@ -96,7 +96,7 @@ def fit(
     first: Tape, first_point: tuple[int, int], second: Tape, second_point: tuple[int, int]
 ) -> Forms | None:
     """The forms that give both tapes' sizes, or None where the tapes differ in more than sizes."""
-    if not same_structure(first, second) or _has_scratch(first) or _has_scratch(second):
+    if not same_structure(first, second) or has_scratch(first) or has_scratch(second):
         return None
     before, after = first.size_bytes, second.size_bytes
     form = np.full(len(before), -1, dtype=np.int64)
@@ -115,7 +115,7 @@ def fit(
     return Forms(form, constant)
 
 
-def _has_scratch(tape: Tape) -> bool:
+def has_scratch(tape: Tape) -> bool:
     """Whether kernels take scratch, which follows no form."""
     return bool(tape.size_bytes[tape.category == WORKSPACES].any())
 

@@ -12,11 +12,13 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import nn
 
+from memplanner.errors import EstimateError, MemplannerError
 from memplanner.estimate.cutting import cut_module, cuts
 from memplanner.estimate.fold import KEPT, Cut, unfold
-from memplanner.estimate.forms import Forms, fit, other_point, same_structure
+from memplanner.estimate.forms import Forms, fit, has_scratch, other_point, same_structure
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.record import META, record
@@ -26,6 +28,9 @@ from memplanner.techniques.target import Target
 Point = tuple[int, int]
 """Batch size and sequence length."""
 
+CPU = torch.device("cpu")
+LARGEST_REAL_BYTES = 2**29
+"""Parameters. A larger model would take too long to run for an estimate."""
 _REMEMBERED = 64
 _THRESHOLDS = ("window", "chunk", "original_max_position", "block_size")
 
@@ -51,6 +56,8 @@ class Recorder:
     def __init__(self, model: Model) -> None:
         self.model = model
         self._structures: OrderedDict[tuple[Plan, Target], _Structure] = OrderedDict()
+        self._real = False
+        """Whether the model was seen not to run without values."""
         self._modules: dict[tuple[Cut, ...], nn.Module] = {}
         self._cuts: dict[tuple[int, bool], tuple[Cut, ...]] = {}
         self._thresholds = tuple(
@@ -74,7 +81,7 @@ class Recorder:
         point = self.point(plan)
         first = not self._structures
         structure = self._structure(plan, target, point)
-        if first:
+        if first and not self._real:
             self._fit(structure, plan, target)
             if point[0] == 1:  # so that the first change of the batch is arithmetic too
                 more = self._structure(plan, target, (2, point[1]))
@@ -155,12 +162,41 @@ class Recorder:
             update={"batch_size": point[0], "sequence_length": point[1]}
         )
         planned = plan.model_copy(update={"training": training})
-        return record(self.model, planned, target, deepcopy(self._module(chosen)))
+        if self._needs_values(target):
+            return self._record_for_real(planned, target, chosen)
+        try:
+            return record(self.model, planned, target, deepcopy(self._module(chosen)))
+        except EstimateError:
+            if self._parameter_bytes() > LARGEST_REAL_BYTES:
+                raise
+        tape = self._record_for_real(planned, target, chosen)
+        self._real = True  # and not where its code refuses the shape itself
+        return tape
+
+    def _needs_values(self, target: Target) -> bool:
+        """Whether the step has to be run for real: recurrent kernels keep what only they know."""
+        recurrent = target.kind == "cpu" and any(
+            isinstance(part, nn.RNNBase) for part in self._module(()).modules()
+        )
+        return self._real or (recurrent and self._parameter_bytes() <= LARGEST_REAL_BYTES)
+
+    def _parameter_bytes(self) -> int:
+        return sum(part.nbytes for part in self._module(()).parameters())
+
+    def _record_for_real(self, plan: Plan, target: Target, chosen: tuple[Cut, ...]) -> Tape:
+        module = cut_module(self.model.build(CPU), chosen)
+        tape = record(self.model, plan, target, module, CPU)
+        note = "The step was run for real on this CPU: the model cannot run without values."
+        if target.kind != "cpu":
+            note += " The card's kernels may keep other tensors."
+        return replace(tape, notes=(*tape.notes, note))
 
     def _fit(self, structure: _Structure, plan: Plan, target: Target) -> None:
         if structure.fitted:
             return
         structure.fitted = True
+        if has_scratch(structure.recorded):
+            return  # kernels' scratch follows no form: other points are measured anew
         key = self._key(plan, structure.point)
         limit = self.model.max_sequence_length
 
@@ -168,9 +204,19 @@ class Recorder:
             inside = limit is None or not self.model.takes_sequence or length <= limit
             return inside and self._key(plan, (batch, length)) == key
 
-        point = other_point(*structure.point, alike)
-        tape = self._record(plan, target, point, structure.cuts)
-        structure.forms = fit(structure.recorded, structure.point, tape, point)
+        def no_longer(batch: int, length: int) -> bool:
+            return length <= structure.point[1] and alike(batch, length)
+
+        for allowed in (alike, no_longer):  # a user's own code may take no longer sequence
+            point = other_point(*structure.point, allowed)
+            try:
+                tape = self._record(plan, target, point, structure.cuts)
+            except MemplannerError:
+                continue
+            structure.forms = fit(structure.recorded, structure.point, tape, point)
+            break
+        else:  # or no other shape at all
+            return
         structure.checked.append(point)
 
     def _at(self, structure: _Structure, plan: Plan, target: Target, point: Point) -> Tape:
@@ -223,7 +269,8 @@ class Recorder:
             return "weights only: the source names parameters but no forward"
         folded = [f"{cut.periods * cut.period} blocks folded to {KEPT * cut.period}"
                   for cut in structure.cuts]  # fmt: skip
-        return "recorded on meta tensors" + "".join(f", {part}" for part in folded)
+        how = "run for real on the CPU" if self._real else "recorded on meta tensors"
+        return how + "".join(f", {part}" for part in folded)
 
 
 def _unfold_all(tape: Tape, chosen: tuple[Cut, ...]) -> Tape | None:

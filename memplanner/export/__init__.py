@@ -1,11 +1,14 @@
-"""Plans written for trainers: one file per target. ``docs/`` says how to add one."""
+"""Plans written for trainers: one file per target.
+
+A module here with an ``ExportTarget`` in it is a target; ``registry`` finds it.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from memplanner.export.registry import all_targets, find_target
 from memplanner.export.output import write_files
+from memplanner.export.registry import all_targets, find_target
 from memplanner.export.target import Rendering
 from memplanner.hardware import find_device
 from memplanner.messages.device import Device

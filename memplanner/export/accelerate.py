@@ -60,7 +60,10 @@ class Accelerate(ExportTarget):
             "num_processes: 1",
             f"use_cpu: {'true' if device.kind == 'cpu' else 'false'}",
         ]
-        head = [f"accelerate launch --config_file {self.file_name} train.py", f"For {origin(subject)}."]
+        head = [
+            f"accelerate launch --config_file {self.file_name} train.py",
+            f"For {origin(subject)}.",
+        ]
         if cannot_say:
             head.append("What an accelerate configuration cannot say, the script must do itself:")
         return comment(head, cannot_say) + "\n" + "".join(line + "\n" for line in lines)

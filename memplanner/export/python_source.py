@@ -20,7 +20,11 @@ def literal(value: Any, *, before: int = 0, indent: int = 0, after: int = 0) -> 
     else one item a line, indented by ``indent`` columns.
     """
     line = _one_line(value)
-    if before + len(line) + after <= WIDTH or not isinstance(value, dict | list | tuple) or not value:
+    if (
+        before + len(line) + after <= WIDTH
+        or not isinstance(value, dict | list | tuple)
+        or not value
+    ):
         return line
     pad = " " * indent + _INDENT
     items = []
@@ -30,10 +34,12 @@ def literal(value: Any, *, before: int = 0, indent: int = 0, after: int = 0) -> 
             rest = literal(item, before=len(pad) + len(name), indent=indent + 4, after=1)
             items.append(f"{pad}{name}{rest},\n")
     else:
-        for item in value:
-            items.append(f"{pad}{literal(item, before=len(pad), indent=indent + 4, after=1)},\n")
-    opening, closing = {dict: "{}", list: "[]", tuple: "()"}[type(value)]
-    return f"{opening}\n{''.join(items)}{' ' * indent}{closing}"
+        items = [
+            f"{pad}{literal(item, before=len(pad), indent=indent + 4, after=1)},\n"
+            for item in value
+        ]
+    brackets = {dict: "{}", list: "[]", tuple: "()"}[type(value)]
+    return f"{brackets[0]}\n{''.join(items)}{' ' * indent}{brackets[1]}"
 
 
 def assignment(name: str, value: Any) -> str:

@@ -10,7 +10,6 @@ from importlib.resources import files
 from textwrap import wrap
 from typing import Any
 
-import torch
 from jinja2 import Environment, StrictUndefined, Template
 from torch import nn
 
@@ -177,7 +176,9 @@ def _add_imports(imports: Imports, values: dict[str, Any]) -> None:
         imports.add(module)
     imports.add("pathlib", "Path")
     imports.add("torch", "nn")
-    imports.add("collections.abc", *(["Iterator"] if values["has_loss"] else ["Iterator", "Mapping"]))
+    imports.add(
+        "collections.abc", *(["Iterator"] if values["has_loss"] else ["Iterator", "Mapping"])
+    )
     if any("os.getcwd" in line for line in values["model_lines"]):
         imports.add("os")
     if values["ids_shape"]:
@@ -216,9 +217,11 @@ def _head(subject: Subject, length: int, cannot_say: tuple[str, ...]) -> str:
             size += f" (the plan's {training.sequence_length} is beyond the model's positions)"
     if training.gradient_accumulation_steps > 1:
         size = f"{training.gradient_accumulation_steps} micro-batches of {size}"
-    paragraphs = [f"Train {origin(subject)}, as planned with memplanner.", f"One step takes {size}."]
-    for sentence in cannot_say:
-        paragraphs.append(f"Not in this script: {sentence}")
+    paragraphs = [
+        f"Train {origin(subject)}, as planned with memplanner.",
+        f"One step takes {size}.",
+    ]
+    paragraphs += [f"Not in this script: {sentence}" for sentence in cannot_say]
     wrapped = [
         "\n".join(wrap(_docstring(text), WIDTH - 4, break_long_words=False, break_on_hyphens=False))
         for text in paragraphs

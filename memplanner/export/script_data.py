@@ -78,8 +78,7 @@ class _Shapes:
         """Each side of the tensor at ``path`` (keys and indices), as source."""
         here, wider, longer = (_at(b, path) for b in (self.batch, self._wider, self._longer))
         return [
-            self._side(*sides)
-            for sides in zip(here.shape, wider.shape, longer.shape, strict=True)
+            self._side(*sides) for sides in zip(here.shape, wider.shape, longer.shape, strict=True)
         ]
 
     def _side(self, here: int, wider: int, longer: int) -> str:
@@ -113,7 +112,8 @@ def _from_recipe(model: Model, shapes: _Shapes, dtype: str, sequence_length: int
         lines += [
             "if ids is not None:",
             '    random = batch["input_ids"]',
-            "    batch = {name: ids if value is random else value for name, value in batch.items()}",
+            "    for name, value in batch.items():",
+            "        batch[name] = ids if value is random else value",
         ]
     move = (
         "on_device(batch, device)"

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from memplanner.errors import ExportError
-from memplanner.export.python_source import Imports, assignment, literal
-from memplanner.model.hugging_face import CLASS_ERRORS, transformers_class
+from memplanner.export.python_source import Imports, assignment
+from memplanner.export.script_config import config_class_of, config_values, readied
+from memplanner.model.hugging_face import transformers_class
 from memplanner.model.loaded import Model
 from memplanner.model.safetensors_header import INDEX_ENDING
 
 _FOLDER_KINDS = ("hugging_face", "hub", "safetensors")
-_READIED = (
-    "use_cache",
-    "layerdrop",
-    "encoder_layerdrop",
-    "decoder_layerdrop",
-    "pad_token_id",
-    "decoder_start_token_id",
-)
-"""What ``memplanner.model.hugging_face.make_ready_for_training`` may change."""
 _USUAL_NAMES = ("model.safetensors", "model" + INDEX_ENDING)
 _SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}\.safetensors")
 
@@ -60,7 +51,7 @@ def building(model: Model, dtype: str, imports: Imports) -> Building:
     if known is None:
         return _own_code(model, dtype, imports)
     imports.add("transformers", model.class_name)
-    config_class = _config_class(known, model.config)
+    config_class = config_class_of(known, model.config)
     imports.add("transformers", config_class.__name__)
     if model.kind in _FOLDER_KINDS:
         return _folder(model, dtype, config_class, imports)
@@ -119,7 +110,7 @@ def _embedded(model: Model, config_class: type[Any]) -> Building:
 
 
 def _gguf(model: Model, dtype: str, config_class: type[Any]) -> Building:
-    """transformers rebuilds the model from the file, and expands its weights."""
+    """The model that transformers rebuilds from the file, its weights expanded."""
     file = _absolute(model.source)
     options = ["FOLDER", "gguf_file=FILE", f"dtype={dtype}"]
     return Building(
@@ -127,7 +118,7 @@ def _gguf(model: Model, dtype: str, config_class: type[Any]) -> Building:
         constants=[assignment("FOLDER", str(file.parent)), assignment("FILE", file.name)],
         lines=[
             *_call(f"model = {model.class_name}.from_pretrained", *options),
-            *(f"model.config.{line}" for line in _readied(config_class, model.config)),
+            *(f"model.config.{line}" for line in readied(config_class, model.config)),
         ],
         tokenizer="FOLDER, gguf_file=FILE",
     )
@@ -138,7 +129,7 @@ def _folder(model: Model, dtype: str, config_class: type[Any], imports: Imports)
     constants = [assignment(name, value) for name, value in places.items()]
     lines = [
         f"config = {config_class.__name__}.from_pretrained({arguments})",
-        *(f"config.{line}" for line in _readied(config_class, model.config)),
+        *(f"config.{line}" for line in readied(config_class, model.config)),
     ]
     weights = "random weights"
     if model.load_weights is None:
@@ -223,79 +214,6 @@ def _load_file(file: Path, imports: Imports) -> list[str]:
         "for shard in sorted(set(shards)):",
         "    load_model(model, Path(WEIGHTS).with_name(shard), strict=False)",
     ]
-
-
-def _config_class(model_class: type[Any], config: Mapping[str, Any]) -> type[Any]:
-    import transformers
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
-
-    model_type = config.get("model_type")
-    found: type[Any] = (
-        CONFIG_MAPPING[model_type] if model_type in CONFIG_MAPPING else model_class.config_class
-    )
-    if getattr(transformers, found.__name__, None) is not found:
-        raise ExportError(
-            f"The configuration class {found.__name__} cannot be imported from transformers; "
-            "update transformers."
-        )
-    return found
-
-
-def config_values(config_class: type[Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of ``config_class`` that make ``config``.
-
-    Left out is what every configuration has by default; the class's own defaults stay in, since
-    they may differ in another transformers.
-    """
-    from transformers import PretrainedConfig
-
-    skipped = ("transformers_version", "model_type", "architectures", "dtype", "torch_dtype")
-    whole = {key: value for key, value in config.items() if key not in skipped}
-    common = PretrainedConfig().to_dict()
-    short = {k: v for k, v in whole.items() if k not in common or common[k] != v}
-    labels = short.get("id2label")
-    if labels is not None and [*labels.values()] == [f"LABEL_{n}" for n in range(len(labels))]:
-        del short["id2label"]
-        short.pop("label2id", None)
-        short["num_labels"] = len(labels)
-    if not _makes(config_class, short, whole):
-        return whole
-    for key in [key for key, value in short.items() if _is_long(value)]:
-        shorter = {name: value for name, value in short.items() if name != key}
-        if _makes(config_class, shorter, whole):  # the class derives it, as the types of layers
-            short = shorter
-    return short
-
-
-def _makes(config_class: type[Any], values: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
-    try:
-        made = config_class(**values).to_dict()
-    except CLASS_ERRORS:  # it takes no argument of that name
-        return False
-    return all(made.get(key) == value for key, value in whole.items())
-
-
-def _is_long(value: Any) -> bool:
-    return isinstance(value, list | dict) and len(value) > 8
-
-
-def _readied(config_class: type[Any], config: Mapping[str, Any]) -> Iterator[str]:
-    """Assignments that make a configuration from disk ready for training, without its name."""
-    try:
-        defaults = config_class()
-    except CLASS_ERRORS:
-        defaults = None
-    yield from _assignments(defaults, config, "")
-
-
-def _assignments(defaults: Any, config: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    for key in _READIED:
-        value = config.get(key)
-        if value is not None and not value and getattr(defaults, key, None) != value:
-            yield f"{prefix}{key} = {literal(value)}"
-    for key, value in config.items():
-        if isinstance(value, Mapping) and key in getattr(type(defaults), "sub_configs", {}):
-            yield from _assignments(getattr(defaults, key, None), value, f"{prefix}{key}.")
 
 
 def _call(function: str, *arguments: str) -> list[str]:

@@ -34,8 +34,7 @@ class Setting:
         section = self.key.rpartition(".")[0] + "."
         parts = (f"{key}={_written(value)}" for key, value in self.values.items() if value != [])
         return ", ".join(
-            part if number == 0 else part.removeprefix(section)
-            for number, part in enumerate(parts)
+            part if number == 0 else part.removeprefix(section) for number, part in enumerate(parts)
         )
 
 
@@ -52,13 +51,9 @@ def settings(plan: Plan, *, takes_sequence: bool = True) -> tuple[Setting, ...]:
             found += _of_section(name, section, values[name], defaults[name])
         elif name != "schema_":
             value = values[name]
-            found.append(
-                Setting(name, field.title or name, {name: value}, value != defaults[name])
-            )
+            found.append(Setting(name, field.title or name, {name: value}, value != defaults[name]))
     return tuple(
-        setting
-        for setting in found
-        if takes_sequence or setting.key != "training.sequence_length"
+        setting for setting in found if takes_sequence or setting.key != "training.sequence_length"
     )
 
 

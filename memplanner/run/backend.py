@@ -52,7 +52,7 @@ def make_accelerator(plan: Plan, *, cpu: bool) -> Accelerator:
         )
     except ValueError as error:
         raise RunError(
-            f"precision={plan.precision} cannot run here ({error}); choose bf16_mixed."
+            f"precision={plan.precision} cannot run here ({error}); choose fp32."
         ) from error
 
 

@@ -100,9 +100,14 @@ def _signal_name(number: int) -> str:
 
 
 def _crashed_line(errors: Sequence[str]) -> str:
-    """Such as `` at line 12 of model.py``: the first line of ``faulthandler``'s dump."""
+    """Such as `` at line 12 of model.py``: the innermost of the thread that crashed.
+
+    ``faulthandler`` dumps every thread, the innermost line first.
+    """
+    current = False
     for line in errors:
-        match = _FRAME.search(line)
+        current = current or line.startswith("Current thread")
+        match = _FRAME.search(line) if current else None
         if match:
             return f" at line {match[2]} of {Path(match[1]).name}"
     return ""

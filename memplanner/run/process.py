@@ -32,7 +32,8 @@ from memplanner.run.request import (
 from memplanner.run.stopping import StopSignal
 from memplanner.units import format_bytes
 
-_KEPT_LINES = 40
+_KEPT_LINES = 200
+"""Of standard error: a crash dumps the stacks of all threads."""
 _END_SECONDS = 2.0
 """For the threads to see that the worker is gone."""
 
@@ -65,6 +66,9 @@ def apply(
             f"{model.name} holds parameters but no forward, so no step can be run; "
             "open its config.json or a recipe."
         )
+    if chosen.kind == "cpu" and planned.precision == "fp16_mixed":
+        # accelerate would quietly train in fp32 (accelerate/accelerator.py: Accelerator.__init__)
+        raise RunError("precision=fp16_mixed runs on cards only; choose bf16_mixed for the CPU.")
     prediction = estimate(model, planned, chosen)
     if not force:
         _check_memory(prediction)
@@ -167,7 +171,7 @@ class _Worker:
             try:
                 event = read_event.validate_json(line)
             except ValidationError:
-                continue  # a library wrote to the channel before it was the worker's own
+                continue  # an empty line, or what a library wrote before the worker took the channel
             if isinstance(event, RunResult):
                 return event
             self._followed.note(event)

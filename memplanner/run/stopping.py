@@ -24,19 +24,17 @@ class StopSignal:
         """Asks the run to stop: after its step, or at once."""
         with self._lock:
             self._now = now or bool(self._now)
-            listener = self._listener
-        if listener is not None:
-            listener(now)
+            if self._listener is not None:
+                self._listener(now)
 
     @contextmanager
     def heard_by(self, listener: Callable[[bool], None]) -> Iterator[None]:
         """Calls ``listener(now)`` for each request until the end, one made before included."""
         with self._lock:
             self._listener = listener
-            before = self._now
+            if self._now is not None:
+                listener(self._now)
         try:
-            if before is not None:
-                listener(before)
             yield
         finally:
             with self._lock:

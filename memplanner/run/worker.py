@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from threading import Lock, Thread
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from memplanner.messages.run import RunEvent
 from memplanner.run.interruption import Interruption
@@ -19,29 +19,30 @@ from memplanner.run.session import Session
 
 
 class Channel:
-    """The line channel to the parent; threads may write to it."""
+    """The line channel to the parent; threads may write to it.
 
-    def __init__(self, stream: TextIO) -> None:
+    Each event begins a line of its own: one that an interrupt has cut short, or that a library
+    has printed before the channel was ours, spoils no other.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
         self._stream, self._lock = stream, Lock()
-        self._write("")  # ends the line of whatever was printed before
 
     def send(self, event: RunEvent) -> None:
         """Writes one event."""
-        self._write(event.model_dump_json(by_alias=True))
-
-    def _write(self, line: str) -> None:
+        line = event.model_dump_json(by_alias=True)
         with self._lock:
             try:
-                self._stream.write(line + "\n")
+                self._stream.write(f"\n{line}\n".encode())
                 self._stream.flush()
             except BrokenPipeError:
                 return  # the parent is gone, and the end of input stops the run
 
 
-def take_standard_streams() -> tuple[TextIO, TextIO]:
+def take_standard_streams() -> tuple[TextIO, BinaryIO]:
     """The channel's two ends; user code that reads finds an end, what it prints goes elsewhere."""
     requests = os.fdopen(os.dup(0), encoding="utf-8")
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)

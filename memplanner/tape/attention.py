@@ -31,7 +31,9 @@ def attend(
     enable_gqa: bool = False,
 ) -> torch.Tensor:
     """``F.scaled_dot_product_attention`` through the target's kernel; same arguments and result."""
-    chosen = choose(target, kernel, query, key, value, attn_mask, dropout_p, enable_gqa)
+    chosen = choose(
+        target, kernel, query, key, value, attn_mask, dropout_p, enable_gqa, is_causal
+    )  # fmt: skip
     if chosen == "math":
         return F.scaled_dot_product_attention(
             query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
@@ -71,29 +73,40 @@ def choose(
     key: torch.Tensor,
     value: torch.Tensor,
     attn_mask: torch.Tensor | None,
-    dropout_p: float,
-    enable_gqa: bool,
+    dropout_p: float = 0.0,
+    enable_gqa: bool = False,
+    is_causal: bool = False,
 ) -> str:
     """``flash_for_cpu``, ``flash``, ``efficient``, ``cudnn`` or ``math``."""
-    if kernel in {"math", "eager"} or not _fusable(query, key, value):
+    if kernel in {"math", "eager"} or not _fusable(query, key, value, enable_gqa):
         return "math"
     if target.kind == "cpu":
         return "flash_for_cpu" if _cpu_flash(query, key, value, attn_mask, dropout_p) else "math"
     usable = {
-        "flash": _cuda_flash(target, query, key, value, attn_mask),
-        "efficient": _cuda_efficient(target, query, key, attn_mask, enable_gqa),
-        "cudnn": target.capability >= (8, 0) and query.dtype in _HALVES and query.size(-1) <= 128,
+        "flash": _cuda_flash(target, query, key, value, attn_mask)
+        and not (is_causal and query.size(2) != key.size(2))
+        and _trains_with_flash(target, query, dropout_p),
+        "efficient": _cuda_efficient(target, query, key, value, attn_mask, enable_gqa),
+        "cudnn": _cudnn(target, query, key, value, dropout_p),
     }
-    order = ("flash", "efficient") if kernel == "auto" else (kernel,)
+    order = _order(target) if kernel == "auto" else (kernel,)
     return next((name for name in order if usable[name]), "math")
 
 
-def _fusable(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
+def _order(target: Target) -> tuple[str, ...]:
+    """What torch tries first: cuDNN's on Hopper and Blackwell (with cuDNN 9.15.1 or later)."""
+    fused = ("flash", "efficient")
+    return ("cudnn", *fused) if target.capability[0] in (9, 10) else fused
+
+
+def _fusable(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, enable_gqa: bool) -> bool:
     parts = (query, key, value)
     return (
         all(part.dim() == 4 for part in parts)
         and query.dtype == key.dtype == value.dtype
         and query.size(0) == key.size(0) == value.size(0)
+        and key.size(1) == value.size(1)
+        and (query.size(1) % key.size(1) == 0 if enable_gqa else query.size(1) == key.size(1))
         and all(part.stride(-1) == 1 for part in parts)
         and query.size(2) > 0
         and key.size(2) > 0
@@ -130,18 +143,52 @@ def _cuda_flash(
     )
 
 
+def _trains_with_flash(target: Target, query: torch.Tensor, dropout_p: float) -> bool:
+    """Flash has no backward for some widths on consumer cards."""
+    consumer = (8, 6) <= target.capability <= (8, 9) or target.capability >= (12, 0)
+    if not consumer or not _wants_grad(query):
+        return True
+    width = query.size(-1)
+    return width <= 192 or (width > 224 and dropout_p == 0.0)
+
+
+def _cudnn(
+    target: Target,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    dropout_p: float,
+) -> bool:
+    widths = (query.size(-1), value.size(-1))
+    return (
+        target.capability >= (8, 0)
+        and query.dtype in _HALVES
+        and all(width <= 128 and width % 8 == 0 for width in widths)
+        and (dropout_p * 16).is_integer()
+        and key.size(2) != 1
+        and not (dropout_p and query.size(2) == 1)
+    )
+
+
 def _cuda_efficient(
     target: Target,
     query: torch.Tensor,
     key: torch.Tensor,
+    value: torch.Tensor,
     attn_mask: torch.Tensor | None,
     enable_gqa: bool,
 ) -> bool:
-    alignment = 8 if query.dtype in _HALVES else 4
+    half = query.dtype in _HALVES
+    alignment = 8 if half else 4 if target.capability >= (8, 0) else 1
+    if half and target.capability < (7, 0):
+        alignment = 1
     return (
         target.capability >= (5, 0)
+        and (half or query.dtype is torch.float32)
         and not (enable_gqa and query.size(1) != key.size(1))
+        and query.size(-1) == key.size(-1)
         and query.size(-1) % alignment == 0
+        and value.size(-1) % alignment == 0
         and (query.dtype is not torch.bfloat16 or target.capability >= (8, 0))
         and (attn_mask is None or attn_mask.dim() in {2, 4})
     )

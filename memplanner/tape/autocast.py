@@ -49,6 +49,10 @@ class Autocast:
         self.full = _FULL_EVERYWHERE | (_FULL_CUDA if cuda else _FULL_CPU)
         self._weights: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
+    def casts(self, name: str) -> bool:
+        """Whether a function of this name is on one of the lists."""
+        return name in self.lower or name in self.full or name in _PROMOTE
+
     def arguments(self, name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
         """The arguments of a function called ``name``, cast as autocast casts them."""
         if name in self.lower:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,8 +13,8 @@ from torch import nn
 from memplanner.errors import EstimateError, MemplannerError
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
-from memplanner.tape.results import Correction, as_given, on_cpu
-from memplanner.tape.rules import DeviceRules
+from memplanner.tape.backends import CpuBackend, MetaBackend, Recomputation, RecordingBackend
+from memplanner.tape.results import Correction, as_on_every_device, on_cpu
 from memplanner.tape.scratch import LARGEST_MODEL_BYTES, Call, describe, measure
 from memplanner.tape.shortcuts import shortcut, updates_weightless
 from memplanner.tape.steady import Ownership, steady_tape
@@ -39,7 +39,7 @@ class MetaWatch(StorageWatch):
         self._on_cpu = target.kind == "cpu"
         parameters = sum(part.nbytes for part in module.parameters())
         self._wants_scratch = self._on_cpu and parameters <= LARGEST_MODEL_BYTES
-        self._correct: Correction = on_cpu if self._on_cpu else as_given
+        self._correct: Correction = on_cpu if self._on_cpu else as_on_every_device
         self.scratch: dict[int, Call] = {}
         """Storages that stand for the scratch of a kernel, with the call that takes it."""
 
@@ -71,60 +71,24 @@ class MetaWatch(StorageWatch):
                 owned.category[index] = WORKSPACES
 
 
-class MetaBackend:
-    """How the meta device runs the parts of a step."""
+def record(
+    model: Model, plan: Plan, target: Target, module: nn.Module, device: torch.device = META
+) -> Tape:
+    """The tape of one steady step of ``module``, which is built on ``device`` and changed in place.
 
-    def __init__(self, target: Target, plan: Plan) -> None:
-        self._target, self._plan = target, plan
-        self._accumulation = plan.training.gradient_accumulation_steps
-
-    def forward_context(self) -> AbstractContextManager[object]:
-        """The target's rules."""
-        return DeviceRules(self._target, self._plan)
-
-    def backward(self, loss: torch.Tensor) -> None:
-        """Backward of the divided loss, as accelerate divides it."""
-        if self._accumulation > 1:
-            loss = loss / self._accumulation
-        loss.backward()
-
-    def optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """The optimizer's step."""
-        with weightless_fused():
-            optimizer.step()
-
-
-class _Recomputation:
-    """Gives recomputed blocks the rules again, and tells the watch which block is at work."""
-
-    def __init__(self, target: Target, plan: Plan) -> None:
-        self._target, self._plan = target, plan
-        self.watch: StorageWatch | None = None
-
-    @contextmanager
-    def __call__(self, block: nn.Module) -> Iterator[None]:
-        assert self.watch is not None
-        self.watch.enter(block)
-        try:
-            with DeviceRules(self._target, self._plan):
-                yield
-        finally:
-            self.watch.leave()
-
-
-def record(model: Model, plan: Plan, target: Target, module: nn.Module) -> Tape:
-    """The tape of one steady step of ``module``, which is built on meta and changed in place.
-
-    Raises ``PlanError`` where the plan cannot be carried out, ``EstimateError`` where the step
-    cannot be run without weights.
+    On the meta device nothing is computed; on the CPU the step is run for real, for models that
+    cannot run without values. Raises ``PlanError`` where the plan cannot be carried out,
+    ``EstimateError`` where the step cannot be run.
     """
-    recomputation = _Recomputation(target, plan)
+    backend: RecordingBackend
+    backend = MetaBackend(target, plan) if device == META else CpuBackend(plan)
+    recomputation = Recomputation(backend)
     with weightless_fused():
-        prepared = prepare(model, plan, target, META, module=module, recompute=recomputation)
+        prepared = prepare(model, plan, target, device, module=module, recompute=recomputation)
     watch = MetaWatch(prepared.module, target)
     recomputation.watch = watch
     training = plan.training
-    batch = cast_batch(model.batch(training.batch_size, training.sequence_length, META), plan)
+    batch = cast_batch(model.batch(training.batch_size, training.sequence_length, device), plan)
     owned = Ownership(watch)
     held = step_parts.Held()
     with watch:
@@ -133,12 +97,10 @@ def record(model: Model, plan: Plan, target: Target, module: nn.Module) -> Tape:
         owned.note_inputs(_tensors(batch))
         try:
             with _without_collection():
-                keep = _run(prepared, batch, MetaBackend(target, plan), watch, owned, held)
+                keep = _run(prepared, batch, backend, watch, owned, held)
         except MemplannerError:
             raise
-        except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError,
-                NotImplementedError, AssertionError) as error:  # fmt: skip
-            # whatever the model's own code raises
+        except (Exception, SystemExit) as error:  # the model's own code raises what it likes
             raise EstimateError(
                 f"{model.name} cannot run a step of this shape: "
                 f"{type(error).__name__}: {_first_line(error)}; change batch or sequence, or give "
@@ -148,7 +110,8 @@ def record(model: Model, plan: Plan, target: Target, module: nn.Module) -> Tape:
     notes = list(prepared.notes)
     if watch.values.guessed:
         notes.append("The model branches on its data; the usual branch was taken.")
-    return steady_tape(watch, owned, keep, on_cpu=target.kind == "cpu", notes=tuple(notes))
+    on_cpu = target.kind == "cpu" or device != META
+    return steady_tape(watch, owned, keep, on_cpu=on_cpu, notes=tuple(notes))
 
 
 @contextmanager
@@ -166,7 +129,7 @@ def _without_collection() -> Iterator[None]:
 def _run(
     prepared: Prepared,
     batch: dict[str, Any],
-    backend: MetaBackend,
+    backend: RecordingBackend,
     watch: StorageWatch,
     owned: Ownership,
     held: step_parts.Held,

@@ -23,8 +23,18 @@ _STATISTICS: dict[Any, int] = {
 """Operations that return (output, mean, rstd), with the place of the weight among the arguments."""
 
 
+_KEEPS_ELEMENTWISE = frozenset({aten.mse_loss.default, aten.smooth_l1_loss.default})
+"""Losses whose reduced result lies in the storage of the unreduced one.
+
+Their kernels are structured: the result is allocated for every element, then resized to one number
+(``aten/src/ATen/native/Loss.cpp``: ``TORCH_META_FUNC(mse_loss)``). True on the CPU and on CUDA.
+"""
+_NO_REDUCTION = 0
+
+
 def on_cpu(func: Any, args: tuple[Any, ...], result: Any) -> Any:
     """``result`` of ``func`` on meta tensors as the CPU's kernel would give it."""
+    result = as_on_every_device(func, args, result)
     place = _STATISTICS.get(func)
     if place is None or args[0].dtype not in _HALVES:
         return result
@@ -35,8 +45,13 @@ def on_cpu(func: Any, args: tuple[Any, ...], result: Any) -> Any:
     return (output, mean.to(args[0].dtype), rstd.to(args[0].dtype), *result[3:])
 
 
-def as_given(func: Any, args: tuple[Any, ...], result: Any) -> Any:
-    """``result`` as it is: the meta device gives what CUDA gives."""
+def as_on_every_device(func: Any, args: tuple[Any, ...], result: Any) -> Any:
+    """``result`` as a real device gives it; for the rest the meta device gives what CUDA gives."""
+    if func in _KEEPS_ELEMENTWISE and result.device.type == "meta":
+        reduction = args[2] if len(args) > 2 else 1
+        if reduction != _NO_REDUCTION:
+            shape = torch.broadcast_shapes(args[0].shape, args[1].shape)
+            return result.new_empty(shape).resize_(())
     return result
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -22,12 +24,19 @@ class DeviceRules(TorchFunctionMode):
         super().__init__()
         self.target = target
         self.kernel = plan.attention.kernel
+        self._depth = 0
         dtype = autocast_type(plan)
         self.autocast = None if dtype is None else Autocast(target, dtype)
 
+    def __enter__(self) -> DeviceRules:
+        self._depth += 1
+        super().__enter__()  # type: ignore[no-untyped-call]  # torch's own lack of types
+        return self
+
     def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)  # type: ignore[no-untyped-call]  # torch's own lack of types
-        if self.autocast is not None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        self._depth -= 1
+        if self.autocast is not None and not self._depth:
             self.autocast.forget()
 
     def __torch_function__(
@@ -35,12 +44,44 @@ class DeviceRules(TorchFunctionMode):
     ) -> Any:
         given = kwargs or {}
         if self.autocast is not None:
-            args, given = self.autocast.arguments(getattr(func, "__name__", ""), args, given)
+            name = getattr(func, "__name__", "")
+            if not self.autocast.casts(name) and func not in _ROUTED and _is_composite(func):
+                with self:  # what it calls is cast, not the function itself
+                    return _opened(func)(*args, **given)
+            args, given = self.autocast.arguments(name, args, given)
         if func is F.scaled_dot_product_attention:
             return attend(self.target, self.kernel, *args, **given)
         if func is F.dropout and self.target.kind != "cpu":
             return _fused_dropout(*args, **given)
         return func(*args, **given)
+
+
+_ROUTED = frozenset({F.scaled_dot_product_attention, F.dropout})
+
+
+def _is_composite(func: Any) -> bool:
+    """Whether a function is Python code of ``torch.nn.functional`` that calls others."""
+    return isinstance(func, FunctionType) and func.__module__ == F.__name__
+
+
+@cache
+def _opened(func: FunctionType) -> FunctionType:
+    """The function without its first question, whether a mode wants it: the mode wants its calls.
+
+    Outside a mode torch's own autocast sees these calls one by one; this does the same.
+    """
+    names = {**func.__globals__}
+    for question in (
+        "has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"
+    ):  # fmt: skip
+        names[question] = _no_mode_wants_it
+    opened = FunctionType(func.__code__, names, func.__name__, func.__defaults__, func.__closure__)
+    opened.__kwdefaults__ = func.__kwdefaults__
+    return opened
+
+
+def _no_mode_wants_it(*tensors: Any) -> bool:
+    return False
 
 
 def _fused_dropout(

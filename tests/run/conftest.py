@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,6 +51,15 @@ def _one_thread() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def own_signals() -> Iterator[None]:
+    """A test may take this process's signals, as the worker does of its own."""
+    before = signal.getsignal(signal.SIGINT), sys.unraisablehook
+    yield
+    signal.signal(signal.SIGINT, before[0])
+    sys.unraisablehook = before[1]
+
+
 @pytest.fixture(scope="session")
 def cpu() -> Device:
     return host_device()
@@ -79,7 +90,8 @@ def run(plan: mp.Plan) -> Callable[..., Run]:
             events.append(event)
             more(event)
 
-        result = mp.apply(model, planned, "cpu", on_event=on_event, **options)
+        device = options.pop("device", "cpu")
+        result = mp.apply(model, planned, device, on_event=on_event, **options)
         assert result is events[-1]
         run = Run(tuple(events))
         if run.of("started"):

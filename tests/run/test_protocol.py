@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +20,15 @@ from memplanner.run.interruption import Interruption
 from memplanner.run.request import RunRequest, read_event
 from memplanner.run.worker import Channel
 from tests.run.recipes import write_recipe
+
+DUMP = (
+    "Fatal Python error: Segmentation fault\n",
+    "Thread 0x00007f (most recent call first):\n",
+    '  File "/x/threading.py", line 331 in wait\n',
+    "Current thread 0x00007e (most recent call first):\n",
+    '  File "/x/a.py", line 7 in forward\n',
+    '  File "/x/module.py", line 9 in call\n',
+)
 
 
 @pytest.fixture
@@ -40,11 +48,10 @@ def test_a_request_is_one_line_and_comes_back_equal(request_: RunRequest) -> Non
 
 
 def test_an_event_survives_what_was_printed_before_it() -> None:
-    stream = io.StringIO()
-    stream.write("printed, and no line's end")
-    channel = Channel(stream)
-    event = RunProgress(seconds=1.0, title="Model built")
-    channel.send(event)
+    stream = io.BytesIO()
+    stream.write(b"printed, and no line's end")
+    event = RunProgress(seconds=1.0, title="Größe")
+    Channel(stream).send(event)
     rubbish, line = stream.getvalue().splitlines()
     assert read_event.validate_json(line) == event
     with pytest.raises(ValidationError):
@@ -74,13 +81,10 @@ def test_a_request_to_stop_at_once_stays_one() -> None:
 
 
 @pytest.fixture
-def interruption() -> Iterator[Interruption]:
-    before = signal.getsignal(signal.SIGINT), sys.unraisablehook
+def interruption(own_signals: None) -> Interruption:
     interruption = Interruption()
     interruption.install()
-    yield interruption
-    signal.signal(signal.SIGINT, before[0])
-    sys.unraisablehook = before[1]
+    return interruption
 
 
 def test_an_interruption_is_raised_once(interruption: Interruption) -> None:
@@ -122,7 +126,7 @@ def test_other_unraisable_errors_are_printed(
     ("code", "errors", "outcome", "said"),
     [
         (-9, (), "out_of_memory", "The system killed the run of tiny"),
-        (-11, ('  File "/x/a.py", line 7 in forward\n',), "failed", "SIGSEGV at line 7 of a.py"),
+        (-11, DUMP, "failed", "crashed with SIGSEGV at line 7 of a.py"),
         (-50, (), "failed", "crashed with signal 50"),
         (1, ("Traceback …\n", "ImportError: no x\n", "\n"), "failed", "(ImportError: no x)"),
         (0, (), "failed", "exit code 0;"),

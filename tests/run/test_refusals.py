@@ -35,10 +35,6 @@ def test_more_than_the_free_memory(tiny: Model, plan: mp.Plan) -> None:
     assert sentence.endswith("change the plan, or force the run.")
 
 
-def test_force_runs_all_the_same(tiny: Model, plan: mp.Plan) -> None:
-    assert mp.apply(tiny, plan, _host(4096), force=True, steps=2).outcome == "finished"
-
-
 def test_a_card_that_is_not_here(tiny: Model, plan: mp.Plan) -> None:
     with pytest.raises(RunError, match="is not in this machine"):
         mp.apply(tiny, plan, Device(name="H100 80GB", kind="cuda", memory_bytes=80 * 10**9))
@@ -60,6 +56,11 @@ def test_parameters_only(plan: mp.Plan, cpu: Device, tmp_path: Path) -> None:
 def test_a_plan_that_cannot_be_carried_out(tiny: Model, plan: mp.Plan, cpu: Device) -> None:
     with pytest.raises(PlanError, match="exists on CUDA cards only"):
         mp.apply(tiny, plan.with_values({"attention.kernel": "cudnn"}), cpu)
+
+
+def test_a_precision_that_would_quietly_be_another(tiny: Model, plan: mp.Plan, cpu: Device) -> None:
+    with pytest.raises(RunError, match="choose bf16_mixed for the CPU"):
+        mp.apply(tiny, plan.with_values({"precision": "fp16_mixed"}), cpu)
 
 
 def test_an_interpreter_that_cannot_be_started(

@@ -104,17 +104,14 @@ def test_a_stop_while_the_worker_starts_does_not_wait_for_it(run: Start, tmp_pat
 
 
 def test_a_listener_that_raises_ends_the_worker(run: Start, tmp_path: Path) -> None:
-    class Unexpected(Exception):
-        pass
-
     process_ids: list[int] = []
 
     def on_event(event: RunEvent) -> None:
         if event.kind == "started":
             process_ids.append(event.process_id)
-            raise Unexpected
+            raise LookupError
 
-    with pytest.raises(Unexpected):
+    with pytest.raises(LookupError):
         run(write_recipe(tmp_path, "time.sleep(600)"), on_event=on_event)
     assert not psutil.pid_exists(process_ids[0])
 

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+
+import memplanner
+from memplanner.errors import ExportError
+from memplanner.export import render, targets
+from memplanner.export.registry import all_targets
+from memplanner.export.settings import settings
+from memplanner.messages.device import Device
+from memplanner.model.loaded import Model
+from memplanner.plan import Plan, keys
+from memplanner.plan.file import parse_plan
+from tests.plan.plans import plans
+
+_WALKS = {"for_loop": "foreach=False", "foreach": "foreach=True", "fused": "fused=True"}
+_KERNELS = {"flash": "FLASH_ATTENTION", "efficient": "EFFICIENT_ATTENTION"}
+
+
+def test_every_target_is_listed_with_its_words() -> None:
+    assert [target.name for target in targets()] == ["script", "accelerate", "plan"]
+    for target in targets():
+        assert target.title
+        assert target.explanation.endswith(".")
+        assert Path(target.file_name).suffix in (".py", ".yaml")
+
+
+def test_an_unknown_target_is_refused_with_those_there_are(llama: Model, card: Device) -> None:
+    with pytest.raises(ExportError, match="“deepspeed” is no export target; choose one of script"):
+        render("deepspeed", llama, Plan(), card)
+    with pytest.raises(ExportError, match="did you mean accelerate, or one of script, plan"):
+        render("acelerate", llama, Plan(), card)
+
+
+def test_the_package_attribute_is_the_function() -> None:
+    assert memplanner.export is sys.modules["memplanner.export"].export
+
+
+@pytest.fixture
+def more_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder whose modules belong to the package of targets."""
+    package = sys.modules["memplanner.export"]
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    all_targets.cache_clear()
+    yield tmp_path
+    all_targets.cache_clear()
+    sys.modules.pop("memplanner.export.shout", None)
+
+
+SHOUT = """
+from memplanner.export.target import ExportTarget
+
+
+class Shout(ExportTarget):
+    name = "shout"
+    title = "Shout"
+    explanation = "Loud."
+    file_name = "shout.txt"
+    order = 1
+
+    def said(self, subject):
+        return frozenset({"precision"})
+
+    def text(self, subject, cannot_say):
+        return subject.plan.precision.upper()
+"""
+
+
+def test_a_new_file_is_a_new_target(more_targets: Path, llama: Model, card: Device) -> None:
+    (more_targets / "shout.py").write_text(SHOUT)
+    assert targets()[0].name == "shout"
+    rendering = render("shout", llama, Plan(), card)
+    assert [(file.name, file.text) for file in rendering.files] == [("shout.txt", "BF16")]
+    assert rendering.cannot_say == (
+        "Batch, micro-batch (training.batch_size=1): set it in the training script.",
+        "Batch, sequence (training.sequence_length=2048): set it in the training script.",
+        "Optimizer (optimizer.name=adamw): set it in the training script.",
+    )
+
+
+def test_a_setting_brings_along_what_depends_on_it() -> None:
+    plan = Plan().with_values(
+        {"adapters.method": "lora", "adapters.target_modules": "q, v", "optimizer.momentum": 0.5}
+    )
+    found = {setting.key: setting for setting in settings(plan)}
+    lora = found["adapters.method"]
+    assert (
+        lora.assignment == "adapters.method=lora, rank=16, alpha=16, dropout=0, target_modules=q+v"
+    )
+    assert lora.changed
+    assert found["optimizer.name"].keys == ("optimizer.name",)  # adamw has no momentum
+    assert not found["optimizer.name"].changed
+    assert "activation_checkpointing.every" not in found["activation_checkpointing.policy"].values
+
+
+def test_the_sequence_is_no_setting_of_a_model_without_one() -> None:
+    plan = Plan().with_values({"training.sequence_length": 7})
+    assert all("sequence" not in s.key for s in settings(plan, takes_sequence=False))
+
+
+SHOWN: dict[str, Callable[[Plan], str]] = {
+    "training.batch_size": lambda p: f"BATCH_SIZE = {p.training.batch_size}\n",
+    "training.sequence_length": lambda p: f"SEQUENCE_LENGTH = {p.training.sequence_length}\n",
+    "training.gradient_accumulation_steps": lambda p: (
+        f"ACCUMULATION_STEPS = {p.training.gradient_accumulation_steps}\n"
+    ),
+    "training.zero_grad": lambda p: {
+        "before_forward": "for step in range(1, steps + 1):\n        optimizer.zero_grad()\n",
+        "before_backward": "optimizer.zero_grad()\n",
+    }[p.training.zero_grad],
+    "training.outputs": lambda p: {
+        "until_loss": "del batch, loss\n",
+        "until_next_output": "del batch  # the output stays",
+    }[p.training.outputs],
+    "optimizer.name": lambda p: f"torch.optim.{p.optimizer.name}(".lower(),
+    "optimizer.implementation": lambda p: _WALKS[p.optimizer.implementation],
+    "optimizer.learning_rate": lambda p: f"lr={p.optimizer.learning_rate},",
+    "optimizer.momentum": lambda p: f"momentum={p.optimizer.momentum},",
+    "optimizer.weight_decay": lambda p: f"weight_decay={p.optimizer.weight_decay},",
+    "precision": lambda p: {
+        "fp32": "model.to(device, torch.float32)",
+        "fp16": "model.to(device, torch.float16)",
+        "bf16_mixed": "torch.autocast(device.type, dtype=torch.bfloat16)",
+        "fp16_mixed": "scaler.scale(",
+    }[p.precision],
+    "attention.kernel": lambda p: {
+        "eager": 'set_attn_implementation("eager")',
+        "math": "SDPBackend.MATH",
+        "cudnn": "SDPBackend.CUDNN_ATTENTION",
+    }.get(p.attention.kernel, "SDPBackend." + _KERNELS.get(p.attention.kernel, "?")),
+    "activation_checkpointing.policy": lambda p: {
+        "full": "checkpoint_blocks(model)",
+        "every_n": "partial(checkpoint, block.forward",
+        "selective": "create_selective_checkpoint_contexts, keep_products",
+    }[p.activation_checkpointing.policy],
+    "activation_checkpointing.every": lambda p: (
+        f"index % {p.activation_checkpointing.every} == 0"
+        if p.activation_checkpointing.every > 1
+        else "partial(checkpoint"
+    ),
+    "adapters.method": lambda p: "inject_adapter_in_model(config, model)",
+    "adapters.rank": lambda p: f"r={p.adapters.rank},",
+    "adapters.alpha": lambda p: f"lora_alpha={p.adapters.alpha}".removesuffix(".0"),
+    "adapters.dropout": lambda p: f"lora_dropout={p.adapters.dropout},",
+    "adapters.target_modules": lambda p: "target_modules=[",
+}
+"""What of the script shows each key of a plan where it differs from the default."""
+
+
+def test_every_key_of_a_plan_has_its_place_in_the_script() -> None:
+    assert SHOWN.keys() == set(keys())
+
+
+@given(plan=plans())
+@examples(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_what_differs_from_the_default_is_written_or_reported(
+    plan: Plan, llama: Model, card: Device
+) -> None:
+    default = Plan().to_dict()
+    script = render("script", llama, plan, card)
+    accelerate = render("accelerate", llama, plan, card)
+    assert script.cannot_say == ()
+    text = script.files[0].text
+    compile(text, "train.py", "exec")
+    for setting in settings(plan):
+        for key, value in setting.values.items():
+            section, _, name = key.partition(".")
+            if value == (default[section][name] if name else default[section]):
+                continue
+            expected = SHOWN[key](plan)
+            assert expected in (text.lower() if key == "optimizer.name" else text)
+            reported = any(f"({setting.key}=" in sentence for sentence in accelerate.cannot_say)
+            mixed = {"bf16_mixed": "'bf16'", "fp16_mixed": "'fp16'", "fp32": "'no'"}
+            line = f"mixed_precision: {mixed.get(plan.precision)}\n"
+            assert reported != (key == "precision" and line in accelerate.files[0].text)
+    assert parse_plan(render("plan", llama, plan, card).files[0].text) == plan
