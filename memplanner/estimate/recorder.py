@@ -19,6 +19,7 @@ from memplanner.errors import EstimateError, MemplannerError
 from memplanner.estimate.cutting import cut_module, cuts
 from memplanner.estimate.fold import KEPT, Cut, unfold
 from memplanner.estimate.forms import Forms, fit, has_scratch, other_point, same_structure
+from memplanner.estimate.whole import same_forward
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.record import META, record
@@ -60,6 +61,8 @@ class Recorder:
         """Whether the model was seen not to run without values."""
         self._modules: dict[tuple[Cut, ...], nn.Module] = {}
         self._cuts: dict[tuple[int, bool], tuple[Cut, ...]] = {}
+        self._agreed: dict[tuple[Cut, ...], bool] = {}
+        """Whether a forward of the whole model was the folded one; presets' are tested."""
         self._thresholds = tuple(
             sorted(
                 value
@@ -130,16 +133,36 @@ class Recorder:
             self._structures.move_to_end(key)
             return known
         chosen = self._choose_cuts(plan)
-        recorded = self._record(plan, target, point, chosen)
-        unfolded = _unfold_all(recorded, chosen)
-        if unfolded is None:  # the blocks are not alike after all
+        folded = self._folded(plan, target, point, chosen) if chosen else None
+        if folded is None:  # the blocks are not alike after all
             chosen = ()
-            unfolded = recorded = self._record(plan, target, point, chosen)
+            whole = self._record(plan, target, point, chosen)
+            folded = whole, whole
+        recorded, unfolded = folded
         structure = _Structure(point, recorded, unfolded, chosen, checked=[point])
         self._structures[key] = structure
         if len(self._structures) > _REMEMBERED:
             self._structures.popitem(last=False)
         return structure
+
+    def _folded(
+        self, plan: Plan, target: Target, point: Point, chosen: tuple[Cut, ...]
+    ) -> tuple[Tape, Tape] | None:
+        """The cut model's tape and the whole model's made of it; None where it would be another."""
+        if self._agreed.get(chosen) is False:
+            return None
+        try:
+            recorded = self._record(plan, target, point, chosen)
+        except EstimateError:  # code that names a block which was cut away
+            self._agreed[chosen] = False
+            return None
+        unfolded = _unfold_all(recorded, chosen)
+        if unfolded is None:
+            return None
+        if chosen not in self._agreed and self.model.kind != "preset":
+            whole = self._record(plan, target, point, (), forward_only=True)
+            self._agreed[chosen] = same_forward(unfolded, whole)
+        return (recorded, unfolded) if self._agreed.get(chosen, True) else None
 
     def _choose_cuts(self, plan: Plan) -> tuple[Cut, ...]:
         checkpointing = plan.activation_checkpointing
@@ -157,19 +180,28 @@ class Recorder:
             known = self._modules[chosen] = cut_module(self.model.build(META), chosen)
         return known
 
-    def _record(self, plan: Plan, target: Target, point: Point, chosen: tuple[Cut, ...]) -> Tape:
+    def _record(
+        self,
+        plan: Plan,
+        target: Target,
+        point: Point,
+        chosen: tuple[Cut, ...],
+        *,
+        forward_only: bool = False,
+    ) -> Tape:
         training = plan.training.model_copy(
             update={"batch_size": point[0], "sequence_length": point[1]}
         )
         planned = plan.model_copy(update={"training": training})
         if self._needs_values(target):
-            return self._record_for_real(planned, target, chosen)
+            return self._record_for_real(planned, target, chosen, forward_only)
+        module = deepcopy(self._module(chosen))
         try:
-            return record(self.model, planned, target, deepcopy(self._module(chosen)))
+            return record(self.model, planned, target, module, forward_only=forward_only)
         except EstimateError:
             if self._parameter_bytes() > LARGEST_REAL_BYTES:
                 raise
-        tape = self._record_for_real(planned, target, chosen)
+        tape = self._record_for_real(planned, target, chosen, forward_only)
         self._real = True  # and not where its code refuses the shape itself
         return tape
 
@@ -183,9 +215,11 @@ class Recorder:
     def _parameter_bytes(self) -> int:
         return sum(part.nbytes for part in self._module(()).parameters())
 
-    def _record_for_real(self, plan: Plan, target: Target, chosen: tuple[Cut, ...]) -> Tape:
+    def _record_for_real(
+        self, plan: Plan, target: Target, chosen: tuple[Cut, ...], forward_only: bool
+    ) -> Tape:
         module = cut_module(self.model.build(CPU), chosen)
-        tape = record(self.model, plan, target, module, CPU)
+        tape = record(self.model, plan, target, module, CPU, forward_only=forward_only)
         note = "The step was run for real on this CPU: the model cannot run without values."
         if target.kind != "cpu":
             note += " The card's kernels may keep other tensors."

@@ -9,12 +9,11 @@ from typing import Any
 
 from torch import nn
 
-import memplanner
 from memplanner.tape.watch import StorageWatch
 
 _LIBRARIES = (
     *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")),
-    str(Path(memplanner.__file__).parent),
+    str(Path(__file__).parents[1]),
 )
 _LONGEST = 300
 

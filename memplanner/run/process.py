@@ -113,7 +113,7 @@ class _Worker:
         self._followed = Followed(request)
         self._lines: SimpleQueue[str | None] = SimpleQueue()
         self._errors: deque[str] = deque(maxlen=_KEPT_LINES)
-        self._asked_to_stop = False
+        self._told_to_end = False
         self._deadline: Timer | None = None
         try:
             self._process = subprocess.Popen(
@@ -171,7 +171,7 @@ class _Worker:
             try:
                 event = read_event.validate_json(line)
             except ValidationError:
-                continue  # an empty line, or what a library wrote before the worker took the channel
+                continue  # an empty line, or what a library printed before the worker took over
             if isinstance(event, RunResult):
                 return event
             self._followed.note(event)
@@ -180,15 +180,16 @@ class _Worker:
         return None
 
     def _without_result(self) -> RunResult:
-        if self._asked_to_stop:
+        if self._told_to_end:
             return self._followed.stopped()
         return self._followed.died(self._process.returncode, tuple(self._errors))
 
     def _stop(self, now: bool) -> None:
-        self._asked_to_stop = True
         if not now:
             self._lines.put(STOP_AFTER_STEP)
-        elif not self._followed.started:
+            return
+        self._told_to_end = True
+        if not self._followed.started:
             self._kill()  # it still imports its libraries, and has nothing to tell
         elif self._deadline is None:
             self._lines.put(STOP_NOW)

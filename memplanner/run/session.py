@@ -90,7 +90,7 @@ class Session:
     def _run(self) -> None:
         request, plan = self.request, self.request.plan
         device = torch_device(request.device)
-        self.sampler = sampler = Sampler(
+        sampler = Sampler(
             request.device,
             self.position,
             self.send,
@@ -98,6 +98,7 @@ class Session:
             started=self.started,
         )
         sampler.start()  # it also guards the machine while weights are read
+        self.sampler = sampler
         model = load(request.source, inputs=request.inputs, trust_code=request.trust_code)
         data = self._data(model, device)
         self.send(

@@ -22,6 +22,8 @@ class RecordingBackend:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self.forward_only = False
+        """Whether backward does nothing, so that the optimizer has nothing to do either."""
 
     def forward_context(self) -> AbstractContextManager[object]:
         """What a forward runs in."""
@@ -33,6 +35,8 @@ class RecordingBackend:
 
     def backward(self, loss: torch.Tensor) -> None:
         """Backward of the divided loss, as accelerate divides it."""
+        if self.forward_only:
+            return
         micro_batches = self._plan.training.gradient_accumulation_steps
         if micro_batches > 1:
             loss = loss / micro_batches
@@ -74,17 +78,6 @@ class CpuBackend(RecordingBackend):
         if self._plan.attention.kernel == "math":
             stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         return stack
-
-
-class ForwardOnly(RecordingBackend):
-    """The forward of another backend, and nothing after it."""
-
-    def __init__(self, plan: Plan, backend: RecordingBackend) -> None:
-        super().__init__(plan)
-        self.forward_context = backend.forward_context  # type: ignore[method-assign]  # its own
-
-    def backward(self, loss: torch.Tensor) -> None:
-        """Leaves no gradient, so that the optimizer has nothing to do either."""
 
 
 class Recomputation:

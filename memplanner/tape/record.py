@@ -72,16 +72,23 @@ class MetaWatch(StorageWatch):
 
 
 def record(
-    model: Model, plan: Plan, target: Target, module: nn.Module, device: torch.device = META
+    model: Model,
+    plan: Plan,
+    target: Target,
+    module: nn.Module,
+    device: torch.device = META,
+    *,
+    forward_only: bool = False,
 ) -> Tape:
     """The tape of one steady step of ``module``, which is built on ``device`` and changed in place.
 
     On the meta device nothing is computed; on the CPU the step is run for real, for models that
-    cannot run without values. Raises ``PlanError`` where the plan cannot be carried out,
+    cannot run without values. With ``forward_only`` nothing follows the forward. Raises ``PlanError`` where the plan cannot be carried out,
     ``EstimateError`` where the step cannot be run.
     """
     backend: RecordingBackend
     backend = MetaBackend(target, plan) if device == META else CpuBackend(plan)
+    backend.forward_only = forward_only
     recomputation = Recomputation(backend)
     with weightless_fused():
         prepared = prepare(model, plan, target, device, module=module, recompute=recomputation)
@@ -106,7 +113,8 @@ def record(
                 f"{type(error).__name__}: {_first_line(error)}; change batch or sequence, or give "
                 "a recipe whose batch() fits the model."
             ) from error
-    watch.measure_scratch(owned)
+    if not forward_only:
+        watch.measure_scratch(owned)
     notes = list(prepared.notes)
     if watch.values.guessed:
         notes.append("The model branches on its data; the usual branch was taken.")

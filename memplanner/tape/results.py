@@ -1,7 +1,8 @@
 """Results whose type differs between the meta device and the target.
 
 Normalizations return their statistics in float32 on the meta device, as CUDA does. On the CPU they
-have the input's type unless the weight is wider (``aten/src/ATen/native/cpu/mixed_data_type.h``).
+have the input's type unless the weight is wider (``aten/src/ATen/native/cpu/mixed_data_type.h``),
+group norm's on every device (``aten/src/ATen/native/group_norm.cpp``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ _STATISTICS: dict[Any, int] = {
     aten.native_layer_norm.default: 2,
     aten.native_batch_norm.default: 1,
     aten._native_batch_norm_legit.default: 1,
-    aten.native_group_norm.default: 1,
 }
 """Operations that return (output, mean, rstd), with the place of the weight among the arguments."""
 
@@ -38,15 +38,23 @@ def on_cpu(func: Any, args: tuple[Any, ...], result: Any) -> Any:
     place = _STATISTICS.get(func)
     if place is None or args[0].dtype not in _HALVES:
         return result
-    weight = args[place] if len(args) > place else None
-    if isinstance(weight, torch.Tensor) and weight.dtype is not args[0].dtype:
-        return result
+    return _with_statistics(result, args[0], args[place] if len(args) > place else None)
+
+
+def _with_statistics(result: Any, given: torch.Tensor, weight: Any) -> Any:
+    """Mean and rstd in the input's type, or in float32 where the weight is wider."""
+    mixed = isinstance(weight, torch.Tensor) and weight.dtype is not given.dtype
+    dtype = torch.float32 if mixed else given.dtype
     output, mean, rstd = result[:3]
-    return (output, mean.to(args[0].dtype), rstd.to(args[0].dtype), *result[3:])
+    return (output, mean.to(dtype), rstd.to(dtype), *result[3:])
 
 
 def as_on_every_device(func: Any, args: tuple[Any, ...], result: Any) -> Any:
     """``result`` as a real device gives it; for the rest the meta device gives what CUDA gives."""
+    if func is aten.native_group_norm.default and args[0].dtype in _HALVES:
+        return _with_statistics(result, args[0], args[1])
+    if func is aten.native_group_norm_backward.default and result[0] is not None:
+        return (result[0].to(args[1].dtype), *result[1:])
     if func in _KEEPS_ELEMENTWISE and result.device.type == "meta":
         reduction = args[2] if len(args) > 2 else 1
         if reduction != _NO_REDUCTION:

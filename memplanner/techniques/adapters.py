@@ -30,7 +30,7 @@ class Adapters(Technique):
 
         config = LoraConfig(
             r=section.rank,
-            lora_alpha=round(section.alpha),
+            lora_alpha=section.alpha,
             lora_dropout=section.dropout,
             target_modules=targets,
             bias="none",
