@@ -129,7 +129,7 @@ class RunPrinter:
             self._console.print(f"{event.title}: {event.detail}" if event.detail else event.title)
         elif isinstance(event, RunStep):
             self._console.print(
-                f"Step {event.step + 1}: loss {event.loss:.4f}, {event.step_seconds:.2f} s, "
+                f"Step {event.step}: loss {event.loss:.4f}, {event.step_seconds:.2f} s, "
                 f"peak {format_bytes(event.peak_bytes)}"
             )
             if self._progress is not None:

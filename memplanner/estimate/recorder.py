@@ -287,16 +287,14 @@ class Recorder:
         """Whether forms hold at a point: between recorded ones, or by the configuration.
 
         A configuration names the lengths at which a transformer behaves otherwise; a user's own
-        code may branch on any.
+        code may branch on any. Recordings of one length tell nothing about another.
         """
-        if self.model.config:
-            return True
-        return all(
-            min(checked[axis] for checked in structure.checked)
-            <= point[axis]
-            <= max(checked[axis] for checked in structure.checked)
-            for axis in (0, 1)
-        )
+        for axis in (0, 1):
+            known = {checked[axis] for checked in structure.checked}
+            inside = min(known) <= point[axis] <= max(known)
+            if not inside and (len(known) == 1 or not self.model.config):
+                return False
+        return True
 
     def _method(self, structure: _Structure) -> str:
         if self.model.parameters_only:

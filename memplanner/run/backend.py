@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from memplanner.errors import RunError
 from memplanner.messages.device import Device
 from memplanner.plan import Plan
+from memplanner.techniques.base import RecomputeContext
 from memplanner.techniques.prepare import Prepared
 
 _MIXED = {"bf16_mixed": "bf16", "fp16_mixed": "fp16"}
@@ -54,6 +56,20 @@ def make_accelerator(plan: Plan, *, cpu: bool) -> Accelerator:
         raise RunError(
             f"precision={plan.precision} cannot run here ({error}); choose fp32."
         ) from error
+
+
+def recomputation(plan: Plan) -> RecomputeContext:
+    """The attention kernel again for blocks that run forward once more in backward.
+
+    The choice is a setting of the process that ends with the forward; autocast torch brings back
+    by itself.
+    """
+    kernel = _KERNELS.get(plan.attention.kernel)
+
+    def context(block: nn.Module) -> AbstractContextManager[object]:
+        return nullcontext() if kernel is None else sdpa_kernel(kernel)
+
+    return context
 
 
 class AccelerateBackend:

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 
 from memplanner.messages.run import Outcome, RunEvent, RunResult, RunSample, RunStarted, RunStep
+from memplanner.run.kernel_kills import kernel_kills
 from memplanner.run.out_of_memory import advice
 from memplanner.run.request import RunRequest
 from memplanner.run.wording import stopped_after
@@ -24,6 +25,7 @@ class Followed:
     def __init__(self, request: RunRequest) -> None:
         self._request = request
         self._since = monotonic()
+        self._kills = kernel_kills()
         self._losses: list[float] = []
         self._seconds: list[float] = []
         self._phase = ""
@@ -50,6 +52,13 @@ class Followed:
         """
         name, where = self._request.model.name, self._phase
         during = f" in {where}" if where else ""
+        kills = kernel_kills()
+        if code == -signal.SIGKILL and kills is not None and kills == self._kills:
+            return self._result(
+                "failed",
+                f"The run of {name} was ended from outside with SIGKILL{during}, and not for want "
+                "of memory; find what ended it, or run it again.",
+            )
         if code == -signal.SIGKILL:
             hint = advice(self._request.plan, self._request.predicted)
             sentence = (

@@ -23,10 +23,16 @@ from memplanner.messages.run import (
 from memplanner.model import load
 from memplanner.model.data import TrainingData, batches
 from memplanner.model.loaded import Model
-from memplanner.run.backend import AccelerateBackend, make_accelerator, torch_device
+from memplanner.run.backend import (
+    AccelerateBackend,
+    make_accelerator,
+    recomputation,
+    torch_device,
+)
 from memplanner.run.comparison import peak_error
 from memplanner.run.failure import described, line_at_fault, module_at_fault
 from memplanner.run.interruption import Interruption
+from memplanner.run.memory_limit import limit_memory, remaining_bytes
 from memplanner.run.out_of_memory import advice, asked_bytes, is_out_of_memory
 from memplanner.run.request import RunRequest
 from memplanner.run.sampler import Position, Sampler
@@ -129,6 +135,7 @@ class Session:
 
     def _prepare(self, model: Model, device: torch.device) -> Prepared:
         self.work = "building the model"
+        limit_memory(self.request.device)
         module = model.build(device)
         kind = "random weights"
         if model.load_weights is not None:
@@ -138,7 +145,14 @@ class Session:
         self._say("Model built", f"{count} parameters, {kind}")
         self.work = "applying the plan"
         target = Target.of(self.request.device)
-        prepared = prepare(model, self.request.plan, target, device, module=module)
+        prepared = prepare(
+            model,
+            self.request.plan,
+            target,
+            device,
+            module=module,
+            recompute=recomputation(self.request.plan),
+        )
         self.notes += prepared.notes
         sections = [section.summary for _, section in self.request.plan.sections()]
         self._say("Plan applied", ", ".join(part for part in sections if part not in {"", "off"}))
@@ -149,7 +163,7 @@ class Session:
         for number in range(steps):
             if self.interruption.after_step:
                 break
-            self.position.step = number
+            self.position.step = number + 1
             steady = backend.updates > 0
             result = trainer.run(profiled=steady and number == steps - 1)
             self.last = result if steady else None
@@ -159,7 +173,7 @@ class Session:
             self.send(
                 RunStep(
                     seconds=monotonic() - self.started,
-                    step=number,
+                    step=number + 1,
                     loss=result.loss,
                     step_seconds=result.seconds,
                     peak_bytes=result.peak_bytes,
@@ -209,7 +223,8 @@ class Session:
     def _free_bytes(self) -> int | None:
         """Not asked of torch: after some errors CUDA answers nothing any more."""
         if self.request.device.kind == "cpu":
-            return host_memory().available_bytes
+            free, left = host_memory().available_bytes, remaining_bytes()
+            return free if left is None else min(free, left)
         memory = nvml.memory(self.request.device.index or 0)
         return None if memory is None else memory.free_bytes
 

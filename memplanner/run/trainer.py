@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
-from itertools import islice
 from time import perf_counter
 from typing import Any
 
@@ -67,15 +66,17 @@ class Trainer:
             self.position.watch = watch
             allocator = stack.enter_context(self._allocator(profiled))
             started = perf_counter()
-            losses: list[torch.Tensor] = []
+            losses: list[float] = []
             for loss in run_step(
                 self.prepared, self._batches(owned), self.backend, watch, self.held
             ):
-                losses.append(loss)
+                losses.append(float(loss))
+                del loss  # it shares its storage with what the loop lets go of
                 owned.note_gradients(self.prepared.module)
             owned.note_states(self.prepared.optimizer)
-            # on CUDA this waits for all that the step has queued
-            mean = sum(float(loss) for loss in losses) / len(losses)
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+            mean = sum(losses) / len(losses)
             seconds = perf_counter() - started
         peak_bytes = _highest(watch)
         if allocator is not None and allocator.allocated_bytes is not None:
@@ -107,8 +108,11 @@ class Trainer:
     def _batches(self, owned: Ownership) -> Iterator[Batch]:
         """The micro-batches of a step, one alive at a time."""
         count = self.prepared.plan.training.gradient_accumulation_steps
-        for batch in islice(self.data, count):
-            given = cast_batch(batch, self.prepared.plan)
+        given: Batch = {}
+        for _ in range(count):
+            given.clear()  # the loop that was given it still refers to it
+            # what the data made is not held beside what it was cast to
+            given.update(cast_batch(next(self.data), self.prepared.plan))
             owned.note_inputs(_tensors(given))
             yield given
 

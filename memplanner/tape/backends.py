@@ -20,6 +20,9 @@ from memplanner.techniques.target import Target
 class RecordingBackend:
     """What both ways share: the divided loss, the optimizer's step."""
 
+    remembers = False
+    """Whether the first step may differ from later ones for what the model's code then keeps."""
+
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self.forward_only = False
@@ -62,6 +65,8 @@ class MetaBackend(RecordingBackend):
 
 class CpuBackend(RecordingBackend):
     """For real on the CPU: torch's own autocast and choice of kernels."""
+
+    remembers = True
 
     def forward_context(self) -> AbstractContextManager[object]:
         """Autocast and the attention kernel, as the plan asks."""

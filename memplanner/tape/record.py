@@ -83,8 +83,9 @@ def record(
     """The tape of one steady step of ``module``, which is built on ``device`` and changed in place.
 
     On the meta device nothing is computed; on the CPU the step is run for real, for models that
-    cannot run without values. With ``forward_only`` nothing follows the forward. Raises ``PlanError`` where the plan cannot be carried out,
-    ``EstimateError`` where the step cannot be run.
+    cannot run without values. With ``forward_only`` nothing follows the forward. Raises
+    ``PlanError`` where the plan cannot be carried out, ``EstimateError`` where the step cannot
+    be run.
     """
     backend: RecordingBackend
     backend = MetaBackend(target, plan) if device == META else CpuBackend(plan)
@@ -145,11 +146,16 @@ def _run(
     """Runs what is needed for one steady step; the numbers of its phases in ``watch.phases``.
 
     The first optimizer step makes the state, a second one right after it is steady. Where the
-    loop carries gradients or outputs into the next forward, a whole second step is run.
+    loop carries gradients or outputs into the next forward, or the model's own code may keep
+    something from its first, a whole second step is run.
     """
     training = prepared.plan.training
     micro_batches = min(training.gradient_accumulation_steps, 2)
-    carried = training.zero_grad == "before_backward" or training.outputs == "until_next_output"
+    carried = (
+        backend.remembers
+        or training.zero_grad == "before_backward"
+        or training.outputs == "until_next_output"
+    )
     owned.note_states(prepared.optimizer)  # Adagrad has its state before the first step
     for number in range(2 if carried else 1):
         first = len(watch.phases)

@@ -51,6 +51,8 @@ def _with_statistics(result: Any, given: torch.Tensor, weight: Any) -> Any:
 
 def as_on_every_device(func: Any, args: tuple[Any, ...], result: Any) -> Any:
     """``result`` as a real device gives it; for the rest the meta device gives what CUDA gives."""
+    if func is aten.convolution.default and _channels_last(args[0]):
+        return result.contiguous(memory_format=torch.channels_last)
     if func is aten.native_group_norm.default and args[0].dtype in _HALVES:
         return _with_statistics(result, args[0], args[1])
     if func is aten.native_group_norm_backward.default and result[0] is not None:
@@ -61,6 +63,15 @@ def as_on_every_device(func: Any, args: tuple[Any, ...], result: Any) -> Any:
             shape = torch.broadcast_shapes(args[0].shape, args[1].shape)
             return result.new_empty(shape).resize_(())
     return result
+
+
+def _channels_last(tensor: torch.Tensor) -> bool:
+    """Whether oneDNN and cuDNN keep a convolution's result in this layout, as its input is."""
+    return (
+        tensor.dim() == 4
+        and tensor.is_contiguous(memory_format=torch.channels_last)
+        and not tensor.is_contiguous()
+    )
 
 
 Correction = Callable[[Any, tuple[Any, ...], Any], Any]

@@ -54,7 +54,8 @@ open({str(child)!r}, "w").write(str(child))
 os._exit(1)
 """
     result = run(write_recipe(tmp_path, forward)).result
-    assert result.outcome == "failed"
+    assert "ended itself with exit code 1" in result.sentence
+    assert child.exists(), result.sentence
     process_id = int(child.read_text())
     assert not psutil.pid_exists(process_id) or psutil.Process(process_id).status() == "zombie"
 

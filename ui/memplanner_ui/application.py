@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from importlib.resources import files
 
-from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
@@ -21,11 +22,20 @@ from memplanner_ui.session import Session
 from memplanner_ui.settings import SettingsFile
 
 ICON_SIZES = (16, 24, 32, 48, 64, 128, 256)
+FRAME = QSize(4, 36)
+"""What a window's frame and title are taken to need before the window is shown."""
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+NO_DISPLAY = (
+    "There is no display to open the window on; set DISPLAY, or use the terminal's commands."
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the window until it is closed; ``argv`` without the program's name. The exit code."""
     options = _parser().parse_args(argv)
+    if not _has_display():
+        print(NO_DISPLAY, file=sys.stderr)
+        return 2
     application = make_application()
     settings = SettingsFile()
     scheme = options.theme or settings.values.scheme
@@ -33,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     engine = EngineClient(options.python or settings.values.interpreter)
     window = MainWindow(Session(Document(), engine, settings))
     window.session.setParent(window)
+    fit_to_screen(window)
     window.show()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     QTimer.singleShot(0, window, lambda: _begin(window, options.source))
@@ -50,6 +61,12 @@ def make_application() -> QApplication:
     return application
 
 
+def fit_to_screen(window: MainWindow) -> None:
+    """Makes the window no larger than what its screen has room for, its frame included."""
+    room = window.screen().availableGeometry().size() - FRAME
+    window.resize(window.size().boundedTo(room))
+
+
 def application_icon() -> QIcon:
     """The program's icon, from the resources."""
     data = (files("memplanner.resources") / "icons" / "app.svg").read_bytes()
@@ -63,6 +80,11 @@ def application_icon() -> QIcon:
         painter.end()
         icon.addPixmap(pixmap)
     return icon
+
+
+def _has_display() -> bool:
+    """Whether Qt can draw anywhere: without it, Qt would end the process by a signal."""
+    return sys.platform != "linux" or any(os.environ.get(name) for name in DISPLAYS)
 
 
 def _begin(window: MainWindow, source: str | None) -> None:

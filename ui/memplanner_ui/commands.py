@@ -128,7 +128,7 @@ class Commands(QObject):
     def save_plan_as(self, then: Callable[[], object] | None = None) -> None:
         """Asks for a file and saves to it; ``then`` follows when it could be written."""
         model = self._document.model
-        name = f"{model.name if model else 'plan'}.yaml".replace("/", "-")
+        name = f"{model.name if model else 'my'}{files.PLAN_ENDING}".replace("/", "-")
         if self._document.path is not None:
             name = self._document.path.name
 

@@ -123,7 +123,7 @@ class Document(QObject):
     @property
     def plan_name(self) -> str:
         """The plan's file without its ending, or ``new plan``."""
-        return NEW_PLAN if self.path is None else self.path.stem
+        return NEW_PLAN if self.path is None else self.path.stem.removesuffix(".plan")
 
     @property
     def dirty(self) -> bool:

@@ -11,6 +11,8 @@ MODELS_AND_PLANS = (
     "Models and plans (*.json *.safetensors *.gguf *.py *.pt2 *.yaml *.yml);;All files (*)"
 )
 PLANS = "Plans (*.yaml *.yml)"
+PLAN_ENDING = ".plan.yaml"
+"""Of a new plan's file; the desktop knows plans by it."""
 
 
 def choose_file(
@@ -44,7 +46,8 @@ def choose_new_file(
     dialog = QFileDialog(parent, title, folder, kinds)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     if "." in name:
-        dialog.setDefaultSuffix(name.rsplit(".", 1)[-1])
+        plan = name.endswith(PLAN_ENDING)
+        dialog.setDefaultSuffix(PLAN_ENDING[1:] if plan else name.rsplit(".", 1)[-1])
     dialog.selectFile(name)
     return _open(dialog, then)
 

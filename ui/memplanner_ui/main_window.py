@@ -68,6 +68,7 @@ class MainWindow(QMainWindow):
         self._connect()
         self._restore()
         self._show_model()
+        self.setFocus()  # else Qt would put it on the first button, with a ring
 
     def _assemble(self) -> None:
         self.addToolBar(self.tools)

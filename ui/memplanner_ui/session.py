@@ -197,7 +197,7 @@ class Session(QObject):
     ) -> None:
         self._opening = None
         self._end_work()
-        self.selection.select("")
+        self.selection.select(None)
         self.document.open_model(
             source,
             reply.model,
@@ -288,6 +288,7 @@ class Session(QObject):
         document = self.document
         if document.model is None or document.device is None:
             return
+        self._say_working("Estimating")
         self.engine.request(
             protocol.MakeEstimate,
             plan=document.plan,
@@ -329,7 +330,7 @@ class Session(QObject):
 
     def _describe(self) -> None:
         name = self.selection.name
-        if not name or self.document.estimate is None:
+        if name is None or self.document.estimate is None:
             self.detail_arrived.emit(None)
             return
 

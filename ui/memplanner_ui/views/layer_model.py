@@ -11,8 +11,7 @@ from PySide6.QtCore import (
 )
 
 from memplanner.units import NOTHING, format_bytes
-from memplanner_ui.look import theme
-from memplanner_ui.views import swatch
+from memplanner_ui.views.layer_header import PART_ROLE
 from memplanner_ui.views.layer_table import Column, LayerTable
 from memplanner_ui.views.parts import PARTS, SHORT_TITLES, exact
 from memplanner_ui.views.stacked_bar import words
@@ -40,8 +39,6 @@ class LayerModel(QAbstractItemModel):
         self._table: LayerTable | None = None
         self._sort: tuple[int, Qt.SortOrder] = (-1, Qt.SortOrder.AscendingOrder)
         self._filter = ""
-        self._swatches = {name: swatch.icon(name) for name in SHORT_TITLES}
-        theme.current().changed.connect(self._renew_swatches)
 
     @property
     def table(self) -> LayerTable | None:
@@ -176,7 +173,9 @@ class LayerModel(QAbstractItemModel):
             return table.titles[node]
         if column == SHARE:
             return ""
-        return format_bytes(self._bytes(table, node, column))
+        if column == TOTAL:
+            return format_bytes(table.total_bytes(node))
+        return format_bytes(table.shown_sizes(node)[column - FIRST_PART])
 
     def _tip(self, table: LayerTable, node: int, column: int) -> str:
         if column == NAME:
@@ -207,18 +206,14 @@ class LayerModel(QAbstractItemModel):
             if part is not None:
                 return SHORT_TITLES[part]
             return {NAME: "Module", SHARE: "Share, largest sibling = full", TOTAL: "Total"}[section]
-        if role == Qt.ItemDataRole.DecorationRole and part is not None:
-            return self._swatches[part]
+        if role == PART_ROLE:
+            return part
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = (
                 Qt.AlignmentFlag.AlignRight if section >= FIRST_PART else Qt.AlignmentFlag.AlignLeft
             )
             return side | Qt.AlignmentFlag.AlignVCenter
         return None
-
-    def _renew_swatches(self) -> None:
-        self._swatches = {name: swatch.icon(name) for name in SHORT_TITLES}
-        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, COLUMNS - 1)
 
     def copy(self, rows: list[QModelIndex], exact_bytes: bool = False) -> str:
         """``rows`` as lines of tab-separated text under a line of titles."""
@@ -234,7 +229,10 @@ class LayerModel(QAbstractItemModel):
                 name = f"{name}: {table.titles[node]}" if name else table.titles[node]
             elif table.kinds[node] == "group" or not name:
                 name = table.titles[node]
-            sizes = [self._bytes(table, node, column) for column in range(FIRST_PART, TOTAL + 1)]
-            shown = [str(size) if exact_bytes else format_bytes(size) for size in sizes]
-            lines.append("\t".join([name, table.types[node], *shown]))
+            columns = range(FIRST_PART, TOTAL + 1)
+            if exact_bytes:
+                cells = [str(self._bytes(table, node, column)) for column in columns]
+            else:
+                cells = [self._text(table, node, column) for column in columns]
+            lines.append("\t".join([name, table.types[node], *cells]))
         return "\n".join(lines)

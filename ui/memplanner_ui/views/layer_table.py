@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from memplanner.messages.estimate import Layer
 from memplanner_ui.views.layer_names import Names, names_of
+from memplanner_ui.views.parts import shown
 
 Integers = npt.NDArray[np.int64]
 Kind = Literal["module", "own", "group", "around"]
@@ -241,6 +242,12 @@ class LayerTable:
     def sizes(self, node: int) -> tuple[int, ...]:
         """Bytes by the five named parts, of ``node`` and all below it."""
         return tuple(self.total[node, :5].tolist())
+
+    def shown_sizes(self, node: int) -> list[int]:
+        """Bytes by ``PARTS``, moved so that they add up to the total as they are printed."""
+        values = self.total[node].tolist()
+        parts = [*values[:5], sum(values[_WORKSPACES:_OTHER]), values[_OTHER]]
+        return shown(parts, sum(values))
 
     def total_bytes(self, node: int) -> int:
         """All bytes of ``node`` and what is below it."""

@@ -17,12 +17,13 @@ from PySide6.QtWidgets import (
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.layer_delegate import LayerDelegate
+from memplanner_ui.views.layer_header import LayerHeader
 from memplanner_ui.views.layer_model import COLUMNS, NAME, NAME_ROLE, SHARE, TOTAL, LayerModel
 from memplanner_ui.views.layer_table import LayerTable
 
 _OPEN_AT_ONCE = 200
 """A filter opens what it found down to about this many rows."""
-_SHARE_WIDTH, _NUMBER_WIDTH = 184, 76
+_SHARE_WIDTH, _NUMBER_WIDTH = 166, 72
 
 
 class LayerTree(QTreeView):
@@ -57,7 +58,8 @@ class LayerTree(QTreeView):
         theme.current().changed.connect(self.viewport().update)
 
     def _set_up_header(self) -> None:
-        header = self.header()
+        header = LayerHeader(self)
+        self.setHeader(header)
         header.setStretchLastSection(False)
         header.setSortIndicatorClearable(True)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
@@ -185,6 +187,17 @@ class LayerTree(QTreeView):
         self.setCurrentIndex(index)
         self.scrollTo(index, QAbstractItemView.ScrollHint.EnsureVisible)
         return True
+
+    def deselect(self) -> None:
+        """Leaves no row selected."""
+        self.clearSelection()
+        self.setCurrentIndex(QModelIndex())
+
+    @property
+    def current_name(self) -> str | None:
+        """The module that the current row belongs to; None without one."""
+        index = self.currentIndex()
+        return str(index.data(NAME_ROLE)) if index.isValid() else None
 
     def _current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
         if current.isValid() and not self._restoring:

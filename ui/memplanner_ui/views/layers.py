@@ -107,8 +107,16 @@ class LayersView(QWidget):
         self._layers = tuple(layers)
         self._rebuild()
 
-    def select(self, name: str) -> None:
-        """Selects and shows the module ``name``; a block leaves its group for that."""
+    def select(self, name: str | None) -> None:
+        """Selects and shows the module ``name``, or nothing; a block leaves its group for that.
+
+        A row of its own that belongs to the module, such as its group, stays selected.
+        """
+        if name is None:
+            self.tree.deselect()
+            return
+        if self.tree.current_name == name:
+            return
         table = self.tree.layer_model.table
         if table is not None and table.group_of(name) is not None:
             self._single_out = name

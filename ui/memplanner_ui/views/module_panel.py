@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from memplanner.messages.estimate import ModuleDetail
 from memplanner.units import MIB, format_bytes, format_parameters
 from memplanner_ui.look import type as fonts
+from memplanner_ui.views.operations import dtype_words, operation_words
 from memplanner_ui.views.parts import IN_OVERHEAD, PARTS, exact
-from memplanner_ui.views.rows import ElidedLabel, Panel, Part, label, number
+from memplanner_ui.views.rows import ElidedLabel, Panel, Part, ShrinkingLabel, label, number
 from memplanner_ui.views.stacked_bar import StackedBar
 
+_LEAST_NAME = 56
 _MOST_ROWS = 24
 """Rows of a part; more are counted in a last line."""
 
@@ -55,10 +57,7 @@ def _head(detail: ModuleDetail) -> Part:
         words += f", {format_parameters(detail.layer.parameters)} parameters"
     if detail.alike > 1:
         words += f", one of {detail.alike} alike"
-    about = ElidedLabel(words)
-    about.setFont(fonts.font("secondary"))
-    about.setProperty("ink", "secondary")
-    part.add(about)
+    part.add(label(words, "secondary", "secondary", wrap=True))
     bar = StackedBar(height=14)
     sizes = bar_bytes(detail)
     bar.set_values(sizes)
@@ -86,7 +85,7 @@ def _shapes(detail: ModuleDetail) -> Part:
     rows: list[tuple[QWidget, ...]] = []
     for parameter in detail.parameters[:_MOST_ROWS]:
         title = parameter.name.removesuffix(".weight") if "." in parameter.name else parameter.name
-        tip = f"{parameter.name}, {parameter.dtype}"
+        tip = f"{parameter.name}, {dtype_words(parameter.dtype)}"
         tip += "" if parameter.trainable else ", frozen"
         rows.append(_row(title, shape_words(parameter.shape), parameter.size_bytes, tip, True))
     rows += [_row("input", shape_words(shape), None, "") for shape in detail.input_shapes]
@@ -102,10 +101,10 @@ def _kept(detail: ModuleDetail) -> Part:
     part.right.setText(format_bytes(total) if total else "nothing")
     rows = [
         _row(
-            tensor.operation,
+            operation_words(tensor.operation, tensor.dtype),
             shape_words(tensor.shape),
             tensor.size_bytes,
-            f"{tensor.operation}, {tensor.dtype}",
+            f"{tensor.operation}, {dtype_words(tensor.dtype)}",
         )
         for tensor in detail.kept[:_MOST_ROWS]
     ]
@@ -125,8 +124,10 @@ def _row(
 ) -> tuple[QWidget, ...]:
     name = ElidedLabel(title, Qt.TextElideMode.ElideMiddle)
     name.setFont(fonts.font("mono" if mono else "body"))
-    name.setMinimumWidth(72)
-    dimensions: QLabel = label(shape, "mono", "secondary")
+    name.setMinimumWidth(_LEAST_NAME)
+    dimensions = ShrinkingLabel(shape)
+    dimensions.setFont(fonts.font("mono"))
+    dimensions.setProperty("ink", "secondary")
     size = number("" if size_bytes is None else format_bytes(size_bytes))
     size.setMinimumWidth(58)
     if size_bytes is not None:
@@ -139,5 +140,8 @@ def _row(
 
 
 def shape_words(shape: tuple[int, ...]) -> str:
-    """A shape as it is written: ``14336 × 4096``; ``scalar`` for none."""
-    return " × ".join(str(size) for size in shape) or "scalar"
+    """A shape as it is written: ``14336 × 4096``; ``scalar`` for none.
+
+    From four dimensions on it is written closely, so that a panel has room for it.
+    """
+    return (" × " if len(shape) < 4 else "×").join(map(str, shape)) or "scalar"

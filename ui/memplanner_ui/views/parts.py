@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from memplanner.messages.estimate import Categories, Estimate
-from memplanner.units import GIB, MIB, NOTHING, THIN_SPACE, format_bytes, format_difference
+from memplanner.units import GIB, KIB, MIB, NOTHING, THIN_SPACE, format_bytes, format_difference
 
 PARTS = (
     "parameters",
@@ -123,16 +123,30 @@ def part_bytes(categories: Categories, other: int = 0) -> tuple[int, ...]:
 def shown(parts: Sequence[int], total: int) -> list[int]:
     """``parts`` moved so that, as they are printed, they add up to ``total`` as it is printed.
 
-    Each is rounded by itself and the largest takes the remainder; a part printed in a smaller
-    unit than the total keeps its own number.
+    Each is rounded by itself and the largest takes the remainder, unless it is printed in a smaller
+    unit than the total: then every part keeps its own number.
     """
-    unit = GIB // 10 if total >= GIB - MIB // 2 else MIB
-    rounded = [round(part / unit) for part in parts]
     result = list(parts)
-    if parts and max(parts) >= unit:
-        largest = max(range(len(parts)), key=parts.__getitem__)
-        result[largest] = (rounded[largest] + round(total / unit) - sum(rounded)) * unit
+    largest = max(range(len(parts)), key=parts.__getitem__, default=-1)
+    unit = _step(total)
+    if largest >= 0 and _step(parts[largest]) == unit:
+        others = sum(_printed(part) for part in (*parts[:largest], *parts[largest + 1 :]))
+        result[largest] = round((_printed(total) - others) / unit) * unit
     return result
+
+
+def _step(size_bytes: int) -> int:
+    """The bytes of the last digit that is printed."""
+    if size_bytes >= GIB - MIB // 2:
+        return GIB // 10
+    if size_bytes >= MIB - KIB // 2:
+        return MIB
+    return KIB if size_bytes >= KIB else 1
+
+
+def _printed(size_bytes: int) -> int:
+    step = _step(size_bytes)
+    return round(size_bytes / step) * step
 
 
 def plain_number(size_bytes: int, total: int) -> str:

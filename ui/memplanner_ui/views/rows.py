@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -44,6 +44,26 @@ class ElidedLabel(QLabel):
 
     def _fit(self) -> None:
         self.setText(self.fontMetrics().elidedText(self._whole, self._mode, max(16, self.width())))
+
+
+class ShrinkingLabel(ElidedLabel):
+    """One line that takes the width of its text where there is room, and less where there is not.
+
+    Its end is cut off only then; the tool tip has the whole.
+    """
+
+    _LEAST = 24
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        hint = super().sizeHint()
+        return QSize(self.fontMetrics().horizontalAdvance(self._whole) + 2, hint.height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._LEAST, super().minimumSizeHint().height())
 
 
 def label(text: str, role: fonts.Role = "body", ink: str = "", *, wrap: bool = False) -> QLabel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite, isnan
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
@@ -15,6 +16,13 @@ from memplanner_ui.look import type as fonts
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _ROW = 15.0
+
+
+def loss_words(loss: float) -> str:
+    """A loss in two decimals; one that is no number or infinite in a word."""
+    if isfinite(loss):
+        return f"{loss:.2f}"
+    return "not a number" if isnan(loss) else "infinite"
 
 
 class _Chart(QWidget):
@@ -35,7 +43,7 @@ class _Chart(QWidget):
 
 
 class LossChart(_Chart):
-    """The loss of each step so far, on an axis of all steps."""
+    """The loss of each step so far, on an axis of all steps; where it is no number, a mark."""
 
     def __init__(self) -> None:
         super().__init__("Loss", 84)
@@ -46,7 +54,8 @@ class LossChart(_Chart):
         self._losses, self.steps = list(losses), max(1, steps)
         words = "none yet"
         if losses:
-            words = f"from {losses[0]:.2f} to {losses[-1]:.2f} in {len(losses)} steps"
+            first, last = loss_words(losses[0]), loss_words(losses[-1])
+            words = f"from {first} to {last} in {len(losses)} steps"
         self.setAccessibleDescription(words)
         self.update()
 
@@ -61,7 +70,7 @@ class LossChart(_Chart):
         painter.setPen(colors.color("text2"))
         painter.drawText(foot, _LEFT, "step 1")
         painter.drawText(foot, _RIGHT, f"step {self.steps}")
-        known = [loss for loss in self._losses if loss == loss]  # NaN is not equal to itself
+        known = [loss for loss in self._losses if isfinite(loss)]
         if known:
             low, high = min(known), max(known)
             span = (high - low) or max(abs(high), 1e-9)
@@ -78,13 +87,19 @@ class LossChart(_Chart):
                     self._x(i, area.width()), inner.bottom() - (v - low) / span * inner.height()
                 )
                 for i, v in enumerate(self._losses)
-                if v == v
+                if isfinite(v)
             ]
             painter.setPen(QPen(colors.color("text"), 1.4))
             painter.drawPolyline(QPolygonF(points))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colors.color("text"))
             painter.drawEllipse(points[-1], 3, 3)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        for place, loss in enumerate(self._losses):
+            if not isfinite(loss):
+                x = round(self._x(place, area.width()))
+                line = QRectF(x, area.top() + 1, 1, area.height() - 1)
+                painter.fillRect(line, colors.color("trouble"))
         painter.end()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from statistics import median
 
 from PySide6.QtCore import QRectF, Qt, Signal
@@ -13,7 +14,7 @@ from memplanner.units import format_count
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.rows import ElidedLabel, Panel, Part, label, number, tag
-from memplanner_ui.views.run_charts import LossChart, PeakChart
+from memplanner_ui.views.run_charts import LossChart, PeakChart, loss_words
 
 _OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "finished": ("finished", "plain"),
@@ -182,9 +183,17 @@ class RunPanel(Panel):
         self._bar.setAccessibleDescription(f"{done} of {total} steps done")
         losses = [step.loss for step in steps]
         self._loss.set_losses(losses, total)
-        self._last_loss.setText(f"{losses[-1]:.2f}" if losses else "")
+        self._show_last_loss(losses[-1] if losses else None)
         self._peaks.set_peaks([step.peak_bytes for step in steps], total)
         self._show_times()
+
+    def _show_last_loss(self, loss: float | None) -> None:
+        self._last_loss.setText("" if loss is None else loss_words(loss))
+        ink = "trouble" if loss is not None and not isfinite(loss) else ""
+        if self._last_loss.property("ink") != ink:
+            self._last_loss.setProperty("ink", ink)
+            self._last_loss.style().unpolish(self._last_loss)
+            self._last_loss.style().polish(self._last_loss)
 
     def _show_times(self) -> None:
         started, steps = self._started, self._steps
