@@ -15,7 +15,7 @@ class SourceError(MemplannerError):
     """A model cannot be opened from what was named."""
 
 
-class TrustNeeded(SourceError):
+class TrustNeeded(SourceError):  # noqa: N818  (it asks a question)
     """The source brings code of its own, which runs only when the user agrees."""
 
 

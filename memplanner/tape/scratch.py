@@ -29,6 +29,8 @@ _ALWAYS = frozenset(
         aten.native_batch_norm_backward.default,
         aten._scaled_dot_product_flash_attention_for_cpu.default,
         aten._scaled_dot_product_flash_attention_for_cpu_backward.default,
+        aten.mkldnn_rnn_layer.default,
+        aten.mkldnn_rnn_layer_backward.default,
     }
 )
 _HALVES = frozenset({torch.float16, torch.bfloat16})

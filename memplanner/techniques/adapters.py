@@ -34,6 +34,7 @@ class Adapters(Technique):
             lora_dropout=section.dropout,
             target_modules=targets,
             bias="none",
+            fan_in_fan_out=_transposed(module, targets),
         )
         for parameter in module.parameters():
             parameter.requires_grad_(False)
@@ -57,6 +58,15 @@ def linear_names(module: nn.Module) -> list[str]:
         and child is not head
         and name not in classifiers
     ]
+
+
+def _transposed(module: nn.Module, targets: list[str]) -> bool:
+    """Whether the targets are GPT-2's layers, which keep their weight the other way round."""
+    return any(
+        type(child).__name__ == "Conv1D"
+        for name, child in module.named_modules()
+        if any(name == target or name.endswith("." + target) for target in targets)
+    )
 
 
 def _check(module: nn.Module, section: Section, targets: list[str]) -> None:

@@ -24,9 +24,23 @@ def test_an_exit_is_a_failure_with_its_code(run: Start, tmp_path: Path) -> None:
     assert result.measured is None
 
 
-def test_a_kill_counts_as_out_of_memory(run: Start, tmp_path: Path) -> None:
-    forward = "time.sleep(0.3)\nos.kill(os.getpid(), signal.SIGKILL)"
-    result = run(write_recipe(tmp_path, forward)).result
+KILL = "time.sleep(0.3)\nos.kill(os.getpid(), signal.SIGKILL)"
+
+
+def test_a_kill_from_outside_is_a_failure(
+    run: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memplanner.run.ending.kernel_kills", lambda: 4)
+    result = run(write_recipe(tmp_path, KILL)).result
+    assert result.outcome == "failed"
+    assert "ended from outside with SIGKILL in forward" in result.sentence
+
+
+def test_a_kill_by_a_kernel_without_a_count_is_out_of_memory(
+    run: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memplanner.run.ending.kernel_kills", lambda: None)
+    result = run(write_recipe(tmp_path, KILL)).result
     assert result.outcome == "out_of_memory"
     assert result.sentence.startswith("The system killed the run of tiny in forward")
     assert "try " in result.sentence

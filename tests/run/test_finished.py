@@ -57,14 +57,14 @@ def test_events_come_in_order(accumulated: Run) -> None:
     assert accumulated.kinds[:2] == ("started", "progress")
     assert accumulated.kinds[-2:] == ("step", "result")
     assert [event.kind for event in accumulated.events].count("result") == 1
-    assert [step.step for step in accumulated.of("step")] == [0, 1, 2]
+    assert [step.step for step in accumulated.of("step")] == [1, 2, 3]
     times = [event.seconds for event in accumulated.events if event.kind in {"step", "progress"}]
     assert times == sorted(times)
 
 
 def test_there_is_a_sample_of_every_step(accumulated: Run) -> None:
     samples = accumulated.of("sample")
-    assert {sample.step for sample in samples} == {0, 1, 2}
+    assert {sample.step for sample in samples} == {1, 2, 3}
     for step in accumulated.of("step"):
         highest = max(sample.highest_bytes for sample in samples if sample.step == step.step)
         assert highest == step.peak_bytes

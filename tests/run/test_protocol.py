@@ -133,8 +133,15 @@ def test_other_unraisable_errors_are_printed(
     ],
 )
 def test_a_death_is_told(
-    request_: RunRequest, code: int, errors: tuple[str, ...], outcome: str, said: str
+    request_: RunRequest,
+    code: int,
+    errors: tuple[str, ...],
+    outcome: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    counts = iter((4, 5))  # the kernel ends a process in between
+    monkeypatch.setattr("memplanner.run.ending.kernel_kills", lambda: next(counts))
     followed = Followed(request_)
     followed.note(RunStep(seconds=1, step=0, loss=2.0, step_seconds=0.5, peak_bytes=9))
     result = followed.died(code, errors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,9 @@ def session(plan: mp.Plan, cpu: Device) -> Iterator[Start]:
         result = Session(request, events.append, interruption).run()
         return Run((*events, result))
 
+    data_limits = resource.getrlimit(resource.RLIMIT_DATA)
     yield start
+    resource.setrlimit(resource.RLIMIT_DATA, data_limits)
     for state in (AcceleratorState, GradientState, PartialState):
         state._reset_state()
 

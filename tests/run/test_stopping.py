@@ -45,7 +45,7 @@ def test_stop_at_once_ends_a_step_that_sleeps(run: Start, tmp_path: Path) -> Non
     asked: list[float] = []
 
     def on_event(event: RunEvent) -> None:
-        if event.kind == "sample" and event.step == 2 and not asked:
+        if event.kind == "sample" and event.step == 3 and not asked:
             asked.append(monotonic())
             stop.request(now=True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -33,9 +32,9 @@ ROWS = pytest.StashKey[list[Row]]()
 
 
 @pytest.fixture
-def table(request: pytest.FixtureRequest) -> Iterator[list[Row]]:
+def table(request: pytest.FixtureRequest) -> list[Row]:
     """Rows of the table; append to it."""
-    yield request.config.stash.setdefault(ROWS, [])
+    return request.config.stash.setdefault(ROWS, [])
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

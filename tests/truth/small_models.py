@@ -95,6 +95,128 @@ SMALL: dict[str, Small] = {
     ),
 }  # fmt: skip
 
+_TINY_TEXT = {"vocab_size": 512, "use_cache": False}
+_TINY = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+}
+_TINY_ENCODER = {
+    "hidden_size": 64,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 4,
+    "intermediate_size": 128,
+}
+_TINY_PAIR = {
+    "d_model": 64,
+    "encoder_layers": 5,
+    "decoder_layers": 5,
+    "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 128,
+    "decoder_ffn_dim": 128,
+}
+
+ARCHITECTURES: dict[str, Small] = {
+    "mistral, sliding window": Small(
+        "MistralForCausalLM",
+        lambda: transformers.MistralConfig(
+            num_hidden_layers=6, sliding_window=16, **_TINY, **_TINY_TEXT
+        ),
+    ),
+    "gemma-3, local and global": Small(
+        "Gemma3ForCausalLM",
+        lambda: transformers.Gemma3TextConfig(
+            num_hidden_layers=14, head_dim=16, sliding_window=16, **_TINY, **_TINY_TEXT
+        ),
+    ),
+    "qwen3": Small(
+        "Qwen3ForCausalLM",
+        lambda: transformers.Qwen3Config(num_hidden_layers=6, head_dim=16, **_TINY, **_TINY_TEXT),
+    ),
+    "gpt-neox": Small(
+        "GPTNeoXForCausalLM",
+        lambda: transformers.GPTNeoXConfig(
+            max_position_embeddings=128, **_TINY_ENCODER, **_TINY_TEXT
+        ),
+    ),
+    "phi": Small(
+        "PhiForCausalLM",
+        lambda: transformers.PhiConfig(num_hidden_layers=6, **_TINY, **_TINY_TEXT),
+    ),
+    "mixtral": Small(
+        "MixtralForCausalLM",
+        lambda: transformers.MixtralConfig(
+            num_hidden_layers=6, num_local_experts=4, **_TINY, **_TINY_TEXT
+        ),
+    ),
+    "deepseek-v3, latent attention": Small(
+        "DeepseekV3ForCausalLM",
+        lambda: transformers.DeepseekV3Config(
+            num_hidden_layers=7, first_k_dense_replace=1, n_routed_experts=8,
+            num_experts_per_tok=2, n_group=2, topk_group=1, moe_intermediate_size=32,
+            q_lora_rank=32, kv_lora_rank=16, qk_rope_head_dim=8, v_head_dim=16,
+            qk_nope_head_dim=16, n_shared_experts=1,
+            **{**_TINY, "num_key_value_heads": 4}, **_TINY_TEXT,
+        ),
+    ),
+    "gpt-oss": Small(
+        "GptOssForCausalLM",
+        lambda: transformers.GptOssConfig(
+            num_hidden_layers=6, num_local_experts=4, num_experts_per_tok=2, head_dim=16,
+            sliding_window=16, **_TINY, **_TINY_TEXT,
+        ),
+        attention="eager",
+    ),
+    "bart": Small(
+        "BartForConditionalGeneration",
+        lambda: transformers.BartConfig(
+            max_position_embeddings=128, **_TINY_PAIR, **_TINY_TEXT
+        ),
+    ),
+    "mamba": Small(
+        "MambaForCausalLM",
+        lambda: transformers.MambaConfig(
+            hidden_size=64, num_hidden_layers=6, state_size=8, **_TINY_TEXT
+        ),
+        attention="eager",
+    ),
+    "convnext": Small(
+        "ConvNextForImageClassification",
+        lambda: transformers.ConvNextConfig(
+            hidden_sizes=[16, 32, 64, 128], depths=[2, 2, 6, 2], num_labels=10, image_size=64
+        ),
+        attention="eager",
+    ),
+    "whisper": Small(
+        "WhisperForConditionalGeneration",
+        lambda: transformers.WhisperConfig(
+            decoder_start_token_id=1, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+            suppress_tokens=None, begin_suppress_tokens=None, **_TINY_PAIR, **_TINY_TEXT,
+        ),
+    ),
+    "opt": Small(
+        "OPTForCausalLM",
+        lambda: transformers.OPTConfig(
+            hidden_size=64, ffn_dim=128, num_hidden_layers=6, num_attention_heads=4,
+            word_embed_proj_dim=64, max_position_embeddings=128, **_TINY_TEXT,
+        ),
+    ),
+    "electra": Small(
+        "ElectraForPreTraining",
+        lambda: transformers.ElectraConfig(vocab_size=512, embedding_size=32, **_TINY_ENCODER),
+    ),
+    "segformer": Small(
+        "SegformerForSemanticSegmentation",
+        lambda: transformers.SegformerConfig(
+            hidden_sizes=[16, 32, 48, 64], depths=[2, 2, 2, 2], num_labels=5, image_size=64
+        ),
+        attention="eager",
+    ),
+}  # fmt: skip
+
 CNN = '''
 """A small convolutional classifier with batch norm."""
 

@@ -38,8 +38,10 @@ def _cases() -> list[Any]:
                     *shapes[name], precision=precision, optimizer={"implementation": implementation}
                 )
                 cases.append((name, f"{precision}, adamw {implementation}", plan))
-    for name in ("gpt2 dropout", "gemma2", "t5", "resnet"):
-        cases.append((name, "fp32, adamw for_loop", _plan(*shapes[name])))
+    cases += [
+        (name, "fp32, adamw for_loop", _plan(*shapes[name]))
+        for name in ("gpt2 dropout", "gemma2", "t5", "resnet")
+    ]
     extra: dict[str, dict[str, Any]] = {
         "full checkpointing": {"activation_checkpointing": {"policy": "full"}},
         "full checkpointing, bf16": {

@@ -25,6 +25,9 @@ from memplanner_ui.session import Session
 from memplanner_ui.target_list import TargetList
 from memplanner_ui.views.rows import Panel, Part, hairline, label
 
+MOST_CANNOT = 170
+"""Pixels that the list of what a target cannot say takes at most, at 100 %."""
+
 
 class NumberedText(QPlainTextEdit):
     """Read-only text with line numbers at its side."""
@@ -135,7 +138,6 @@ class ExportDialog(QDialog):
         self.text.setAccessibleName("Text of the file")
         self._highlighter = Highlighter(self.text.document())
         self.cannot = Panel("What it cannot say")
-        self.cannot.setMaximumHeight(fonts.scaled(150))
         right = QVBoxLayout()
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(0)
@@ -239,6 +241,7 @@ class ExportDialog(QDialog):
         for number, sentence in enumerate(reply.cannot_say, 1):
             part.add(label(f"{number}   {sentence}", "body", wrap=True))
         self.cannot.add_part(part)
+        self.cannot.setFixedHeight(min(fonts.scaled(MOST_CANNOT), part.sizeHint().height() + 4))
 
     # What to do with it
 

@@ -79,10 +79,16 @@ class LeftDock(_Dock):
 
     def show_run(self, shown: bool) -> None:
         """Shows the run instead of the plan."""
+        if shown != bool(self._pages.currentIndex()) and self._has_focus():
+            self.window().setFocus()  # else Qt would put it on the next thing there is
         self._pages.setCurrentIndex(1 if shown else 0)
         self.filter_button.setVisible(not shown)
         self.menu_button.setVisible(not shown)
         self._show_title()
+
+    def _has_focus(self) -> bool:
+        focused = self.window().focusWidget()
+        return focused is not None and self.isAncestorOf(focused)
 
     def _show_title(self) -> None:
         if self._pages.currentIndex() == 1:

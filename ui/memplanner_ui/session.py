@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,7 @@ class Session(QObject):
             trust_code=trust_code,
             event=self._on_progress,
             then=lambda reply: self._on_opened(source, inputs, trust_code, keep_plan, reply),
-            failed=lambda failure: self._on_not_opened(source, inputs, failure),
+            failed=lambda failure: self._on_not_opened(source, inputs, trust_code, failure),
         )
 
     def _on_opened(
@@ -223,7 +224,7 @@ class Session(QObject):
         self.estimate()
 
     def _on_not_opened(
-        self, source: str, inputs: tuple[str, ...], failure: protocol.Failure
+        self, source: str, inputs: tuple[str, ...], trust_code: bool, failure: protocol.Failure
     ) -> None:
         self._opening = None
         self._end_work()
@@ -240,7 +241,15 @@ class Session(QObject):
             )
             self.noticed.emit(Notice("caution", failure.sentence, meaning, (fix,)))
             return
-        self._on_failure(failure)
+        if failure.error != "EngineEnded":
+            again = Fix(
+                f"Open {_short(source)} once more, when that is put right",
+                "",
+                "Open again",
+                lambda: self.open(source, inputs=inputs, trust_code=trust_code),
+            )
+            what = Notice.of(failure)
+            self.noticed.emit(replace(what, fixes=(*what.fixes, again)))
 
     def open_plan(self, path: Path) -> None:
         """Opens a plan's file; without a model it waits for the one opened next."""

@@ -12,6 +12,7 @@ from memplanner_ui.header import UprightLine
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.progress_line import SHOW_AFTER_MS
+from memplanner_ui.views.rows import ShrinkingLabel
 
 STOP_AFTER_MS = 2000
 
@@ -26,7 +27,7 @@ class StatusBar(QStatusBar):
         self.setSizeGripEnabled(False)
         self.setFixedHeight(fonts.scaled(26))
         self._icon = QLabel()
-        self._fact = QLabel()
+        self._fact = ShrinkingLabel()
         self._engine = QLabel()
         self._stop = QPushButton("Stop")
         self._stop.setProperty("small", True)
@@ -111,11 +112,12 @@ class StatusBar(QStatusBar):
     @property
     def text(self) -> str:
         """What stands at the left."""
-        return self._fact.text()
+        return self._fact.whole
 
     def _show(self) -> None:
         working = bool(self._work) and not self._late.isActive()
-        self._fact.setText(f"{self._work}…" if working else self._words)
-        self._fact.setToolTip("" if working else self._detail)
+        self._fact.set_text(f"{self._work}…" if working else self._words)
+        if self._detail and not working:
+            self._fact.setToolTip(self._detail)
         name, color = ("history", "accent") if working else (self._icon_name, self._icon_color)
         self._icon.setPixmap(icons.icon(name, color).pixmap(QSize(14, 14)))

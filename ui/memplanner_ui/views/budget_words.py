@@ -32,7 +32,7 @@ def legend(budget: Budget) -> list[tuple[str, str]]:
 
 def capacity_label(budget: Budget) -> str:
     """The words at the capacity line: ``card 79.6 GiB``, ``memory 15.6 GiB`` on the CPU."""
-    name = "memory" if budget.device == "cpu" else "card"
+    name = "memory" if budget.on_cpu else "card"
     return f"{name} {format_bytes(budget.capacity_bytes or 0)}"
 
 

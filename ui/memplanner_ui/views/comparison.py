@@ -36,6 +36,8 @@ Index = QModelIndex | QPersistentModelIndex
 CAUTION = 0.03
 """An error of this size and more is shown in the caution colour."""
 ROW_HEIGHT = 24
+_LEAST_SHARE = 1000
+"""A difference below one part in this of the peak is not marked as an error."""
 _FULL_BAR = 0.12
 _TITLES = ("Category", "Predicted", "Measured", "Difference", "Error", "")
 _ERROR_BAR = 5
@@ -54,6 +56,25 @@ class Row:
     part: str = ""
     strong: bool = False
     heading: bool = False
+    least_bytes: int = 0
+    """A smaller difference is nothing to look at, whatever its share of a small category."""
+
+    @property
+    def off_bytes(self) -> int:
+        """How far apart the two sizes are; zero where one is not known."""
+        if self.predicted_bytes is None or self.measured_bytes is None:
+            return 0
+        return abs(self.predicted_bytes - self.measured_bytes)
+
+    @property
+    def large(self) -> bool:
+        """Whether the error is one to look at."""
+        error = self.error
+        return (
+            error is not None
+            and round(abs(error), 3) >= CAUTION
+            and self.off_bytes >= self.least_bytes
+        )
 
     @property
     def error(self) -> float | None:
@@ -73,7 +94,8 @@ def rows(result: RunResult) -> list[Row]:
         sides.append(getattr(measured.by_category, name) if measured is not None else 0)
         if any(sides):
             known = sides[1] if measured is not None else None
-            found.append(Row(TITLES[name], sides[0], known, color_of(name)))
+            part, least = color_of(name), predicted.allocated_bytes // _LEAST_SHARE
+            found.append(Row(TITLES[name], sides[0], known, part, least_bytes=least))
     found.append(_sum("Allocated at the peak", predicted, measured, "allocated_bytes"))
     for title, field in (("Reserved", "reserved_bytes"), (whole, "device_bytes")):
         row = _sum(title, predicted, measured, field)
@@ -100,12 +122,9 @@ def largest_difference(result: RunResult) -> Row | None:
     if result.measured is None:
         return None
 
-    def off(row: Row) -> int:
-        return abs((row.predicted_bytes or 0) - (row.measured_bytes or 0))
-
     named = [row for row in rows(result) if row.part]
-    worst = max(named, key=off, default=None)
-    return worst if worst is not None and off(worst) else None
+    worst = max(named, key=lambda row: row.off_bytes, default=None)
+    return worst if worst is not None and worst.off_bytes else None
 
 
 def percent(error: float | None) -> str:
@@ -195,9 +214,8 @@ class _Delegate(QStyledItemDelegate):
         area = QRectF(option.rect)
         if row.strong:
             painter.fillRect(area, colors.color("panel"))
-        large = row.error is not None and round(abs(row.error), 3) >= CAUTION
         if column == _ERROR_BAR:
-            self._paint_bar(painter, area, row, large)
+            self._paint_bar(painter, area, row)
             return
         text = model.text(row, column)
         strong = row.strong or row.heading
@@ -205,7 +223,7 @@ class _Delegate(QStyledItemDelegate):
         ink = "text2" if row.heading or column == 3 else "text"
         if text == NOTHING:
             ink = "text3"
-        if large and column == 4:
+        if row.large and column == 4:
             ink = "caution"
         painter.setPen(colors.color(ink))
         if column == 0:
@@ -220,7 +238,7 @@ class _Delegate(QStyledItemDelegate):
             painter.drawText(area.adjusted(0, 0, -8, 0), _RIGHT, text)
 
     @staticmethod
-    def _paint_bar(painter: QPainter, area: QRectF, row: Row, large: bool) -> None:
+    def _paint_bar(painter: QPainter, area: QRectF, row: Row) -> None:
         if row.heading or row.error is None:
             return
         colors = theme.current()
@@ -232,7 +250,7 @@ class _Delegate(QStyledItemDelegate):
         if abs(length) >= 0.5:
             left = middle if length > 0 else middle + length
             bar = QRectF(left, area.center().y() - 3, abs(length), 6)
-            painter.fillRect(bar, colors.color("caution" if large else "text3"))
+            painter.fillRect(bar, colors.color("caution" if row.large else "text3"))
 
 
 class ComparisonTable(QTableView):

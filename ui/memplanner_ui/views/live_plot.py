@@ -7,7 +7,7 @@ from math import ceil
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from memplanner.units import format_bytes
@@ -54,6 +54,7 @@ class LivePlot(QWidget):
         item = self._box
         item.setMouseEnabled(x=False, y=False)
         item.setDefaultPadding(0)
+        item.sigResized.connect(lambda: self.refresh())  # its layout comes after this widget's
         for axis, row, column in ((self._y_axis, 0, 0), (self._x_axis, 1, 1)):
             axis.setStyle(tickLength=-4 if axis is self._x_axis else 0, autoExpandTextSpace=False)
             axis.linkToView(item)
@@ -281,10 +282,6 @@ class LivePlot(QWidget):
         box = self._box
         scene = box.mapViewToScene(QPointF(0.0, value))
         return float(self._plot.mapFromScene(scene).y())
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.refresh()
 
 
 def _legend_lines(on_cpu: bool, shown: dict[str, bool]) -> list[tuple[str, str]]:

@@ -122,7 +122,8 @@ def _count_rest(part: Part, count: int) -> None:
 def _row(
     title: str, shape: str, size_bytes: int | None, tip: str, mono: bool = False
 ) -> tuple[QWidget, ...]:
-    name = ElidedLabel(title, Qt.TextElideMode.ElideMiddle)
+    mode = Qt.TextElideMode.ElideLeft if mono else Qt.TextElideMode.ElideRight
+    name = ElidedLabel(title, mode)
     name.setFont(fonts.font("mono" if mono else "body"))
     name.setMinimumWidth(_LEAST_NAME)
     dimensions = ShrinkingLabel(shape)

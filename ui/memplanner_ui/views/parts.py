@@ -70,6 +70,7 @@ class Budget:
     peak_bytes: int
     capacity_bytes: int | None
     device: str
+    on_cpu: bool
 
     @property
     def free_bytes(self) -> int:
@@ -110,6 +111,7 @@ def budget(estimate: Estimate) -> Budget:
         peak_bytes=whole_peak_bytes(estimate),
         capacity_bytes=estimate.device.memory_bytes,
         device=estimate.device.name,
+        on_cpu=estimate.device.kind == "cpu",
     )
 
 

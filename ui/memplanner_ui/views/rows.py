@@ -39,6 +39,11 @@ class ElidedLabel(QLabel):
         self.setAccessibleName(text)
         self._fit()
 
+    @property
+    def whole(self) -> str:
+        """The text, whatever of it is shown."""
+        return self._whole
+
     def resizeEvent(self, event: object) -> None:
         self._fit()
 
@@ -61,6 +66,10 @@ class ShrinkingLabel(ElidedLabel):
     def sizeHint(self) -> QSize:
         hint = super().sizeHint()
         return QSize(self.fontMetrics().horizontalAdvance(self._whole) + 2, hint.height())
+
+    def set_text(self, text: str) -> None:
+        super().set_text(text)
+        self.updateGeometry()
 
     def minimumSizeHint(self) -> QSize:
         return QSize(self._LEAST, super().minimumSizeHint().height())

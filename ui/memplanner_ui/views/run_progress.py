@@ -54,7 +54,8 @@ class ProgressPanel(Panel):
         if isinstance(event, RunStarted):
             self.start(event)
         elif isinstance(event, RunProgress):
-            line = _Line("check", "fits", event.title, event.detail, clock(event.seconds))
+            detail = event.detail[:1].upper() + event.detail[1:]
+            line = _Line("check", "fits", event.title, detail, clock(event.seconds))
             self._add(line)
         elif isinstance(event, RunSample):
             if self._now is not None:
