@@ -65,9 +65,10 @@ class Recorder:
         """Whether a forward of the whole model was the folded one; presets' are tested."""
         self._thresholds = tuple(
             sorted(
-                value
+                border
                 for key, value in model.config.items()
                 if isinstance(value, int) and any(word in key for word in _THRESHOLDS)
+                for border in (value, value + 1)  # some code changes at it, some beyond it
             )
         )
 
@@ -113,7 +114,7 @@ class Recorder:
                 "batch_size": min(batch, 2),
                 "sequence_length": 1
                 if length == 1
-                else 2 + sum(length > threshold for threshold in self._thresholds),
+                else 2 + sum(length >= threshold for threshold in self._thresholds),
                 "gradient_accumulation_steps": min(plan.training.gradient_accumulation_steps, 2),
             }
         )

@@ -169,6 +169,7 @@ class MainWindow(QMainWindow):
         self._show_title()
         self._show_estimate(document.estimate)
         if opened:
+            self.setFocus()  # what opened it may be gone, and Qt would go on to the next button
             for note in document.notes[:1]:
                 self.show_notice(Notice("info", note, " ".join(document.notes[1:])))
         else:
