@@ -29,36 +29,49 @@ from memplanner_ui.settings import SettingsFile
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = QSize(1440, 900)
-SOURCE = "preset:llama-3.1-8b"
-DEVICE = "H100 80GB"
+SOURCE, DEVICE = "preset:llama-3.1-8b", "H100 80GB"
 PLAN: dict[str, object] = {
     "training.batch_size": 1,
     "training.sequence_length": 4096,
     "training.gradient_accumulation_steps": 8,
     "precision": "bf16",
 }
+RUN_SOURCE, RUN_DEVICE = "preset:smollm2-135m", "CPU"
+RUN_PLAN: dict[str, object] = {
+    "training.batch_size": 1,
+    "training.sequence_length": 64,
+    "training.gradient_accumulation_steps": 2,
+    "precision": "fp32",
+}
 LONGEST_MS = 120_000
+LONGEST_RUN_MS = 600_000
 SETTLED_MS = 600
 """Longer than any motion of the window."""
 
 
 class Picture(NamedTuple):
-    """One picture: its file, its theme, what it changes of the plan and the module it selects."""
+    """One picture: its file, its theme, what is planned, and the module it selects."""
 
     name: str
     theme: SchemeChoice
-    changes: dict[str, object]
-    module: str
+    source: str
+    device: str
+    plan: dict[str, object]
+    module: str = ""
+    """Empty: the plan is applied, and the picture shows its run."""
 
 
 PICTURES = (
     Picture(
         "layers-light",
         "light",
-        {"training.gradient_accumulation_steps": 1},
+        SOURCE,
+        DEVICE,
+        {**PLAN, "training.gradient_accumulation_steps": 1},
         "model.layers.0.mlp",
     ),
-    Picture("layers-dark", "dark", {}, "model.layers.0.mlp.down_proj"),
+    Picture("layers-dark", "dark", SOURCE, DEVICE, PLAN, "model.layers.0.self_attn"),
+    Picture("live-light", "light", RUN_SOURCE, RUN_DEVICE, RUN_PLAN),
 )
 
 
@@ -86,16 +99,17 @@ def take(picture: Picture, path: Path) -> None:
         window.show()
         engine.start()
         wait_for(lambda: bool(session.devices), "the devices")
-        session.choose_device(next(one for one in session.devices if one.name == DEVICE))
-        session.open(SOURCE)
+        session.choose_device(next(one for one in session.devices if one.name == picture.device))
+        session.open(picture.source)
         document = session.document
         wait_for(lambda: document.estimate is not None, "the first estimate")
-        document.set_plan(Plan().with_values({**PLAN, **picture.changes}))
+        document.set_plan(Plan().with_values(picture.plan))
         wait_for(lambda: document.estimate_is_current, "the estimate of the plan")
-        details: list[object] = []
-        session.detail_arrived.connect(details.append)
-        session.selection.select(picture.module)
-        wait_for(lambda: any(details), "the module's detail")
+        if picture.module:
+            show_module(session, picture.module)
+        else:
+            window.actions_["apply"].trigger()
+            wait_for(lambda: window.runs.result is not None, "the run", LONGEST_RUN_MS)
         rest(SETTLED_MS)
         if not window.grab().save(str(path)):
             raise SystemExit(f"{path} could not be written; name another folder.")
@@ -106,9 +120,17 @@ def take(picture: Picture, path: Path) -> None:
         rest(0)
 
 
-def wait_for(holds: Callable[[], bool], what: str) -> None:
+def show_module(session: Session, name: str) -> None:
+    """Selects a module and waits for what the engine says of it."""
+    details: list[object] = []
+    session.detail_arrived.connect(details.append)
+    session.selection.select(name)
+    wait_for(lambda: any(details), "the module's detail")
+
+
+def wait_for(holds: Callable[[], bool], what: str, longest_ms: int = LONGEST_MS) -> None:
     """Lets the window live until something holds."""
-    deadline = QDeadlineTimer(LONGEST_MS)
+    deadline = QDeadlineTimer(longest_ms)
     while not holds():
         if deadline.hasExpired():
             raise SystemExit(f"Waited too long for {what}.")

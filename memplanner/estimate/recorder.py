@@ -8,9 +8,11 @@ micro-batches changes nothing at all.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from weakref import WeakKeyDictionary
+from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 import torch
 from torch import nn
@@ -55,7 +57,7 @@ class Recorder:
     """The recordings of one model."""
 
     def __init__(self, model: Model) -> None:
-        self.model = model
+        self._model = ref(model)  # or the model would live as long as what is remembered of it
         self._structures: OrderedDict[tuple[Plan, Target], _Structure] = OrderedDict()
         self._real = False
         """Whether the model was seen not to run without values."""
@@ -64,13 +66,17 @@ class Recorder:
         self._agreed: dict[tuple[Cut, ...], bool] = {}
         """Whether a forward of the whole model was the folded one; presets' are tested."""
         self._thresholds = tuple(
-            sorted(
-                border
-                for key, value in model.config.items()
-                if isinstance(value, int) and any(word in key for word in _THRESHOLDS)
-                for border in (value, value + 1)  # some code changes at it, some beyond it
-            )
+            border
+            for value in sorted(set(_lengths(model.config)))
+            for border in (value, value + 1)  # some code changes at it, some beyond it
         )
+
+    @property
+    def model(self) -> Model:
+        """The model, which whoever asks for tapes still holds."""
+        model = self._model()
+        assert model is not None
+        return model
 
     def point(self, plan: Plan) -> Point:
         """Batch and sequence as the model takes them: its positions limit the sequence."""
@@ -304,6 +310,15 @@ class Recorder:
                   for cut in structure.cuts]  # fmt: skip
         how = "run for real on the CPU" if self._real else "recorded on meta tensors"
         return how + "".join(f", {part}" for part in folded)
+
+
+def _lengths(config: Mapping[str, Any]) -> Iterator[int]:
+    """The lengths that a configuration, or one inside it, names as borders."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _lengths(value)
+        elif type(value) is int and value > 0 and any(word in key for word in _THRESHOLDS):
+            yield value
 
 
 def _unfold_all(tape: Tape, chosen: tuple[Cut, ...]) -> Tape | None:

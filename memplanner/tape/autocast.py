@@ -15,9 +15,11 @@ from memplanner.techniques.target import Target
 _LOWER_EVERYWHERE = frozenset(
     """conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d conv_tbc bmm mm
     baddbmm addmm addbmm linear matmul __matmul__ __rmatmul__ scaled_dot_product_attention
-    _convolution linalg_vecdot""".split()
+    _convolution linalg_vecdot einsum prelu""".split()
 )
-_LOWER_CUDA = frozenset("addmv addr mv einsum chain_matmul multi_dot prelu".split())
+_LOWER_CPU = frozenset("tensordot inner".split())
+"""On no list, but made of products, which are; as is einsum."""
+_LOWER_CUDA = frozenset("addmv addr mv chain_matmul multi_dot".split())
 _FULL_EVERYWHERE = frozenset(
     """binary_cross_entropy_with_logits cosine_embedding_loss cross_entropy ctc_loss
     hinge_embedding_loss huber_loss kl_div l1_loss margin_ranking_loss mse_loss
@@ -33,9 +35,10 @@ _FULL_CUDA = frozenset(
     normalize pdist pow reciprocal renorm rsqrt sinh softmax softmin softplus sum tan
     upsample""".split()
 ) - {"gelu_", "upsample"}
-_PROMOTE = frozenset(
-    """cat stack concat addcdiv addcmul atan2 bilinear cross dot index_put scatter_add
-    tensordot""".split()
+_PROMOTE_EVERYWHERE = frozenset("cat stack concat concatenate".split())
+_PROMOTE_CPU = frozenset({"index_copy"})
+_PROMOTE_CUDA = frozenset(
+    "addcdiv addcmul atan2 bilinear cross dot index_put scatter_add tensordot".split()
 )
 
 
@@ -45,13 +48,14 @@ class Autocast:
     def __init__(self, target: Target, dtype: torch.dtype) -> None:
         self.dtype = dtype
         cuda = target.kind != "cpu"
-        self.lower = _LOWER_EVERYWHERE | (_LOWER_CUDA if cuda else frozenset())
+        self.lower = _LOWER_EVERYWHERE | (_LOWER_CUDA if cuda else _LOWER_CPU)
         self.full = _FULL_EVERYWHERE | (_FULL_CUDA if cuda else _FULL_CPU)
+        self.promote = _PROMOTE_EVERYWHERE | (_PROMOTE_CUDA if cuda else _PROMOTE_CPU)
         self._weights: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def casts(self, name: str) -> bool:
         """Whether a function of this name is on one of the lists."""
-        return name in self.lower or name in self.full or name in _PROMOTE
+        return name in self.lower or name in self.full or name in self.promote
 
     def arguments(self, name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
         """The arguments of a function called ``name``, cast as autocast casts them."""
@@ -59,7 +63,7 @@ class Autocast:
             return self._cast(args, self.dtype), self._cast(kwargs, self.dtype)
         if name in self.full:
             return self._cast(args, torch.float32), self._cast(kwargs, torch.float32)
-        if name in _PROMOTE:
+        if name in self.promote:
             widest = self._widest(args)
             if widest is not None:
                 return self._cast(args, widest), self._cast(kwargs, widest)

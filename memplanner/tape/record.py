@@ -165,13 +165,13 @@ def _run(
             else:
                 step_parts.forward_backward(prepared, batch, backend, watch, held, micro_batch)
             owned.note_gradients(prepared.module)
-        if training.zero_grad == "before_forward" and number == 0 and carried:
-            prepared.optimizer.zero_grad(set_to_none=True)
         if number == 0:
             step_parts.optimizer_step(prepared, backend, watch)
             owned.note_states(prepared.optimizer)
             if carried:
                 step_parts.end_step(prepared, watch, held)
+                if training.zero_grad == "before_forward":
+                    prepared.optimizer.zero_grad(set_to_none=True)
     keep = list(range(first, first + 2 * micro_batches))
     steady = len(watch.phases)
     step_parts.optimizer_step(prepared, backend, watch)

@@ -43,11 +43,11 @@ class DeviceRules(TorchFunctionMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given = kwargs or {}
+        if self._opens(func):
+            with self:  # what it calls is cast or routed, not the function itself
+                return _opened(func)(*args, **given)
         if self.autocast is not None:
             name = getattr(func, "__name__", "")
-            if not self.autocast.casts(name) and func not in _ROUTED and _is_composite(func):
-                with self:  # what it calls is cast, not the function itself
-                    return _opened(func)(*args, **given)
             args, given = self.autocast.arguments(name, args, given)
         if func is F.scaled_dot_product_attention:
             return attend(self.target, self.kernel, *args, **given)
@@ -55,13 +55,30 @@ class DeviceRules(TorchFunctionMode):
             return _fused_dropout(*args, **given)
         return func(*args, **given)
 
+    def _opens(self, func: Any) -> bool:
+        if func is F.multi_head_attention_forward:  # it calls what is routed
+            return True
+        return (
+            self.autocast is not None
+            and func not in _ROUTED
+            and _is_composite(func)
+            and not self.autocast.casts(func.__name__)
+        )
+
 
 _ROUTED = frozenset({F.scaled_dot_product_attention, F.dropout})
 
 
 def _is_composite(func: Any) -> bool:
-    """Whether a function is Python code of ``torch.nn.functional`` that calls others."""
-    return isinstance(func, FunctionType) and func.__module__ == F.__name__
+    """Whether a function is Python code of ``torch.nn.functional`` that calls others.
+
+    Not one with a closure: those choose between two functions (``max_pool2d``) that ask again.
+    """
+    return (
+        isinstance(func, FunctionType)
+        and func.__module__ == F.__name__
+        and func.__closure__ is None
+    )
 
 
 @cache

@@ -104,7 +104,7 @@ def measure(calls: list[Call]) -> list[int]:
 
 
 def _key(call: Call) -> Hashable:
-    return repr(call)
+    return torch.get_num_threads(), repr(call)  # each thread has its own
 
 
 def _run(calls: dict[Hashable, Call]) -> dict[Hashable, int]:

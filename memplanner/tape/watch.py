@@ -205,14 +205,14 @@ class StorageWatch(TorchDispatchMode):
             return index
         storage = tensor.untyped_storage()
         key = storage._cdata
+        size = storage.nbytes()
         known = self._known.get(key)
-        if known is not None:
+        if known is not None and size == self.size_bytes[known.index]:
             return known.index
         index = len(self.size_bytes)
-        size = storage.nbytes()
-        death = _Death(storage, self._died)
-        death.index, death.key = index, key
-        self._known[key] = death
+        if known is None:
+            death = self._known[key] = _Death(storage, self._died)
+            death.index, death.key = index, key
         self.size_bytes.append(size)
         self.operation.append(operation)
         self.module.append(module)
@@ -225,6 +225,10 @@ class StorageWatch(TorchDispatchMode):
         self.live_bytes += size
         if self.live_bytes > self.highest_bytes:
             self.highest_bytes = self.live_bytes
+        if known is not None:  # resized: its content moved to a new block
+            self._died(known)
+            known.index = index
+            self._known[key] = known
         return index
 
     def see_scratch(self, operation: str) -> int:

@@ -68,7 +68,9 @@ _backward_deaths: st.SearchStrategy[Death] = st.sampled_from(
 )
 
 
-def _storages(deaths: st.SearchStrategy[Death], least: int) -> st.SearchStrategy[tuple[Storage, ...]]:
+def _storages(
+    deaths: st.SearchStrategy[Death], least: int
+) -> st.SearchStrategy[tuple[Storage, ...]]:
     storage = st.builds(Storage, st.integers(1, 99), st.integers(0, 2), deaths)
     return st.lists(storage, min_size=least, max_size=6).map(tuple)
 

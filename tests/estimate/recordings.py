@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,12 @@ from memplanner.estimate.recorder import Recorder
 from memplanner.model import load
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
+from memplanner.tape.backends import CpuBackend
 from memplanner.tape.record import record
 from memplanner.tape.tape import Tape
+from memplanner.tape.watch import StorageWatch
+from memplanner.techniques.prepare import prepare
+from memplanner.techniques.step import Held, run_step
 from memplanner.techniques.target import Target
 from tests.model.small_models import small_model
 
@@ -121,6 +126,36 @@ def record_whole(model: Model, plan: Plan, target: Target = CPU) -> Tape:
         {"training.batch_size": batch_size, "training.sequence_length": sequence_length}
     )
     return record(model, exact, target, model.build(META))
+
+
+def real_peak_bytes(model: Model, plan: Plan) -> int:
+    """The highest sum of storages in the second of two real steps on the CPU."""
+    device = torch.device("cpu")
+    prepared = prepare(model, plan, CPU, device)
+    training = plan.training
+    batches = [
+        model.batch(training.batch_size, training.sequence_length, device)
+        for _ in range(training.gradient_accumulation_steps)
+    ][:1] * training.gradient_accumulation_steps
+    held = Held()
+    for _ in range(2):
+        watch = StorageWatch(prepared.module)
+        standing = [
+            *prepared.module.parameters(),
+            *prepared.module.buffers(),
+            *(part for part in batches[0].values() if isinstance(part, torch.Tensor)),
+            *(parameter.grad for parameter in prepared.module.parameters()),
+            *(held.output.values() if held.output is not None else ()),
+            held.loss,
+            *(part for state in prepared.optimizer.state.values() for part in state.values()),
+        ]
+        watch.see_all(
+            (part, "standing", 0) for part in standing if isinstance(part, torch.Tensor)
+        )
+        del standing
+        with watch:  # keeping no loss either
+            deque(run_step(prepared, batches, CpuBackend(plan), watch, held), maxlen=0)
+    return watch.highest_bytes
 
 
 def record_folded(model: Model, plan: Plan, target: Target = CPU) -> Tape | None:

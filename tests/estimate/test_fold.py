@@ -155,7 +155,7 @@ ALIKE_ONLY_TO_LOOK_AT = {
     "nothing odd": "for block in self.blocks: x = block(x)",
 }
 
-RECIPE = '''
+RECIPE = """
 import torch
 from torch import nn
 
@@ -187,7 +187,7 @@ def model():
 
 def batch(batch_size, sequence_length):
     return {{"x": torch.randn(batch_size, sequence_length, 8)}}
-'''
+"""
 
 
 @pytest.mark.parametrize("values", [{}, {**CHECKPOINTED, **FOREACH}], ids=_title)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memplanner_ui.application import application_icon
+from memplanner_ui.application import application_icon, main
 
 START = """
 import sys, time
@@ -66,6 +66,18 @@ def test_a_real_window_opens_a_model_and_ends(
     lines = start(Path(engine_arguments[0]), tmp_path, QT_QPA_PLATFORM="xcb")
     assert "heavy []" in lines
     assert lines[-1] == "exit 0"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")
+def test_without_a_display_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    assert main([]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "set DISPLAY" in said
 
 
 def test_the_icon_has_every_size(qapp: object) -> None:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from memplanner.messages.estimate import Layer
+from memplanner.units import GIB, KIB, MIB, format_bytes, parse_bytes
 from memplanner_ui.look.theme import apply_theme
 from memplanner_ui.views.layer_model import BAR_ROLE, NAME_ROLE, TOTAL, LayerModel
 from memplanner_ui.views.layer_table import LayerTable
@@ -188,6 +189,36 @@ def test_cells_say_sizes_bytes_and_words(qapp: QApplication) -> None:
     assert gradients.data() == "–"
     assert gradients.data(Qt.ItemDataRole.AccessibleTextRole) == "nothing"
     assert len(model.index_of(node, 1).data(BAR_ROLE)) == 8
+
+
+def test_the_parts_of_every_row_add_up_to_its_total_as_printed(qapp: QApplication) -> None:
+    made = table(around_bytes=1_500_000_000, other_bytes=700_000_000)
+    for node in range(len(made.parent)):
+        total = made.total_bytes(node)
+        sizes = made.shown_sizes(node)
+        largest = format_bytes(max(sizes)).split(" ")[-1]
+        if total and largest == format_bytes(total).split(" ")[-1]:
+            printed = sum(parse_bytes(format_bytes(size)) for size in sizes if size)
+            step = GIB // 10 if total >= GIB else MIB if total >= MIB else KIB
+            assert abs(printed - parse_bytes(format_bytes(total))) <= step * 0.51
+
+
+def test_a_group_stays_selected_and_the_root_is_a_module(qtbot: QtBot, view: LayersView) -> None:
+    model, tree = view.tree.layer_model, view.tree
+    made = model.table
+    assert made is not None
+    group = made.group_of("model.layers.20")
+    assert group is not None
+    tree.expandAll()
+    tree.setCurrentIndex(model.index_of(group))
+    first = tree.current_name
+    view.select(first)
+    assert tree.layer_model.node_of(tree.currentIndex()) == group
+    with qtbot.waitSignal(view.module_selected) as said:
+        tree.setCurrentIndex(model.index_of(made.root))
+    assert said.args == [""]
+    view.select(None)
+    assert tree.current_name is None
 
 
 @pytest.fixture

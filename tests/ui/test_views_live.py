@@ -67,6 +67,19 @@ def test_samples_lie_in_the_phase_they_were_taken_in() -> None:
         assert event.step - 1 + stretch.left - 1e-9 <= x <= event.step - 1 + stretch.right + 1e-9
 
 
+def test_a_step_that_is_counted_early_stays_in_order() -> None:
+    data = LiveData(sample.run_started(3))
+    taken = [e for e in sample.run_samples(2) if isinstance(e, RunSample)]
+    second = next(place for place, e in enumerate(taken) if e.step == 2)
+    early = taken[second - 1].model_copy(update={"step": 2})
+    assert early.phase == "optimizer_step"
+    for event in (*taken[:second], early, *taken[second:]):
+        data.add(event)
+    assert np.all(np.diff(data.x) >= 0)
+    assert data.x[second] <= 1.0
+    assert data.step == 2
+
+
 def test_samples_outgrow_no_array() -> None:
     data = _filled(30)
     assert data.count == 30 * 17 * 20

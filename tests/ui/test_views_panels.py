@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from math import inf, nan
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from memplanner.messages.run import RunSample
+from memplanner.messages.run import RunSample, RunStep
 from memplanner.units import MIB
 from memplanner_ui.look.theme import apply_theme
 from memplanner_ui.views.module_panel import ModulePanel, bar_bytes, shape_words
 from memplanner_ui.views.notice import Fix, NoticeBar
+from memplanner_ui.views.operations import operation_words
 from memplanner_ui.views.run_panel import RunPanel, clock, duration
 from memplanner_ui.views.run_progress import ProgressPanel
 from memplanner_ui.views.segments import Segments
@@ -210,3 +213,65 @@ def test_segments_choose_one_or_many(qtbot: QtBot) -> None:
     assert (one.value, one.is_on("a")) == ("b", False)
     button(many, "A").click()
     assert (many.is_on("a"), many.is_on("b")) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("operation", "dtype", "words"),
+    [
+        ("_scaled_dot_product_flash_attention_for_cpu", "bfloat16", "attention"),
+        ("_scaled_dot_product_efficient_attention", "bfloat16", "attention"),
+        ("_to_copy", "float32", "cast to fp32"),
+        ("mm", "bfloat16", "matmul"),
+        ("_log_softmax", "float32", "log-softmax"),
+        ("_made_up_operation", "float32", "made up operation"),
+    ],
+)
+def test_operations_have_the_field_s_words(operation: str, dtype: str, words: str) -> None:
+    assert operation_words(operation, dtype) == words
+
+
+def test_the_module_panel_fits_its_dock_with_a_scroll_bar(qtbot: QtBot) -> None:
+    panel = ModulePanel()
+    qtbot.addWidget(panel)
+    detail = sample.detail()
+    long = detail.kept[0].model_copy(
+        update={"operation": "_scaled_dot_product_flash_attention", "shape": (16, 128, 32768, 128)}
+    )
+    panel.set_detail(detail.model_copy(update={"kept": (long,) * 24}))
+    panel.resize(296, 300)
+    panel.show()
+    qtbot.waitUntil(panel.verticalScrollBar().isVisible)
+    body = panel.widget()
+    assert body.width() == panel.viewport().width()
+    sizes = [label for label in body.findChildren(QLabel) if label.text() == "112 MiB"]
+    assert sizes
+    for label in sizes:
+        assert label.width() >= label.fontMetrics().horizontalAdvance(label.text())
+
+
+@pytest.mark.parametrize(("loss", "word"), [(nan, "not a number"), (inf, "infinite")])
+def test_a_loss_that_is_no_number_is_said_and_drawn(qtbot: QtBot, loss: float, word: str) -> None:
+    panel = RunPanel()
+    qtbot.addWidget(panel)
+    panel.resize(304, 700)
+    panel.start(sample.run_started(30))
+    for event in sample.run_samples(3):
+        if isinstance(event, RunStep):
+            event = event.model_copy(update={"loss": loss if event.step == 2 else 1.5})
+        panel.handle(event)
+    assert "1.50" in words_of(panel)
+    panel.handle(RunStep(seconds=9, step=4, loss=loss, step_seconds=1, peak_bytes=MIB))
+    assert word in words_of(panel)
+    assert not panel.grab().isNull()
+
+
+def test_a_stopped_run_has_nothing_left_to_do(qtbot: QtBot) -> None:
+    panel = RunPanel()
+    qtbot.addWidget(panel)
+    panel.start(sample.run_started(30))
+    for event in sample.run_samples(3):
+        panel.handle(event)
+    panel.handle(sample.run_result(3).model_copy(update={"outcome": "stopped"}))
+    said = words_of(panel)
+    assert "Step 3 of 30" in said
+    assert not any("left" in words for words in said)

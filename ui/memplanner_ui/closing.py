@@ -34,7 +34,10 @@ class Closing:
     def _about(self, document: Document, *, running: bool) -> Notice | None:
         if running:
             stop = Fix("Stop the run and close", "", "Stop and close", self._close)
-            return Notice("caution", "A plan is running.", "Closing ends it.", (stop,))
+            meaning = "Closing ends it."
+            if document.dirty:
+                meaning = "Closing ends it, and the plan has edits that no file has."
+            return Notice("caution", "A plan is running.", meaning, (stop,))
         if document.model is None or not document.dirty:
             return None
         fixes = (

@@ -295,8 +295,17 @@ class BudgetBar(QWidget):
             spacing = 10.0
         if needed() > room:
             titles = [SHORT_TITLES.get(name, TITLES[name]) for name, _ in entries]
+        if needed() > room:  # the numbers that stand in the bar are not said twice
+            wide = {
+                PARTS[index]
+                for index, area in self._segments(_frame(budget))
+                if area.width() > NUMBER_WIDTH
+            }
+            entries = [(name, "" if name in wide else number) for name, number in entries]
         left, center = _SIDE, self._y(_LEGEND_Y)
         for title, (name, number) in zip(titles, entries, strict=True):
+            if left + width_of(title, number) > self.width():
+                break  # half a number would be a wrong one; tool tips have them all
             swatch.paint(
                 painter, QRectF(left, center - swatch.SIZE / 2, swatch.SIZE, swatch.SIZE), name
             )

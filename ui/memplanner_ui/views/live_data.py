@@ -20,6 +20,7 @@ _MISSING = float("nan")
 _GUESS_SECONDS = 0.5
 """What a phase is taken to last before one like it has ended."""
 _CAPACITY = 4096
+_LAST_PHASES: tuple[Phase, ...] = ("optimizer_step", "between_steps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +165,18 @@ class LiveData:
         """Takes a sample; those before the first step have no place in a step and are left out."""
         if sample.step < 1 or sample.phase == "load":
             return
-        at = (sample.step, sample.phase, sample.micro_batch)
+        step = self._step_of(sample)
+        at = (step, sample.phase, sample.micro_batch)
         if at != self._phase:
             self._phase_ended(sample.seconds)
             self._phase, self._since, self._first = at, sample.seconds, self.count
         if self.count == self._arrays.shape[1]:
             self._arrays = np.concatenate([self._arrays, np.empty_like(self._arrays)], axis=1)
-        self.step, self.micro_batch = sample.step, sample.micro_batch
+        self.step, self.micro_batch = step, sample.micro_batch
         stretch = self._stretch(sample.phase, sample.micro_batch)
         expected = self._durations.get((sample.phase, sample.micro_batch), _GUESS_SECONDS)
         share = min(0.98, (sample.seconds - self._since) / max(expected, 1e-6))
-        x = sample.step - 1 + stretch.left + share * (stretch.right - stretch.left)
+        x = step - 1 + stretch.left + share * (stretch.right - stretch.left)
         if self.count:
             x = max(x, float(self._arrays[0, self.count - 1]))
         self._arrays[:, self.count] = (
@@ -186,6 +188,16 @@ class LiveData:
             _MISSING if sample.device_bytes is None else sample.device_bytes,
         )
         self.count += 1
+
+    def _step_of(self, sample: RunSample) -> int:
+        """The step that a sample belongs to.
+
+        A step is counted before its first phase begins: until then samples are in the last phase
+        of the step before.
+        """
+        last = self._phase
+        stays = last is not None and last[1] == sample.phase and last[0] == sample.step - 1
+        return sample.step - 1 if stays and sample.phase in _LAST_PHASES else sample.step
 
     def _phase_ended(self, seconds: float) -> None:
         """Spreads the samples of the phase that ended over its whole width."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 _WORDS = {
     "addmm": "linear",
-    "baddbmm": "matrix product",
-    "bmm": "matrix product",
+    "baddbmm": "matmul",
+    "bmm": "matmul",
     "clone": "copy",
     "constant_pad_nd": "padding",
     "convolution": "convolution",
@@ -17,7 +17,7 @@ _WORDS = {
     "linear": "linear",
     "max_pool2d_with_indices": "max pooling",
     "mean": "mean",
-    "mm": "matrix product",
+    "mm": "matmul",
     "mul": "product",
     "native_batch_norm": "batch norm",
     "native_dropout": "dropout",

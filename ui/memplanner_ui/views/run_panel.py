@@ -48,6 +48,7 @@ class RunPanel(Panel):
         self._started: RunStarted | None = None
         self._steps: list[RunStep] = []
         self._seconds = 0.0
+        self._ended = False
         self._build()
         self.clear()
 
@@ -96,6 +97,7 @@ class RunPanel(Panel):
     def start(self, started: RunStarted) -> None:
         """Begins a run."""
         self._started, self._steps, self._seconds = started, [], 0.0
+        self._ended = False
         on_cpu = started.device.kind == "cpu"
         capacity = started.device.memory_bytes
         self._peaks.set_limits(
@@ -125,8 +127,8 @@ class RunPanel(Panel):
                 self._show_times()
         elif isinstance(event, RunResult):
             self._seconds = event.seconds
-            self._show()
             self._end()
+            self._show()
             self._set_state(*_OUTCOMES[event.outcome])
 
     def clear(self) -> None:
@@ -150,6 +152,9 @@ class RunPanel(Panel):
         return self._state.text()
 
     def _end(self) -> None:
+        self._ended = True
+        if self._after.hasFocus() or self._now.hasFocus():
+            self.window().setFocus()  # else Qt would put it on the next thing there is
         for button in (self._after, self._now):
             button.setEnabled(False)
         self._note.hide()
@@ -178,7 +183,8 @@ class RunPanel(Panel):
             return
         total = started.steps
         done = len(steps)
-        self._step.setText(f"Step {min(done + 1, total)} of {total}")
+        now = done if self._ended else min(done + 1, total)
+        self._step.setText(f"Step {now} of {total}")
         self._bar.setValue(done)
         self._bar.setAccessibleDescription(f"{done} of {total} steps done")
         losses = [step.loss for step in steps]
@@ -207,7 +213,7 @@ class RunPanel(Panel):
             return
         # The first step warms up caches and makes the optimizer's state.
         typical = median(step.step_seconds for step in (steps[1:] or steps))
-        remaining = typical * (started.steps - len(steps))
+        remaining = 0 if self._ended else typical * (started.steps - len(steps))
         self._left.setText(f"{gone}, about {clock(remaining)} left" if remaining else gone)
         self._step_time.setText(duration(typical))
         training = started.plan.training

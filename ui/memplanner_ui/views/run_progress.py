@@ -102,7 +102,7 @@ class ProgressPanel(Panel):
             self._now = None
         icon, ink = _OUTCOME_ICONS[result.outcome]
         title = result.outcome.replace("_", " ").capitalize()
-        detail = result.where or f"{result.steps} steps"
+        detail = result.where or ("1 step" if result.steps == 1 else f"{result.steps} steps")
         self._add(_Line(icon, ink, title, detail, clock(result.seconds)))
         said = Part("What happened")
         said.add(label(result.sentence, "body", "", wrap=True))

@@ -42,7 +42,7 @@ def edges(values: Sequence[int], full: int, left: float, width: float, scale: fl
     for value in values:
         passed += value
         x = left + (passed / full * width if full else 0.0)
-        result.append(round(x * scale) / scale)
+        result.append(max(left, round(x * scale) / scale))  # where ``left`` is itself between two
     return result
 
 
