@@ -163,6 +163,7 @@ class Session:
         for number in range(steps):
             if self.interruption.after_step:
                 break
+            self.position.watch = None  # or samples would say the last step's phase of this one
             self.position.step = number + 1
             steady = backend.updates > 0
             result = trainer.run(profiled=steady and number == steps - 1)

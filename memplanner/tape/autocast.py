@@ -15,11 +15,12 @@ from memplanner.techniques.target import Target
 _LOWER_EVERYWHERE = frozenset(
     """conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d conv_tbc bmm mm
     baddbmm addmm addbmm linear matmul __matmul__ __rmatmul__ scaled_dot_product_attention
-    _convolution linalg_vecdot einsum prelu""".split()
+    _convolution linalg_vecdot linalg_matmul linalg_multi_dot chain_matmul einsum prelu
+    """.split()
 )
 _LOWER_CPU = frozenset("tensordot inner".split())
-"""On no list, but made of products, which are; as is einsum."""
-_LOWER_CUDA = frozenset("addmv addr mv chain_matmul multi_dot".split())
+"""On no list, but made of products, which are; as are einsum and chains of products."""
+_LOWER_CUDA = frozenset("addmv addr mv".split())
 _FULL_EVERYWHERE = frozenset(
     """binary_cross_entropy_with_logits cosine_embedding_loss cross_entropy ctc_loss
     hinge_embedding_loss huber_loss kl_div l1_loss margin_ranking_loss mse_loss

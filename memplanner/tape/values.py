@@ -21,10 +21,12 @@ aten = torch.ops.aten
 class _Value:
     """How a tensor was made: the operation and its arguments, with tensors replaced by values."""
 
-    __slots__ = ("args", "func", "kwargs", "result")
+    __slots__ = ("args", "func", "in_place", "kwargs", "result", "version")
 
-    def __init__(self, func: Any, args: Any, kwargs: Any) -> None:
-        self.func, self.args, self.kwargs = func, args, kwargs
+    def __init__(self, func: Any, args: Any, kwargs: Any, result: torch.Tensor, own: bool) -> None:
+        self.func, self.args, self.kwargs, self.in_place = func, args, kwargs, own
+        # torch counts a change in place when the operation has returned.
+        self.version = result._version + own
         self.result: torch.Tensor | None = None
 
     def compute(self) -> torch.Tensor:
@@ -33,12 +35,20 @@ class _Value:
             args, kwargs = tree_map(_real, (self.args, self.kwargs))
             if "device" in kwargs:
                 kwargs["device"] = torch.device("cpu")
+            if self.in_place:
+                args = (args[0].clone(), *args[1:])
             self.result = self.func(*args, **kwargs)
         return self.result
 
 
 def _real(part: Any) -> Any:
     return part.compute() if isinstance(part, _Value) else part
+
+
+def _value_of(tensor: torch.Tensor) -> _Value | None:
+    """How the tensor was made; None where that is not known, or it was changed since by a view."""
+    value: _Value | None = getattr(tensor, _ATTRIBUTE, None)
+    return None if value is None or value.version != tensor._version else value
 
 
 class Values:
@@ -63,7 +73,7 @@ class Values:
             nonlocal unknown
             if not isinstance(part, torch.Tensor):
                 return part
-            value = getattr(part, _ATTRIBUTE, None)
+            value = _value_of(part)
             if value is None:
                 if part.device.type != "meta":
                     return part.detach().clone() if part.numel() <= 64 else part
@@ -75,11 +85,12 @@ class Values:
             result.__dict__.pop(_ATTRIBUTE, None)
             result.__dict__["_memplanner_made_by"] = str(func)
         else:
-            setattr(result, _ATTRIBUTE, _Value(func, mapped_args, mapped_kwargs))
+            own = bool(args) and result is args[0]
+            setattr(result, _ATTRIBUTE, _Value(func, mapped_args, mapped_kwargs, result, own))
 
     def answer(self, tensor: torch.Tensor) -> Any:
         """What ``tensor.item()`` is."""
-        value = getattr(tensor, _ATTRIBUTE, None)
+        value = _value_of(tensor)
         if value is not None:
             return value.compute().item()
         made_by = getattr(tensor, "_memplanner_made_by", "")

@@ -149,9 +149,7 @@ def real_peak_bytes(model: Model, plan: Plan) -> int:
             held.loss,
             *(part for state in prepared.optimizer.state.values() for part in state.values()),
         ]
-        watch.see_all(
-            (part, "standing", 0) for part in standing if isinstance(part, torch.Tensor)
-        )
+        watch.see_all((part, "standing", 0) for part in standing if isinstance(part, torch.Tensor))
         del standing
         with watch:  # keeping no loss either
             deque(run_step(prepared, batches, CpuBackend(plan), watch, held), maxlen=0)

@@ -33,7 +33,8 @@ FORMED: dict[str, tuple[Any, dict[str, Any], Target]] = {
     ),
     "bert": (tiny("bert", **SHALLOW), {"training__gradient_accumulation_steps": 2}, H100),
     "t5": (
-        tiny("t5", num_layers=3, num_decoder_layers=3), {"activation_checkpointing__policy": "full"},
+        tiny("t5", num_layers=3, num_decoder_layers=3),
+        {"activation_checkpointing__policy": "full"},
         H100,
     ),
     "vit": (tiny("vit", **SHALLOW), {}, H100),

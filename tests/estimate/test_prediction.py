@@ -145,7 +145,7 @@ def test_a_long_step_is_drawn_with_its_highest_points() -> None:
 
 # What is kept for backward
 
-KEEPING = '''
+KEEPING = """
 import torch
 from torch import nn
 
@@ -168,7 +168,7 @@ def model():
 
 def batch(batch_size, sequence_length):
     return {{"x": torch.randn(batch_size, sequence_length, 8)}}
-'''
+"""
 FORWARDS = {
     "linear": "x = self.last(self.first(x))",
     "relu": "x = self.last(self.first(x).relu())",
@@ -282,7 +282,7 @@ def test_a_block_on_paper_is_described_like_a_recorded_one() -> None:
 
 
 def test_a_name_that_is_no_module_is_refused() -> None:
-    with pytest.raises(KeyError, match="no.such"):
+    with pytest.raises(KeyError, match=r"no\.such"):
         estimate(tiny("llama"), planned(2, 24), CARD).describe("no.such")
 
 

@@ -23,8 +23,8 @@ from tests.estimate.recordings import (
     H100,
     differences,
     planned,
-    recipe,
     real_peak_bytes,
+    recipe,
     record_whole,
     tiny,
 )
@@ -46,7 +46,7 @@ def recordings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Plan]]:
         return real(model, plan, *rest, **options)
 
     monkeypatch.setattr(MODULE, "record", counted)
-    yield plans
+    return plans
 
 
 NUMERIC = (
@@ -194,12 +194,10 @@ def test_positions_limit_the_sequence() -> None:
 def test_a_model_without_a_sequence_takes_any() -> None:
     model = tiny("vit")
     assert not model.takes_sequence
-    assert (
-        estimate(model, planned(2, 1), CARD).peak == estimate(model, planned(2, 9999), CARD).peak
-    )
+    assert estimate(model, planned(2, 1), CARD).peak == estimate(model, planned(2, 9999), CARD).peak
 
 
-BROKEN = '''
+BROKEN = """
 import torch
 from torch import nn
 
@@ -221,7 +219,7 @@ def model():
 
 def batch(batch_size, sequence_length):
     return {"x": torch.randn(batch_size, sequence_length, 4)}
-'''
+"""
 
 
 def test_a_step_that_cannot_run_is_one_sentence(tmp_path: Path) -> None:

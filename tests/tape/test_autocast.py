@@ -71,7 +71,7 @@ def test_every_modules_output_has_the_same_type(name: str) -> None:
     assert any(FULL in kinds for _, kinds in real)
 
 
-ASSORTED = '''
+ASSORTED = """
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -105,7 +105,7 @@ def batch(batch_size, sequence_length):
         "images": torch.randn(batch_size, 3, 8, 8),
         "labels": torch.zeros(batch_size, dtype=torch.int64),
     }
-'''
+"""
 
 
 def test_a_users_own_model_is_cast_alike_and_takes_what_it_really_takes(tmp_path: Path) -> None:
@@ -137,6 +137,8 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "einsum": lambda x, y: torch.einsum("ij,jk->ik", x, y),
     "tensordot": lambda x, y: torch.tensordot(x, y, dims=([1], [0])),
     "inner": torch.inner,
+    "linalg.matmul": torch.linalg.matmul,
+    "linalg.multi_dot": lambda x, y: torch.linalg.multi_dot([x, y, x]),
     "index_copy": lambda x, y: x.index_copy(0, torch.arange(4, device=x.device), y),
     "prelu": lambda x, y: F.prelu(x, y[0]),
     "where": lambda x, y: torch.where(x > 0, x, y),

@@ -42,7 +42,11 @@ def test_statistics_are_those_of_the_cpu(operation: str, kind: torch.dtype, weig
 def test_a_card_keeps_statistics_in_full() -> None:
     func, args = arguments("layer_norm", HALF, HALF)
     on_meta = tuple(part.to("meta") if isinstance(part, torch.Tensor) else part for part in args)
-    assert [part.dtype for part in as_on_every_device(func, on_meta, func(*on_meta))] == [HALF, FULL, FULL]
+    assert [part.dtype for part in as_on_every_device(func, on_meta, func(*on_meta))] == [
+        HALF,
+        FULL,
+        FULL,
+    ]
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])

@@ -16,7 +16,7 @@ from memplanner.tape.tape import Tape
 from memplanner.techniques.target import Target
 from tests.estimate.recordings import CPU, H100, planned, recipe, record_whole, tiny
 
-NET = '''
+NET = """
 import torch
 from torch import nn
 
@@ -37,7 +37,7 @@ def model():
 
 def batch(batch_size, sequence_length):
     return {"x": torch.randn(batch_size, sequence_length, 8)}
-'''
+"""
 PARAMETERS = 8 * 16 + 16 + 16 * 4
 
 
