@@ -87,7 +87,7 @@ def choose(
         and not (is_causal and query.size(2) != key.size(2))
         and _trains_with_flash(target, query, dropout_p),
         "efficient": _cuda_efficient(target, query, key, value, attn_mask, enable_gqa),
-        "cudnn": _cudnn(target, query, key, value, dropout_p),
+        "cudnn": _cudnn(target, query, key, value, dropout_p) and _mask_fits(query, key, attn_mask),
     }
     order = _order(target) if kernel == "auto" else (kernel,)
     return next((name for name in order if usable[name]), "math")
@@ -123,7 +123,19 @@ def _cpu_flash(
     return (
         dropout_p == 0.0
         and query.size(-1) == key.size(-1) == value.size(-1)
-        and (attn_mask is None or (attn_mask.dim() in {2, 4} and not attn_mask.requires_grad))
+        and _mask_fits(query, key, attn_mask)
+    )
+
+
+def _mask_fits(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) -> bool:
+    """Torch's ``check_attn_mask_shape``: no gradient, and each size is whole or 1."""
+    if mask is None:
+        return True
+    whole = (query.size(0), query.size(1), query.size(2), key.size(2))[-mask.dim() :]
+    return (
+        mask.dim() in {2, 4}
+        and not mask.requires_grad
+        and all(size in (1, full) for size, full in zip(mask.shape, whole, strict=True))
     )
 
 

@@ -65,6 +65,7 @@ class Values:
             or result.dtype.is_floating_point
             or result.dtype.is_complex
             or result.numel() > _LIMIT
+            or result.is_inference()
         ):
             return
         unknown = False

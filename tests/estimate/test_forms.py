@@ -51,7 +51,7 @@ def check(name: str, batch_size: int, sequence_length: int) -> None:
     assert differences(tape, record_whole(model, plan, target)) == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.sampled_from(sorted(FORMED)),
     st.integers(1, 9),

@@ -64,7 +64,7 @@ heads = st.sampled_from([(2, 2), (4, 2), (4, 1), (2, 4), (3, 2)])
 masks = st.sampled_from(["none", "2d", "4d", "4d broadcast", "bool", "3d", "trained", "wrong"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     heads=heads, length=st.sampled_from([(5, 5), (3, 5)]), width=st.sampled_from([(8, 8), (8, 4)]),
     mask=masks, dropout=st.sampled_from([0.0, 0.25]), causal=st.booleans(), grouped=st.booleans(),
@@ -125,6 +125,7 @@ A100, H100, T4, V100 = (
 )
 RTX_4090, B200 = Target("cuda", (8, 9)), Target("cuda", (10, 0))
 MASK = torch.zeros(16, 16, dtype=HALF, device="meta")
+TRAINED_MASK = torch.zeros(16, 16, dtype=HALF, device="meta", requires_grad=True)
 
 CUDA_CASES: list[tuple[str, Target, str, dict[str, Any], dict[str, Any], str]] = [
     ("half precision on Ampere", A100, "auto", {}, {}, "flash"),
@@ -134,6 +135,7 @@ CUDA_CASES: list[tuple[str, Target, str, dict[str, Any], dict[str, Any], str]] =
     ("fp32 is not flash", H100, "auto", {"kind": FULL}, {}, "efficient"),
     ("a mask is not flash", A100, "auto", {}, {"attn_mask": MASK}, "efficient"),
     ("a mask is cuDNN's on Hopper", H100, "auto", {}, {"attn_mask": MASK}, "cudnn"),
+    ("a trained mask is neither's", H100, "auto", {}, {"attn_mask": TRAINED_MASK}, "efficient"),
     ("heads over 256 wide", A100, "auto", {"width": 264}, {}, "efficient"),
     ("heads that are not aligned", A100, "auto", {"width": 60, "kind": FULL}, {}, "efficient"),
     ("nor at all", A100, "auto", {"width": 63, "kind": FULL}, {}, "math"),
