@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
+import torch
 
 
 class Row(NamedTuple):
@@ -29,6 +31,15 @@ class Row(NamedTuple):
 
 
 ROWS = pytest.StashKey[list[Row]]()
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """On a busy machine threads that wait for each other turn milliseconds into seconds."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
