@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -151,7 +151,8 @@ def set_attention(module: nn.Module, kernel: str) -> None:
         if wanted == "sdpa" and not getattr(part, "_supports_sdpa", False):
             continue
         if part._can_set_attn_implementation():
-            part.set_attn_implementation(wanted)
+            with suppress(ValueError):  # a part inside it, such as a backbone, offers no choice
+                part.set_attn_implementation(wanted)
 
 
 def make_ready_for_training(config: Any) -> tuple[str, ...]:
