@@ -9,31 +9,21 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
-from weakref import WeakKeyDictionary, ref
-
-import torch
-from torch import nn
+from weakref import WeakKeyDictionary
 
 from memplanner.errors import EstimateError, MemplannerError
-from memplanner.estimate.cutting import cut_module, cuts
+from memplanner.estimate.cutting import cuts
 from memplanner.estimate.fold import KEPT, Cut, unfold
 from memplanner.estimate.forms import Forms, fit, has_scratch, other_point, same_structure
+from memplanner.estimate.recording import Point, Recordings
 from memplanner.estimate.whole import same_forward
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
-from memplanner.tape.record import META, record
 from memplanner.tape.tape import Tape
 from memplanner.techniques.target import Target
 
-Point = tuple[int, int]
-"""Batch size and sequence length."""
-
-CPU = torch.device("cpu")
-LARGEST_REAL_BYTES = 2**29
-"""Parameters. A larger model would take too long to run for an estimate."""
 _REMEMBERED = 64
 _THRESHOLDS = ("window", "chunk", "original_max_position", "block_size")
 
@@ -57,11 +47,8 @@ class Recorder:
     """The recordings of one model."""
 
     def __init__(self, model: Model) -> None:
-        self._model = ref(model)  # or the model would live as long as what is remembered of it
+        self._recordings = Recordings(model)
         self._structures: OrderedDict[tuple[Plan, Target], _Structure] = OrderedDict()
-        self._real = False
-        """Whether the model was seen not to run without values."""
-        self._modules: dict[tuple[Cut, ...], nn.Module] = {}
         self._cuts: dict[tuple[int, bool], tuple[Cut, ...]] = {}
         self._agreed: dict[tuple[Cut, ...], bool] = {}
         """Whether a forward of the whole model was the folded one; presets' are tested."""
@@ -74,9 +61,7 @@ class Recorder:
     @property
     def model(self) -> Model:
         """The model, which whoever asks for tapes still holds."""
-        model = self._model()
-        assert model is not None
-        return model
+        return self._recordings.model
 
     def point(self, plan: Plan) -> Point:
         """Batch and sequence as the model takes them: its positions limit the sequence."""
@@ -91,7 +76,7 @@ class Recorder:
         point = self.point(plan)
         first = not self._structures
         structure = self._structure(plan, target, point)
-        if first and not self._real:
+        if first and not self._recordings.real:
             self._fit(structure, plan, target)
             if point[0] == 1:  # so that the first change of the batch is arithmetic too
                 more = self._structure(plan, target, (2, point[1]))
@@ -143,7 +128,7 @@ class Recorder:
         folded = self._folded(plan, target, point, chosen) if chosen else None
         if folded is None:  # the blocks are not alike after all
             chosen = ()
-            whole = self._record(plan, target, point, chosen)
+            whole = self._recordings.record(plan, target, point, chosen)
             folded = whole, whole
         recorded, unfolded = folded
         structure = _Structure(point, recorded, unfolded, chosen, checked=[point])
@@ -159,7 +144,7 @@ class Recorder:
         if self._agreed.get(chosen) is False:
             return None
         try:
-            recorded = self._record(plan, target, point, chosen)
+            recorded = self._recordings.record(plan, target, point, chosen)
         except EstimateError:  # code that names a block which was cut away
             self._agreed[chosen] = False
             return None
@@ -167,7 +152,7 @@ class Recorder:
         if unfolded is None:
             return None
         if chosen not in self._agreed and self.model.kind != "preset":
-            whole = self._record(plan, target, point, (), forward_only=True)
+            whole = self._recordings.record(plan, target, point, (), forward_only=True)
             self._agreed[chosen] = same_forward(unfolded, whole)
         return (recorded, unfolded) if self._agreed.get(chosen, True) else None
 
@@ -177,60 +162,8 @@ class Recorder:
         single = any(part.isdigit() for n in plan.adapters.target_modules for part in n.split("."))
         known = self._cuts.get((every, single))
         if known is None:
-            known = self._cuts[every, single] = cuts(self._module(()), plan)
+            known = self._cuts[every, single] = cuts(self._recordings.module(()), plan)
         return known
-
-    def _module(self, chosen: tuple[Cut, ...]) -> nn.Module:
-        """The weightless model with the chosen blocks cut away; not to be changed."""
-        known = self._modules.get(chosen)
-        if known is None:
-            known = self._modules[chosen] = cut_module(self.model.build(META), chosen)
-        return known
-
-    def _record(
-        self,
-        plan: Plan,
-        target: Target,
-        point: Point,
-        chosen: tuple[Cut, ...],
-        *,
-        forward_only: bool = False,
-    ) -> Tape:
-        training = plan.training.model_copy(
-            update={"batch_size": point[0], "sequence_length": point[1]}
-        )
-        planned = plan.model_copy(update={"training": training})
-        if self._needs_values(target):
-            return self._record_for_real(planned, target, chosen, forward_only)
-        module = deepcopy(self._module(chosen))
-        try:
-            return record(self.model, planned, target, module, forward_only=forward_only)
-        except EstimateError:
-            if self._parameter_bytes() > LARGEST_REAL_BYTES:
-                raise
-        tape = self._record_for_real(planned, target, chosen, forward_only)
-        self._real = True  # and not where its code refuses the shape itself
-        return tape
-
-    def _needs_values(self, target: Target) -> bool:
-        """Whether the step has to be run for real: recurrent kernels keep what only they know."""
-        recurrent = target.kind == "cpu" and any(
-            isinstance(part, nn.RNNBase) for part in self._module(()).modules()
-        )
-        return self._real or (recurrent and self._parameter_bytes() <= LARGEST_REAL_BYTES)
-
-    def _parameter_bytes(self) -> int:
-        return sum(part.nbytes for part in self._module(()).parameters())
-
-    def _record_for_real(
-        self, plan: Plan, target: Target, chosen: tuple[Cut, ...], forward_only: bool
-    ) -> Tape:
-        module = cut_module(self.model.build(CPU), chosen)
-        tape = record(self.model, plan, target, module, CPU, forward_only=forward_only)
-        note = "The step was run for real on this CPU: the model cannot run without values."
-        if target.kind != "cpu":
-            note += " The card's kernels may keep other tensors."
-        return replace(tape, notes=(*tape.notes, note))
 
     def _fit(self, structure: _Structure, plan: Plan, target: Target) -> None:
         if structure.fitted:
@@ -251,7 +184,7 @@ class Recorder:
         for allowed in (alike, no_longer):  # a user's own code may take no longer sequence
             point = other_point(*structure.point, allowed)
             try:
-                tape = self._record(plan, target, point, structure.cuts)
+                tape = self._recordings.record(plan, target, point, structure.cuts)
             except MemplannerError:
                 continue
             structure.forms = fit(structure.recorded, structure.point, tape, point)
@@ -266,7 +199,7 @@ class Recorder:
         self._fit(structure, plan, target)
         forms = structure.forms
         if forms is not None and not self._trusted(structure, point):
-            tape = self._record(plan, target, point, structure.cuts)
+            tape = self._recordings.record(plan, target, point, structure.cuts)
             alike = same_structure(tape, structure.recorded) and bool(
                 (forms.sizes_bytes(*point) == tape.size_bytes).all()
             )
@@ -282,9 +215,11 @@ class Recorder:
     def _recorded_at(self, structure: _Structure, plan: Plan, target: Target, point: Point) -> Tape:
         known = structure.others.get(point)
         if known is None:
-            known = _unfold_all(self._record(plan, target, point, structure.cuts), structure.cuts)
+            known = _unfold_all(
+                self._recordings.record(plan, target, point, structure.cuts), structure.cuts
+            )
             if known is None:
-                known = self._record(plan, target, point, ())
+                known = self._recordings.record(plan, target, point, ())
             structure.others[point] = known
             if len(structure.others) > _REMEMBERED:
                 structure.others.popitem(last=False)
@@ -308,7 +243,7 @@ class Recorder:
             return "weights only: the source names parameters but no forward"
         folded = [f"{cut.periods * cut.period} blocks folded to {KEPT * cut.period}"
                   for cut in structure.cuts]  # fmt: skip
-        how = "run for real on the CPU" if self._real else "recorded on meta tensors"
+        how = "run for real on the CPU" if self._recordings.real else "recorded on meta tensors"
         return how + "".join(f", {part}" for part in folded)
 
 
