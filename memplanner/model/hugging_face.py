@@ -18,6 +18,7 @@ from memplanner.model.hugging_face_limits import bounded_modules
 from memplanner.model.loaded import Model
 from memplanner.model.losses import loss_of
 from memplanner.model.positions import learned_positions
+from memplanner.model.weightless import move
 
 CLASS_ERRORS = (
     ArithmeticError,
@@ -93,7 +94,7 @@ def model_from_config(
         class_name=model_class.__name__,
         source=source,
         kind=kind,
-        build=build,
+        build=_counted_first(build, module),
         batch=batch,
         loss=loss_of,
         parameter_count=counts.parameters,
@@ -109,6 +110,18 @@ def model_from_config(
     )
 
 
+def _counted_first(
+    build: Callable[[torch.device], nn.Module], module: nn.Module
+) -> Callable[[torch.device], nn.Module]:
+    """``build``, whose first weightless module is the one that was counted: building takes time."""
+    waiting = [module]
+
+    def built(device: torch.device) -> nn.Module:
+        return waiting.pop() if waiting and device.type == "meta" else build(device)
+
+    return built
+
+
 def build_module(
     model_class: type[Any], config: Any, device: torch.device, *, origin: str
 ) -> nn.Module:
@@ -121,6 +134,7 @@ def build_module(
             with no_init_weights():
                 module = model_class(config)
             module.tie_weights()
+            module = move(module, device)  # some classes make parameters on the CPU regardless
         else:
             module = model_class(config)
     if not isinstance(module, nn.Module):

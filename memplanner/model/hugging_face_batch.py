@@ -14,7 +14,7 @@ import torch
 
 from memplanner.errors import SourceError
 from memplanner.model.generated import Generator
-from memplanner.model.input_shapes import picture_shape, sides, sound_shape
+from memplanner.model.input_shapes import frames, picture_shape, sides, sound_shape
 from memplanner.model.loaded import Batch
 
 BOXES = 8
@@ -32,7 +32,11 @@ class HuggingFaceBatch:
         self.config = config
         self.text = _text_config(config)
         self.class_name = model_class.__name__
-        self.accepts = frozenset(inspect.signature(model_class.forward).parameters)
+        parameters = inspect.signature(model_class.forward).parameters
+        self.accepts = frozenset(parameters)
+        self.needs = frozenset(
+            name for name, parameter in parameters.items() if parameter.default is parameter.empty
+        )
         self.main_input = self._main_input(str(model_class.main_input_name))
         self._make = self._maker()
 
@@ -69,8 +73,9 @@ class HuggingFaceBatch:
     def _main_input(self, named: str) -> str:
         # Many image-and-text classes name the picture although they train on text alone.
         if named in self.accepts:
-            is_text_model = self._ends("CausalLM") or (
-                self._ends("ConditionalGeneration") and not self.config.is_encoder_decoder
+            is_text_model = named not in self.needs and (
+                self._ends("CausalLM")
+                or (self._ends("ConditionalGeneration") and not self.config.is_encoder_decoder)
             )
             return "input_ids" if is_text_model and "input_ids" in self.accepts else named
         for name in ("input_ids", "pixel_values", "input_values", "input_features"):
@@ -85,6 +90,8 @@ class HuggingFaceBatch:
             "pixel_values_videos": self._video_batch,
             "input_values": self._sound_batch,
             "input_features": self._sound_batch,
+            "past_values": self._series_batch,
+            "inputs": self._any_batch,
         }
         if self.main_input not in makers:
             raise SourceError(
@@ -107,6 +114,9 @@ class HuggingFaceBatch:
         elif self._ends("QuestionAnswering") and "start_positions" in self.accepts:
             inputs["start_positions"] = make.integers(batch, below=length)
             inputs["end_positions"] = make.integers(batch, below=length)
+        elif self._ends("QuestionAnswering", "VisualReasoning", "ImageAndTextRetrieval"):
+            if "labels" in self.accepts:  # about a picture: a score for each answer
+                inputs["labels"] = make.floats(batch, self._label_count(), uniform=True)
         elif self._ends("SequenceClassification"):
             inputs["labels"] = self._classes(make, batch)
         elif self._ends("TokenClassification"):
@@ -120,7 +130,47 @@ class HuggingFaceBatch:
                     inputs[name] = make.integers(batch, below=2)
         elif self.config.is_encoder_decoder and "decoder_input_ids" in self.accepts:
             inputs["decoder_input_ids"] = ids
+        if "pixel_values" in self.accepts - inputs.keys() and getattr(
+            self.config, "image_size", None
+        ):  # one network for both, such as ViLT
+            inputs["pixel_values"] = make.floats(batch, *self._picture())
         return inputs
+
+    def _any_batch(self, make: Generator, batch: int, length: int) -> Batch:
+        """For Perceiver, which calls them ``inputs`` whatever they are."""
+        if "Image" in self.class_name:
+            inputs: Batch = {"inputs": make.floats(batch, *self._picture())}
+        else:
+            inputs = {"inputs": self._tokens(make, batch, length)}
+        if "labels" in self.accepts:
+            masked = self._ends("MaskedLM")
+            inputs["labels"] = inputs["inputs"] if masked else self._classes(make, batch)
+        return inputs
+
+    def _series_batch(self, make: Generator, batch: int, length: int) -> Batch:
+        """Time series: what was, what it is known to be and what is to come."""
+        config = self.config
+        channels = int(getattr(config, "num_input_channels", None) or 1)
+        channels = max(channels, int(getattr(config, "input_size", None) or 1))
+        past = int(config.context_length) + max(getattr(config, "lags_sequence", None) or [0])
+        future = int(getattr(config, "prediction_length", None) or 1)
+        several = hasattr(config, "num_input_channels") or channels > 1
+        shape = (channels,) if several else ()
+        features = int(getattr(config, "num_time_features", 0) or 0)
+        inputs: Batch = {"past_values": make.floats(batch, past, *shape)}
+        for name, made in (
+            ("past_time_features", (batch, past, features)),
+            ("past_observed_mask", (batch, past, *shape)),
+            ("future_time_features", (batch, future, features)),
+            ("future_values", (batch, future, *shape)),
+        ):
+            if name in self.accepts:
+                inputs[name] = make.floats(*made, uniform=name == "past_observed_mask")
+        if self._ends("Regression"):
+            inputs["target_values"] = make.floats(batch, int(getattr(config, "num_targets", 1)))
+        elif self._ends("Classification"):
+            inputs["target_values"] = self._classes(make, batch)
+        return {name: value for name, value in inputs.items() if name in self.accepts}
 
     def _tokens(self, make: Generator, *shape: int) -> torch.Tensor:
         vocabulary = int(getattr(self.text, "vocab_size", None) or 1)
@@ -153,24 +203,33 @@ class HuggingFaceBatch:
         elif self._ends("ObjectDetection"):
             inputs["labels"] = [self._objects(make) for _ in range(batch)]
         elif self._ends("MaskedImageModeling") and "bool_masked_pos" in self.accepts:
-            patch = sides(getattr(self.config, "patch_size", 16))
-            inputs["bool_masked_pos"] = make.flags(
-                batch, (height // patch[0]) * (width // patch[1])
-            )
-        elif self._ends("VideoClassification"):
+            inputs["bool_masked_pos"] = make.flags(batch, self._patches(height, width))
+        elif self._takes_videos():
             inputs = self._video_batch(make, batch, length)
         elif self.config.is_encoder_decoder and "labels" in self.accepts:
             inputs["labels"] = self._tokens(make, batch, length)
         elif "input_ids" in self.accepts:
             inputs["input_ids"] = self._tokens(make, batch, length)
+            if "labels" in self.accepts:
+                inputs["labels"] = inputs["input_ids"]
         return inputs
 
+    def _takes_videos(self) -> bool:
+        return self._ends("VideoClassification") or bool(getattr(self.config, "num_frames", None))
+
+    def _patches(self, height: int, width: int) -> int:
+        patch = sides(getattr(self.config, "patch_size", 16))
+        return (height // patch[0]) * (width // patch[1])
+
     def _video_batch(self, make: Generator, batch: int, length: int) -> Batch:
-        frames = int(getattr(self.config, "num_frames", None) or 16)
+        count = int(getattr(self.config, "num_frames", None) or 16)
         channels, height, width = self._picture()
-        inputs: Batch = {self.main_input: make.floats(batch, frames, channels, height, width)}
+        inputs: Batch = {self.main_input: make.floats(batch, count, channels, height, width)}
         if "labels" in self.accepts:
             inputs["labels"] = self._classes(make, batch)
+        if "bool_masked_pos" in self.needs:
+            places = count // int(getattr(self.config, "tubelet_size", 1))
+            inputs["bool_masked_pos"] = make.flags(batch, places * self._patches(height, width))
         return inputs
 
     def _objects(self, make: Generator) -> dict[str, torch.Tensor]:
@@ -190,7 +249,12 @@ class HuggingFaceBatch:
         inputs: Batch = {
             self.main_input: make.floats(batch, *sound_shape(self.config, self.main_input, length))
         }
-        if self.config.is_encoder_decoder and "labels" in self.accepts:
+        if self._ends("AudioFrameClassification"):
+            count = frames(self.config, inputs[self.main_input].shape[-1])
+            inputs["labels"] = make.floats(batch, count, self._label_count(), uniform=True)
+        elif self._ends("AudioClassification", "SequenceClassification", "XVector"):
+            inputs["labels"] = self._classes(make, batch)
+        elif self.config.is_encoder_decoder and "labels" in self.accepts:
             inputs["labels"] = self._tokens(make, batch, length)
         elif self.config.is_encoder_decoder and "decoder_input_ids" in self.accepts:
             inputs["decoder_input_ids"] = self._tokens(make, batch, length)

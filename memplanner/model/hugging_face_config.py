@@ -24,6 +24,9 @@ _TASKS = (
     "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES",
     "MODEL_MAPPING_NAMES",
 )
+_SPECIAL_FLOATS: dict[Any, float] = {
+    "Infinity": float("inf"), "-Infinity": float("-inf"), "NaN": float("nan")
+}  # fmt: skip
 _REMOTE_CLASSES = (
     "AutoModelForCausalLM",
     "AutoModelForSeq2SeqLM",
@@ -46,6 +49,7 @@ def resolve(
     """
     from huggingface_hub.errors import StrictDataclassError
 
+    values = {name: _special_floats(value) for name, value in values.items()}
     check_numbers(values, str(path))
     code = values.get("auto_map")
     config_class, model_class, notes = _known(values)
@@ -65,6 +69,18 @@ def resolve(
             f"{path} does not fit {config_class.__name__} ({one_line(error)}); correct that value."
         ) from error
     return model_class, config, notes
+
+
+def _special_floats(value: Any) -> Any:
+    """``value`` with the floats that JSON lacks, as transformers writes them: ``__float__``."""
+    if isinstance(value, dict):
+        tagged = _SPECIAL_FLOATS.get(value.get("__float__")) if len(value) == 1 else None
+        if tagged is not None:
+            return tagged
+        return {name: _special_floats(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_special_floats(part) for part in value]
+    return value
 
 
 def _known(

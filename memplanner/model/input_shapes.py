@@ -51,5 +51,24 @@ def sound_shape(config: Any, main_input: str, length: int) -> tuple[int, ...]:
         return int(config.max_length), int(bands)  # the audio spectrogram transformer
     if main_input == "input_features" and bands:
         return length, int(bands)
-    ratio = getattr(config, "inputs_to_logits_ratio", None) or SAMPLES_A_FRAME
-    return (length * int(ratio),)
+    channels = getattr(config, "audio_channels", None)
+    samples = length * samples_a_frame(config)
+    return (samples,) if channels is None else (int(channels), samples)
+
+
+def samples_a_frame(config: Any) -> int:
+    """How many samples of a wave become one frame."""
+    ratio = getattr(config, "inputs_to_logits_ratio", None)
+    ratio = ratio() if callable(ratio) else ratio
+    return int(ratio or SAMPLES_A_FRAME)
+
+
+def frames(config: Any, samples: int) -> int:
+    """How many frames wav2vec2's convolutions, or those of its kind, make of a wave."""
+    kernels, strides = getattr(config, "conv_kernel", ()), getattr(config, "conv_stride", ())
+    for kernel, stride in zip(kernels, strides, strict=True):
+        samples = (samples - kernel) // stride + 1
+    for _ in range(int(getattr(config, "num_adapter_layers", 0) or 0)):
+        if getattr(config, "add_adapter", False):
+            samples = (samples - 1) // int(config.adapter_stride) + 1
+    return samples

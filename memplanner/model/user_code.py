@@ -14,6 +14,7 @@ from torch import nn
 from memplanner.errors import MemplannerError, SourceError
 from memplanner.model.hugging_face import one_line
 from memplanner.model.loaded import Batch
+from memplanner.model.weightless import move
 
 META = torch.device("meta")
 
@@ -59,24 +60,6 @@ def build_module(
         return move(module, device).train()
 
 
-def move(module: nn.Module, device: torch.device) -> nn.Module:
-    """``module`` with everything on ``device``; tensors that were shared stay shared."""
-    tensors = [*module.parameters(), *module.buffers()]
-    if all(tensor.device == device for tensor in tensors):
-        return module
-    if device.type != "meta":
-        return module.to(device)
-    # Module.to_empty and Module.to keep ties of parameters, since each is replaced in place per
-    # owner; here one table serves all owners, and buffers that share stay shared too.
-    moved: dict[int, torch.Tensor] = {}
-    for part in module.modules():
-        for table in (part._parameters, part._buffers):
-            for name, tensor in table.items():
-                if tensor is not None:
-                    table[name] = _weightless(tensor, moved)  # type: ignore[assignment] # same kind
-    return module
-
-
 def make_batch(
     make: Callable[[], Any], device: torch.device, *, origin: str, file: Path | None = None
 ) -> Batch:
@@ -110,19 +93,6 @@ def _on(value: Any, device: torch.device) -> Any:
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         return type(value)(_on(item, device) for item in value)
     return value
-
-
-def _weightless(tensor: torch.Tensor, moved: dict[int, torch.Tensor]) -> torch.Tensor:
-    if tensor.device.type == "meta":
-        return tensor
-    if id(tensor) not in moved:
-        empty = torch.empty_strided(
-            tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta"
-        )
-        if isinstance(tensor, nn.Parameter):
-            empty = nn.Parameter(empty, requires_grad=tensor.requires_grad)
-        moved[id(tensor)] = empty
-    return moved[id(tensor)]
 
 
 def _line(error: BaseException, file: Path | None) -> str:

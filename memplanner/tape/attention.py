@@ -16,6 +16,8 @@ from memplanner.techniques.target import Target
 
 aten = torch.ops.aten
 _HALVES = frozenset({torch.float16, torch.bfloat16})
+_BIAS_ALIGNMENT = 8
+"""Elements (``mem_eff_alignment``)."""
 
 
 def attend(
@@ -85,9 +87,12 @@ def choose(
     usable = {
         "flash": _cuda_flash(target, query, key, value, attn_mask)
         and not (is_causal and query.size(2) != key.size(2))
-        and _trains_with_flash(target, query, dropout_p),
-        "efficient": _cuda_efficient(target, query, key, value, attn_mask, enable_gqa),
-        "cudnn": _cudnn(target, query, key, value, dropout_p) and _mask_fits(query, key, attn_mask),
+        and _trains_with_flash(target, query, key, value, dropout_p),
+        "efficient": _cuda_efficient(target, query, key, value, attn_mask, enable_gqa)
+        and _rows_are_dense(attn_mask),
+        "cudnn": _cudnn(target, query, key, value, dropout_p)
+        and _mask_fits(query, key, attn_mask)
+        and _rows_are_dense(attn_mask),
     }
     order = _order(target) if kernel == "auto" else (kernel,)
     return next((name for name in order if usable[name]), "math")
@@ -155,10 +160,21 @@ def _cuda_flash(
     )
 
 
-def _trains_with_flash(target: Target, query: torch.Tensor, dropout_p: float) -> bool:
+def _rows_are_dense(mask: torch.Tensor | None) -> bool:
+    """Torch's ``check_last_dim_stride_equals_1_dense``, of a mask."""
+    return mask is None or mask.stride(-1) == 1
+
+
+def _trains_with_flash(
+    target: Target,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    dropout_p: float,
+) -> bool:
     """Flash has no backward for some widths on consumer cards."""
     consumer = (8, 6) <= target.capability <= (8, 9) or target.capability >= (12, 0)
-    if not consumer or not _wants_grad(query):
+    if not consumer or not _wants_grad(query, key, value):
         return True
     width = query.size(-1)
     return width <= 192 or (width > 224 and dropout_p == 0.0)
@@ -172,10 +188,12 @@ def _cudnn(
     dropout_p: float,
 ) -> bool:
     widths = (query.size(-1), value.size(-1))
+    widest = 256 if target.capability == (9, 0) else 128
+    latent = target.capability[0] == 10 and widths == (192, 128)  # as DeepSeek's attention has
     return (
         target.capability >= (8, 0)
         and query.dtype in _HALVES
-        and all(width <= 128 and width % 8 == 0 for width in widths)
+        and (latent or all(width <= widest and width % 8 == 0 for width in widths))
         and (dropout_p * 16).is_integer()
         and key.size(2) != 1
         and not (dropout_p and query.size(2) == 1)
@@ -231,9 +249,14 @@ def _pad(part: torch.Tensor, multiple: int) -> torch.Tensor:
 def _aligned(
     bias: torch.Tensor | None, query: torch.Tensor, key: torch.Tensor
 ) -> torch.Tensor | None:
-    """The bias expanded to every head, its rows padded to 16 as the kernel's loads need."""
+    """The bias expanded to every head, its rows padded where they do not begin at multiples of 8.
+
+    As ``preprocess_mask`` and ``pad_bias`` do it (``native/transformers/attention.cpp``).
+    """
     if bias is None:
         return None
-    if bias.size(-1) % 16:
-        bias = F.pad(bias, (0, -bias.size(-1) % 16))[..., : key.size(2)]
+    strides = bias.stride()
+    if strides[-1] != 1 or any(stride % _BIAS_ALIGNMENT for stride in strides[:-1]):
+        more = _BIAS_ALIGNMENT - bias.size(-1) % _BIAS_ALIGNMENT
+        bias = F.pad(bias, (0, more))[..., : bias.size(-1)]
     return bias.expand(query.size(0), query.size(1), query.size(2), key.size(2))

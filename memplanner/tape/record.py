@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,20 +16,26 @@ from memplanner.errors import EstimateError, MemplannerError
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.backends import CpuBackend, MetaBackend, Recomputation, RecordingBackend
-from memplanner.tape.results import Correction, as_on_every_device, on_cpu
+from memplanner.tape.cuda_scratch import scratch_bytes
+from memplanner.tape.inference import inference
+from memplanner.tape.real_calls import ERRORS, RealCalls
+from memplanner.tape.results import as_on_every_device, on_cpu
 from memplanner.tape.scratch import LARGEST_MODEL_BYTES, Call, describe, measure
-from memplanner.tape.shortcuts import shortcut, updates_weightless
+from memplanner.tape.shortcuts import updates_weightless
+from memplanner.tape.stand_in import Refusal, StandIns
 from memplanner.tape.steady import Ownership, steady_tape
 from memplanner.tape.tape import WORKSPACES, Tape
 from memplanner.tape.values import Values
 from memplanner.tape.watch import StorageWatch
 from memplanner.techniques import step as step_parts
 from memplanner.techniques.optimizer import weightless_fused
+from memplanner.techniques.precision import autocast_type
 from memplanner.techniques.prepare import Prepared, cast_batch, prepare
 from memplanner.techniques.target import Target
 
 META = torch.device("meta")
 _ITEM = torch.ops.aten._local_scalar_dense.default
+_TO_COPY = torch.ops.aten._to_copy.default
 
 
 class MetaWatch(StorageWatch):
@@ -36,12 +44,21 @@ class MetaWatch(StorageWatch):
     def __init__(self, module: nn.Module, target: Target) -> None:
         super().__init__(module)
         self.values = Values()
-        self._on_cpu = target.kind == "cpu"
+        self.real_calls = RealCalls(self.values)
+        self._target, self._on_cpu = target, target.kind == "cpu"
+        self.scratch_device = "cpu" if self._on_cpu else "meta"
         parameters = sum(part.nbytes for part in module.parameters())
         self._wants_scratch = self._on_cpu and parameters <= LARGEST_MODEL_BYTES
-        self._correct: Correction = on_cpu if self._on_cpu else as_on_every_device
+        self._infer = inference(on_cpu if self._on_cpu else as_on_every_device)
         self.scratch: dict[int, Call] = {}
         """Storages that stand for the scratch of a kernel, with the call that takes it."""
+        self.computed_scratch: list[int] = []
+        """The same where a kernel's scratch is computed."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: torch would wrap every dispatch, and compiles nothing while a mode is on."""
+        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -51,19 +68,39 @@ class MetaWatch(StorageWatch):
             return self.values.answer(args[0])
         if self.current_phase == "optimizer_step" and updates_weightless(func, args):
             return args[0] if isinstance(args[0], torch.Tensor) else None
-        result = shortcut(func, args, given)
-        if result is None:
-            result = self._correct(func, args, func(*args, **given))
+        if self.adds_in_place(func, args, kwargs):
+            return args[0] if args[0].is_meta else args[0].add_(args[1])
+        try:
+            result = self._infer(func, args, given)
+        except ERRORS as error:
+            return self._without_meta(func, args, given, error)
         self.values.note(func, args, given, result)
         self.note(func, args, result)
         if self._wants_scratch:
             call = describe(func, args, given)
             if call is not None:
-                self.scratch[self.see_scratch(str(func))] = call
+                self.scratch[self.see_scratch(str(func))[0]] = call
+        elif not self._on_cpu:
+            sizes = scratch_bytes(self._target, func, args)
+            if sizes:
+                self.computed_scratch += self.see_scratch(str(func), sizes)
+        return result
+
+    def _without_meta(self, func: Any, args: Any, kwargs: dict[str, Any], error: Exception) -> Any:
+        """What ``func`` returns where the meta device cannot tell."""
+        if func is _TO_COPY and args[0].is_meta:  # to the CPU: numpy, tolist
+            copied = self.values.copied(args[0])
+            if not self._on_cpu:  # there it is the same tensor
+                self.note(func, args, copied)
+            return copied
+        module = self.module_names[self.module_at_work]
+        result = self.real_calls.run(func, args, kwargs, error, module)
+        self.note(func, args, result)
         return result
 
     def measure_scratch(self, owned: Ownership) -> None:
         """Gives every kernel's scratch its size; call it when the step was run."""
+        owned.category.update(dict.fromkeys(self.computed_scratch, WORKSPACES))
         if self.scratch:
             sizes = measure(list(self.scratch.values()))
             for index, size in zip(self.scratch, sizes, strict=True):
@@ -79,13 +116,14 @@ def record(
     device: torch.device = META,
     *,
     forward_only: bool = False,
+    stand_ins: StandIns | None = None,
 ) -> Tape:
     """The tape of one steady step of ``module``, which is built on ``device`` and changed in place.
 
     On the meta device nothing is computed; on the CPU the step is run for real, for models that
-    cannot run without values. With ``forward_only`` nothing follows the forward. Raises
-    ``PlanError`` where the plan cannot be carried out, ``EstimateError`` where the step cannot
-    be run.
+    cannot run without values. With ``forward_only`` nothing follows the forward. Modules of
+    ``stand_ins`` are not run but played back. Raises ``PlanError`` where the plan cannot be
+    carried out, ``StepError`` where the step cannot be run.
     """
     backend: RecordingBackend
     backend = MetaBackend(target, plan) if device == META else CpuBackend(plan)
@@ -95,8 +133,13 @@ def record(
         prepared = prepare(model, plan, target, device, module=module, recompute=recomputation)
     watch = MetaWatch(prepared.module, target)
     recomputation.watch = watch
+    if stand_ins:
+        stand_ins.install(prepared.module, autocast_type(plan))
     training = plan.training
-    batch = cast_batch(model.batch(training.batch_size, training.sequence_length, device), plan)
+    shape = training.batch_size, training.sequence_length
+    batch = cast_batch(model.batch(*shape, device), plan)
+    if device == META:
+        watch.values.note_batch(batch, lambda: model.batch(*shape, torch.device("cpu")))
     owned = Ownership(watch)
     held = step_parts.Held()
     with watch:
@@ -104,28 +147,74 @@ def record(
         owned.note_module(prepared.module)
         owned.note_inputs(_tensors(batch))
         try:
-            with _without_collection():
+            with without_collection(), _uncompiled():
                 keep = _run(prepared, batch, backend, watch, owned, held)
         except MemplannerError:
             raise
         except (Exception, SystemExit) as error:  # the model's own code raises what it likes
-            raise EstimateError(
-                f"{model.name} cannot run a step of this shape: "
-                f"{type(error).__name__}: {_first_line(error)}; change batch or sequence, or give "
-                "a recipe whose batch() fits the model."
-            ) from error
+            refusal = error.__cause__ if isinstance(error, Refusal) else None
+            failed = watch.module_names[watch.failed_module(error)]
+            raise StepError(
+                model.name, refusal or error, failed, _types(prepared.module, failed),
+                refused=refusal is not None,
+            ) from error  # fmt: skip
     if not forward_only:
         watch.measure_scratch(owned)
-    notes = list(prepared.notes)
-    if watch.values.guessed:
-        notes.append("The model branches on its data; the usual branch was taken.")
+    notes = [*prepared.notes, *watch.values.notes, *watch.real_calls.notes]
+    if stand_ins:
+        notes += stand_ins.notes
     on_cpu = target.kind == "cpu" or device != META
     return steady_tape(watch, owned, keep, on_cpu=on_cpu, notes=tuple(notes))
 
 
+class StepError(EstimateError):
+    """A step could not be run, with the module that gave up."""
+
+    def __init__(
+        self,
+        model: str,
+        error: BaseException,
+        module: str,
+        types: tuple[type[nn.Module], ...],
+        *,
+        refused: bool,
+    ) -> None:
+        super().__init__(
+            f"{model} cannot run a step of this shape: {type(error).__name__}: "
+            f"{_first_line(error)}; change batch or sequence, or give a recipe whose batch() fits "
+            "the model."
+        )
+        self.error = error
+        self.module = module
+        self.types = types
+        """Of the module and what it lies in, from the inside."""
+        self.refused = refused
+        """Whether the module was seen to refuse its inputs with values as well."""
+
+
+def _types(root: nn.Module, path: str) -> tuple[type[nn.Module], ...]:
+    parts = path.split(".") if path else []
+    paths = [".".join(parts[:count]) for count in range(len(parts), -1, -1)]
+    return tuple(type(root.get_submodule(part)) for part in paths)
+
+
 @contextmanager
-def _without_collection() -> Iterator[None]:
-    """Storages die by reference counts alone: a garbage collection comes at no certain moment."""
+def _uncompiled() -> Iterator[None]:
+    """Compiled parts run as they are written; what is asked of torch only where it is loaded."""
+    if "torch._dynamo.eval_frame" not in sys.modules:
+        yield
+        return
+    with warnings.catch_warnings(), torch.compiler.set_stance("force_eager"):
+        warnings.filterwarnings("ignore", "Using `torch.compile.module.` when there are global")
+        yield
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Storages die by reference counts alone: a garbage collection comes at no certain moment.
+
+    And where nothing is waste it only takes time.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:

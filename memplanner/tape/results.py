@@ -30,15 +30,32 @@ Their kernels are structured: the result is allocated for every element, then re
 (``aten/src/ATen/native/Loss.cpp``: ``TORCH_META_FUNC(mse_loss)``). True on the CPU and on CUDA.
 """
 _NO_REDUCTION = 0
+_CONTIGUOUS = frozenset(
+    {aten._softmax_backward_data.default, aten._log_softmax_backward_data.default}
+)
+"""Whose results are contiguous whatever the gradient is (``aten/src/ATen/native/SoftMax.cpp``)."""
 
 
 def on_cpu(func: Any, args: tuple[Any, ...], result: Any) -> Any:
     """``result`` of ``func`` on meta tensors as the CPU's kernel would give it."""
     result = as_on_every_device(func, args, result)
+    if func is aten._embedding_bag.default:
+        return _embedding_bag(result, args[1], args[4] if len(args) > 4 else 0)
     place = _STATISTICS.get(func)
     if place is None or args[0].dtype not in _HALVES:
         return result
     return _with_statistics(result, args[0], args[place] if len(args) > place else None)
+
+
+def _embedding_bag(result: Any, indices: torch.Tensor, mode: int) -> Any:
+    """The CPU's own places and counts (``aten/src/ATen/native/EmbeddingBag.cpp``).
+
+    Sums need no places; the places have one more than indices; only a maximum has its own.
+    """
+    output, places, counts, maxima = result
+    summed, largest = mode == 0, mode == 2
+    places = places.new_empty(0 if summed else indices.numel() + 1)[: indices.numel()]
+    return output, places, counts, maxima if largest else counts.new_empty(output.size(0))
 
 
 def _with_statistics(result: Any, given: torch.Tensor, weight: Any) -> Any:
@@ -53,6 +70,10 @@ def as_on_every_device(func: Any, args: tuple[Any, ...], result: Any) -> Any:
     """``result`` as a real device gives it; for the rest the meta device gives what CUDA gives."""
     if func is aten.convolution.default and _channels_last(args[0]):
         return result.contiguous(memory_format=torch.channels_last)
+    if func is aten.native_layer_norm_backward.default and result[0] is not None:
+        return (result[0].contiguous(), *result[1:])  # whatever the gradient's layout
+    if func in _CONTIGUOUS:
+        return result.contiguous()
     if func is aten.native_group_norm.default and args[0].dtype in _HALVES:
         return _with_statistics(result, args[0], args[1])
     if func is aten.native_group_norm_backward.default and result[0] is not None:

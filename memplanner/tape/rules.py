@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from memplanner.plan import Plan
 from memplanner.tape.attention import attend
 from memplanner.tape.autocast import Autocast
+from memplanner.tape.softmax import WIDENING_KINDS, widened
 from memplanner.techniques.precision import autocast_type
 from memplanner.techniques.target import Target
 
@@ -46,9 +47,15 @@ class DeviceRules(TorchFunctionMode):
         if self._opens(func):
             with self:  # what it calls is cast or routed, not the function itself
                 return _opened(func)(*args, **given)
+        if self.target.kind in WIDENING_KINDS:
+            result = widened(func, args, given, autocast=self.autocast is not None)
+            if result is not None:
+                return result
         if self.autocast is not None:
             name = getattr(func, "__name__", "")
             args, given = self.autocast.arguments(name, args, given)
+        if func in _NEEDS_CPU and args[0].is_meta:
+            return func(args[0].detach().cpu(), *args[1:], **given)
         if func is F.scaled_dot_product_attention:
             return attend(self.target, self.kernel, *args, **given)
         if func is F.dropout and self.target.kind != "cpu":
@@ -65,6 +72,14 @@ class DeviceRules(TorchFunctionMode):
             and not self.autocast.casts(func.__name__)
         )
 
+
+_READS: tuple[Any, ...] = (
+    torch.Tensor.numpy,
+    torch.Tensor.__array__,
+    torch.Tensor.__format__,
+)
+_NEEDS_CPU = frozenset(_READS)
+"""What reads a tensor's values where no dispatch mode sees it: on a copy, which one does see."""
 
 _ROUTED = frozenset({F.scaled_dot_product_attention, F.dropout})
 

@@ -7,15 +7,15 @@ once with its real shapes, and the allocator's account of it is kept for the pro
 
 from __future__ import annotations
 
-import json
-import tempfile
-from collections.abc import Callable, Hashable
-from pathlib import Path
+from collections.abc import Hashable
+from math import prod
 from typing import Any
 
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils._pytree import tree_leaves, tree_map
+
+from memplanner.tape.allocator_trace import highest, read_trace
 
 aten = torch.ops.aten
 
@@ -67,7 +67,7 @@ def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call |
     if func in _IN_HALVES and tensors[0].dtype not in _HALVES:
         return None
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    if size > LARGEST_CALL_BYTES or _work(func, tensors) > LARGEST_CALL_WORK:
+    if size > LARGEST_CALL_BYTES or _work(func, args, tensors) > LARGEST_CALL_WORK:
         return None
 
     def shape(part: Any) -> Any:
@@ -78,17 +78,21 @@ def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call |
     return func, tree_map(shape, args), tree_map(shape, kwargs)
 
 
-def _work(func: Any, tensors: list[torch.Tensor]) -> int:
+def _work(func: Any, args: tuple[Any, ...], tensors: list[torch.Tensor]) -> int:
     """Multiplications of a call, roughly; without an element there is nothing to run."""
     sizes = [tensor.numel() for tensor in tensors]
     if 0 in sizes:
         return LARGEST_CALL_WORK + 1
     if func in _PRODUCTS:
         return sizes[-2] * tensors[-1].size(-1)
-    if func is aten.convolution.default:
-        return sizes[0] * sizes[1] // max(tensors[0].size(1), 1)
+    if func is aten.convolution.default:  # outputs are as many as inputs, or fewer by the strides
+        weight = sizes[1] // max(tensors[1].size(0), 1)
+        outputs = sizes[0] // max(tensors[0].size(1), 1) * tensors[1].size(0) // prod(args[3])
+        return sizes[0] * weight if args[6] else outputs * weight
     if func is aten.convolution_backward.default:
-        return 2 * sizes[1] * sizes[2] // max(tensors[1].size(1), 1)
+        transposed = args[7]
+        weight = sizes[2] // max(tensors[2].size(0), 1)
+        return 2 * (sizes[1] if transposed else sizes[0]) * weight
     if func in _ALWAYS and tensors[0].dim() == 4 and "attention" in str(func):
         return 2 * sizes[0] * tensors[1].size(2)
     return max(sizes)
@@ -119,16 +123,11 @@ def _run(calls: dict[Hashable, Call]) -> dict[Hashable, int]:
             with record_function(f"{_LABEL}{number}"):
                 result = func(*real_args, **real_kwargs)
             del result, real_args, real_kwargs
-    events = _trace(profiler.export_chrome_trace)
-    memory = sorted(
-        (event["ts"], event["args"]["Bytes"]) for event in events if event.get("name") == "[memory]"
-    )
+    trace = read_trace(profiler.export_chrome_trace)
     scratch = dict.fromkeys(order, 0)
-    for event in events:
-        name = event.get("name", "")
-        if isinstance(name, str) and name.startswith(_LABEL) and "dur" in event:
-            begin, end = event["ts"], event["ts"] + event["dur"]
-            changes = [size for moment, size in memory if begin <= moment <= end]
+    for name, begin, end in trace.labels:
+        if name.startswith(_LABEL):
+            changes = trace.within(begin, end)
             scratch[order[int(name.removeprefix(_LABEL))]] = _beyond_results(changes)
     return scratch
 
@@ -142,16 +141,4 @@ def _filled(value: Any) -> Any:
 
 
 def _beyond_results(changes: list[int]) -> int:
-    live = highest = 0
-    for change in changes:
-        live += change
-        highest = max(highest, live)
-    return max(highest - max(live, 0), 0)
-
-
-def _trace(export: Callable[[str], Any]) -> list[dict[str, Any]]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "trace.json")
-        export(str(path))
-        events: list[dict[str, Any]] = json.loads(path.read_text())["traceEvents"]
-    return events
+    return max(highest(changes) - max(sum(changes), 0), 0)

@@ -7,7 +7,6 @@ recording. Grouped products are here because torch infers them for one type only
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import torch
@@ -97,13 +96,18 @@ def updates_weightless(func: Any, args: tuple[Any, ...]) -> bool:
 
     Optimizers' operations do; their step counters are real tensors on the CPU and are counted.
     """
-    if not _in_place(func):
+    number = id(func)  # hashing an operation runs Python code
+    if number not in _known:
+        _known[number] = func, _in_place(func)  # held, so that its number stays its
+    if not _known[number][1]:
         return False
     first = args[0][0] if isinstance(args[0], (list, tuple)) and args[0] else args[0]
     return isinstance(first, torch.Tensor) and first.device.type == "meta"
 
 
-@cache
+_known: dict[int, tuple[Any, bool]] = {}
+
+
 def _in_place(func: Any) -> bool:
     name: str = func.overloadpacket.__name__
     return name.endswith("_") and not name.endswith("__") and name not in {"resize_", "set_"}

@@ -13,6 +13,7 @@ from memplanner.messages.estimate import Phase, Span
 from memplanner.tape import tape as kinds
 from memplanner.tape.tape import Array, StorageInfo, Tape
 from memplanner.tape.watch import StorageWatch
+from memplanner.techniques.low_bit.linear import QuantizedLinear
 
 
 @dataclass(slots=True)
@@ -31,7 +32,10 @@ class Ownership:
             index = self.watch._module_index[id(child)]
             for name, parameter in child.named_parameters(recurse=False):
                 storage = self._claim(parameter, kinds.PARAMETERS, index, "parameter")
-                self.numel.setdefault(storage, parameter.numel())
+                packed = isinstance(child, QuantizedLinear)
+                self.numel.setdefault(
+                    storage, child.weights_in(name) if packed else parameter.numel()
+                )
                 self.names.setdefault(storage, f"{path}.{name}" if path else name)
                 if parameter.requires_grad:
                     self.trainable.add(storage)
@@ -54,7 +58,8 @@ class Ownership:
         for parameter, state in optimizer.state.items():
             for value in state.values():
                 if isinstance(value, torch.Tensor):
-                    self._follow(parameter, value, kinds.OPTIMIZER_STATE)
+                    for part in _parts(value):
+                        self._follow(parameter, part, kinds.OPTIMIZER_STATE)
 
     def _claim(self, tensor: torch.Tensor, category: int, module: int, operation: str) -> int:
         index = self.watch.see(tensor, operation, module)
@@ -67,6 +72,12 @@ class Ownership:
         if self.category.get(index) is None:
             self.category[index] = category
             self.watch.module[index] = self.watch.module[owner]
+
+
+def _parts(tensor: torch.Tensor) -> Iterable[torch.Tensor]:
+    """The tensors that a tensor subclass, such as torchao's states, keeps its values in."""
+    flatten = getattr(tensor, "__tensor_flatten__", None)
+    return (tensor,) if flatten is None else [getattr(tensor, name) for name in flatten()[0]]
 
 
 def steady_tape(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +63,17 @@ class Tape:
     def curve_bytes(self) -> Array:
         """Allocated memory after each event."""
         return np.cumsum(self.deltas_bytes)
+
+    def without_scratch(self) -> Tape:
+        """The tape with nothing in what kernels take while they run.
+
+        Workspaces that stand since ``load`` stay.
+        """
+        scratch = self.category == WORKSPACES
+        scratch[self.events[: self.phases[0].stop] - 1] = False
+        if not scratch.any():
+            return self
+        return replace(self, size_bytes=np.where(scratch, 0, self.size_bytes))
 
     def phase_at(self, event: int) -> Phase:
         """The phase that the event belongs to."""

@@ -6,9 +6,10 @@ that both are sorted into categories by the same code.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -20,11 +21,13 @@ from torch.nn.modules.module import (
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from memplanner.messages.estimate import Phase
+from memplanner.tape.accumulation import adds_in_place, only_reference
 
 ROOT = 0
 """The index of the root module, which also stands for no module at all."""
 
 
+_ADD = torch.ops.aten.add.Tensor
 _sequence_number = torch._C._autograd._get_sequence_nr
 
 
@@ -66,8 +69,11 @@ class StorageWatch(TorchDispatchMode):
         """``(phase, micro-batch, first event)``, in order."""
         self.shapes: dict[int, tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]] = {}
         """Input and output shapes of each module's first call."""
+        self.failure = 0, ROOT
+        """The identity of what a forward raised last, and the innermost module that it left."""
         self.live_bytes = 0
         self.highest_bytes = 0
+        self.scratch_device = "cpu"
         self.current_phase: Phase = "load"
         self.current_micro_batch = 0
         self._known: dict[int, _Death] = {}
@@ -76,6 +82,7 @@ class StorageWatch(TorchDispatchMode):
         self._nodes: dict[int, int] = {}
         self._node_numbers: list[int] = []
         self._hooks: list[Any] = []
+        only_reference()  # it is counted outside of modes
 
     # Contexts
 
@@ -111,6 +118,12 @@ class StorageWatch(TorchDispatchMode):
         """The index of the module that the last operation belongs to."""
         return self._stack[-1] if self._stack else self._context
 
+    def failed_module(self, error: BaseException) -> int:
+        """The index of the innermost module that raised ``error``."""
+        if self.failure[0] == id(error):
+            return self.failure[1]
+        return self._context if self.current_phase == "backward" else ROOT
+
     def _top(self) -> int:
         return self._stack[-1] if self._stack else ROOT
 
@@ -124,6 +137,9 @@ class StorageWatch(TorchDispatchMode):
 
     def _leave_module(self, module: nn.Module, inputs: Any, output: Any) -> None:
         index = self._stack.pop()
+        error = sys.exception()
+        if error is not None and self.failure[0] != id(error):
+            self.failure = id(error), index  # the error itself would keep its frames' tensors
         known = self.shapes.get(index)
         if known is not None and not known[1]:
             self.shapes[index] = (known[0], _shapes(output))
@@ -133,9 +149,21 @@ class StorageWatch(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if self.adds_in_place(func, args, kwargs):
+            args[0].add_(args[1])
+            return args[0]
         result = func(*args, **(kwargs or {}))
         self.note(func, args, result)
         return result
+
+    def adds_in_place(self, func: Any, args: Any, kwargs: Any) -> bool:
+        """Whether autograd would have changed ``args[0]`` in place, were there no mode."""
+        if self.current_phase != "backward" or self._stack or func is not _ADD:
+            return False
+        if not adds_in_place(func, args, kwargs):
+            return False
+        self._context = self._module_of_node()
+        return True
 
     def note(self, func: Any, args: Any, result: Any) -> None:
         """Notes the storages that ``func`` made."""
@@ -154,11 +182,11 @@ class StorageWatch(TorchDispatchMode):
             context = ROOT
         self._context = context
         if isinstance(result, torch.Tensor):
-            self.see(result, str(func), context)
+            self.see(result, _name(func), context)
         elif isinstance(result, (tuple, list)):
             for part in result:
                 if isinstance(part, torch.Tensor):
-                    self.see(part, str(func), context)
+                    self.see(part, _name(func), context)
 
     def _note_update(self, func: Any, args: Any, result: Any) -> None:
         """An operation of the optimizer: it works for the module whose parameter it updates."""
@@ -167,14 +195,14 @@ class StorageWatch(TorchDispatchMode):
             self._context = max(
                 (self._owner(part) for part in args if isinstance(part, torch.Tensor)), default=ROOT
             )
-            self.see(result, str(func), self._context)
+            self.see(result, _name(func), self._context)
         elif isinstance(result, (tuple, list)):
             owners = first if isinstance(first, (tuple, list)) else ()
             for place, part in enumerate(result):
                 if isinstance(part, torch.Tensor):
                     owner = owners[place] if place < len(owners) else None
                     known = self._owner(owner) if isinstance(owner, torch.Tensor) else ROOT
-                    self.see(part, str(func), known)
+                    self.see(part, _name(func), known)
 
     def _owner(self, tensor: torch.Tensor) -> int:
         index = self.index_of(tensor)
@@ -203,6 +231,8 @@ class StorageWatch(TorchDispatchMode):
             for name in names:
                 index = self.see(getattr(tensor, name), operation, module)
             return index
+        if tensor.layout is not torch.strided:
+            return max((self.see(part, operation, module) for part in _parts(tensor)), default=-1)
         storage = tensor.untyped_storage()
         key = storage._cdata
         size = storage.nbytes()
@@ -231,19 +261,23 @@ class StorageWatch(TorchDispatchMode):
             self._known[key] = known
         return index
 
-    def see_scratch(self, operation: str) -> int:
-        """A storage that dies at once, for what a kernel takes; its size comes later."""
-        index = len(self.size_bytes)
-        self.size_bytes.append(0)
-        self.operation.append(operation)
-        self.module.append(self._context)
-        self.dtype.append(torch.uint8)
-        self.shape.append(())
-        self.device.append("cpu")
-        self.recomputed.append(False)
-        self.events += (index + 1, -index - 1)
-        self.event_module += (self._context, self._context)
-        return index
+    def see_scratch(self, operation: str, sizes_bytes: Sequence[int] = (0,)) -> list[int]:
+        """Storages for what a kernel takes while it runs: born together, and dead at once."""
+        first = len(self.size_bytes)
+        indices = list(range(first, first + len(sizes_bytes)))
+        for index, size in zip(indices, sizes_bytes, strict=True):
+            self.size_bytes.append(size)
+            self.operation.append(operation)
+            self.module.append(self._context)
+            self.dtype.append(torch.uint8)
+            self.shape.append(())
+            self.device.append(self.scratch_device)
+            self.recomputed.append(False)
+            self.events.append(index + 1)
+            self.event_module.append(self._context)
+        self.events += [-index - 1 for index in reversed(indices)]
+        self.event_module += [self._context] * len(indices)
+        return indices
 
     def _died(self, death: weakref.ref[torch.UntypedStorage]) -> None:
         assert isinstance(death, _Death)
@@ -265,6 +299,28 @@ class StorageWatch(TorchDispatchMode):
     def module_index(self, name: str) -> int:
         """The index of the module with this path."""
         return self.module_names.index(name)
+
+
+def _parts(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The strided tensors that a sparse one is made of."""
+    if tensor.layout is torch.sparse_coo:
+        return tensor._indices(), tensor._values()
+    if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        return tensor.crow_indices(), tensor.col_indices(), tensor.values()
+    if tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
+        return tensor.ccol_indices(), tensor.row_indices(), tensor.values()
+    return ()
+
+
+_names: dict[int, tuple[Any, str]] = {}
+
+
+def _name(func: Any) -> str:
+    """``str(func)``, which torch puts together anew each time."""
+    number = id(func)
+    if number not in _names:
+        _names[number] = func, str(func)  # held, so that its number stays its
+    return _names[number][1]
 
 
 def _shapes(value: Any) -> tuple[tuple[int, ...], ...]:

@@ -32,6 +32,7 @@ PUBLISHED = {
     "bert-base": 109514298,
     "t5-small": 60506624,
     "vit-b-16": 86567656,
+    "vit-l-16": 304326632,
     "resnet-50": 25557032,
     "whisper-tiny": 37760640,
 }
@@ -74,7 +75,7 @@ def test_an_unknown_preset_is_answered_with_the_nearest_name() -> None:
 
 def test_listing_presets_imports_no_torch() -> None:
     code = (
-        "import sys; from memplanner.model.presets import presets; assert len(presets()) == 23; "
+        "import sys; from memplanner.model.presets import presets; assert len(presets()) == 24; "
         "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

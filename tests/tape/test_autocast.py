@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch import nn
 
-from memplanner.estimate.prediction import without_scratch
 from memplanner.model.loaded import Model
 from memplanner.tape.autocast import Autocast
 from memplanner.tape.record import MetaWatch
@@ -113,7 +112,7 @@ def test_a_users_own_model_is_cast_alike_and_takes_what_it_really_takes(tmp_path
     real, weightless = real_and_weightless(model)
     assert weightless == real
     plan = planned(2, 8, precision="bf16_mixed")
-    tape = without_scratch(record_whole(model, plan))
+    tape = record_whole(model, plan).without_scratch()
     assert tape.curve_bytes.max() == real_peak_bytes(model, plan)
 
 
@@ -236,5 +235,5 @@ def test_cuda_has_lists_of_its_own(target: Target, name: str, expected: torch.dt
 def test_a_mixed_step_takes_what_a_real_one_takes(values: dict[str, Any]) -> None:
     plan = planned(2, 8, precision="bf16_mixed", **values)
     model = tiny("llama", num_hidden_layers=2)
-    tape = without_scratch(record_whole(model, plan))
+    tape = record_whole(model, plan).without_scratch()
     assert tape.curve_bytes.max() == real_peak_bytes(model, plan)

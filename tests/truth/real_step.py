@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from memplanner.plan import Plan
-from tests.truth.ground_truth import allocator_peak_bytes, standing, tensor_peak_bytes
+from tests.truth.ground_truth import Births, allocator_peak_bytes, named_standing, standing
 
 _STORED = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -22,35 +25,94 @@ _OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 }
 
 
-def measure(module: Any, batch: dict[str, Any], plan: Plan) -> tuple[int, int]:
-    """The peak of one steady step in bytes: (tensor level, allocator level)."""
-    module = _planned(module, plan)
+@dataclass(frozen=True)
+class Measured:
+    """One steady step, at both levels."""
+
+    births: Births
+    allocator_bytes: int
+
+    @property
+    def tensor_bytes(self) -> int:
+        """The peak at tensor level."""
+        return self.births.highest_bytes
+
+
+def measure(module: Any, batch: dict[str, Any], plan: Plan) -> Measured:
+    """One steady step of ``module`` under ``plan``."""
+    module = planned(module, plan)
     dtype = _STORED.get(plan.precision, torch.float32)
     batch = {
-        name: value.to(dtype) if value.is_floating_point() else value
+        name: value.to(dtype)
+        if isinstance(value, torch.Tensor) and value.is_floating_point()
+        else value
         for name, value in batch.items()
     }
     optimizer = _optimizer(module, plan)
     micro_batches = plan.training.gradient_accumulation_steps
+    watch: Births | None = None
 
     def step() -> None:
-        for _ in range(micro_batches):
+        for micro_batch in range(micro_batches):
+            if watch is not None:
+                watch.mark(f"micro-batch {micro_batch}")
             with _autocast(plan):
                 output = module(**batch)
-            loss = output["loss"]
+                loss = loss_of(output)
+            if watch is not None:
+                watch.note_kept()
+                watch.mark("backward")
+                watch.in_backward = True
             (loss / micro_batches if micro_batches > 1 else loss).backward()
+            if watch is not None:
+                watch.in_backward = False
+                grads = [part.grad for part in module.parameters() if part.grad is not None]
+                watch.note(grads, "gradients")
+                del grads
+        if watch is not None:
+            watch.mark("optimizer_step")
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
     step()
-    tensors = tensor_peak_bytes(step, standing(module, optimizer, batch))
-    return tensors, allocator_peak_bytes(step, standing(module, optimizer, batch))
+    watch = _Steps(named_standing(module, optimizer, batch))
+    with watch:
+        step()
+    births, watch = watch, None
+    allocator_bytes = allocator_peak_bytes(step, standing(module, optimizer, batch))
+    return Measured(births, allocator_bytes)
 
 
-def _planned(module: Any, plan: Plan) -> Any:
+class _Steps(Births):
+    """Births that tell activations from temporaries."""
+
+    def note_kept(self) -> None:
+        """The forward ended: what it made and is alive is an activation."""
+        for number in self.alive():
+            if number not in self.category:
+                self.category[number] = "activations"
+
+
+def loss_of(output: Any) -> torch.Tensor:
+    """The loss in a model's output, or the sum of its first tensor where it has none."""
+    if isinstance(output, torch.Tensor):
+        return output if output.dim() == 0 else output.sum()
+    loss = output.get("loss") if hasattr(output, "get") else getattr(output, "loss", None)
+    if loss is None:
+        first = next(part for part in output.values() if part.requires_grad)
+        loss = first if first.dim() == 0 else first.sum()
+    result: torch.Tensor = loss
+    return result
+
+
+def planned(module: Any, plan: Plan) -> Any:
+    """The module in the plan's type, with its adapters and checkpoints."""
     module.train()
     if plan.precision in _STORED:
         module = module.to(_STORED[plan.precision])
+    checkpointing = plan.activation_checkpointing
+    if checkpointing.policy == "every_n":
+        _checkpoint_every(module, checkpointing.every)
     if plan.adapters.method == "lora":
         from peft import LoraConfig, get_peft_model
 
@@ -58,9 +120,20 @@ def _planned(module: Any, plan: Plan) -> Any:
             r=plan.adapters.rank, lora_alpha=16, target_modules=list(plan.adapters.target_modules)
         )
         module = get_peft_model(module, config)
-    if plan.activation_checkpointing.policy == "full":
+    if checkpointing.policy == "full":
         module.activation_checkpointing_enable({"use_reentrant": False})
     return module
+
+
+def _checkpoint_every(module: Any, every: int) -> None:
+    """Recomputes every ``every``-th of transformers' blocks."""
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    for part in module.modules():
+        if isinstance(part, torch.nn.ModuleList):
+            for place, block in enumerate(part):
+                if isinstance(block, GradientCheckpointingLayer) and place % every == 0:
+                    block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 
 def _autocast(plan: Plan) -> Any:

@@ -9,14 +9,8 @@ import pytest
 import torch
 
 import memplanner as mp
-from memplanner.messages.device import Device
-from tests.truth.conftest import Row
-from tests.truth.real_step import measure
+from tests.truth.comparing import Row, check, compare
 from tests.truth.small_models import CNN, SMALL
-
-CPU = Device(name="cpu", kind="cpu", memory_bytes=16 * 1024**3)
-TOLERANCE = 0.005
-"""Of the peak, as promised; measured is equality in nearly all cases."""
 
 
 def _plan(batch_size: int, sequence_length: int, **sections: Any) -> mp.Plan:
@@ -73,7 +67,6 @@ def _cases() -> list[Any]:
 def test_peak_is_what_a_real_step_takes(
     name: str, title: str, plan: mp.Plan, tmp_path: Path, table: list[Row]
 ) -> None:
-    torch.manual_seed(0)
     if name == "cnn":
         source = tmp_path / "classifier.py"
         source.write_text(CNN)
@@ -87,10 +80,4 @@ def test_peak_is_what_a_real_step_takes(
         )
     training = plan.training
     batch = model.batch(training.batch_size, training.sequence_length, torch.device("cpu"))
-    tensor_bytes, allocator_bytes = measure(module, batch, plan)
-    peak = mp.estimate(model, plan, device=CPU).peak
-    tensors = peak.allocated_bytes - peak.by_category.workspaces
-    row = Row(f"{name}: {title}", tensors, tensor_bytes, peak.allocated_bytes, allocator_bytes)
-    table.append(row)
-    assert peak.by_category.total_bytes == peak.allocated_bytes
-    assert abs(row.error) <= TOLERANCE
+    check(compare(model, module, batch, plan, f"{name}: {title}"), table)
