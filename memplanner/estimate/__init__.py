@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from time import perf_counter
 
+from memplanner.errors import DeviceError
+from memplanner.estimate.on_device import on_device
 from memplanner.estimate.prediction import Prediction
 from memplanner.estimate.recorder import recorder
+from memplanner.estimate.workspaces import with_workspaces
 from memplanner.hardware import find_device
+from memplanner.hardware.libraries import GRAD_SCALER_BYTES, product_workspaces
 from memplanner.messages.device import Device
+from memplanner.messages.history import CalibrationRecord
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.techniques.target import Target
@@ -15,11 +22,18 @@ from memplanner.techniques.target import Target
 __all__ = ["Prediction", "estimate", "recorder"]
 
 
-def estimate(model: Model, plan: Plan | None = None, device: Device | str = "cpu") -> Prediction:
+def estimate(
+    model: Model,
+    plan: Plan | None = None,
+    device: Device | str = "cpu",
+    *,
+    calibration: CalibrationRecord | None = None,
+) -> Prediction:
     """What one steady training step of ``model`` under ``plan`` takes on ``device``.
 
-    Raises ``DeviceError`` for an unknown device, ``PlanError`` where the plan cannot be carried
-    out on this model, ``EstimateError`` where the step cannot be run without weights.
+    ``calibration`` is what runs on that very card have shown (``memplanner.history``). Raises
+    ``DeviceError`` for an unknown device, ``PlanError`` where the plan cannot be carried out on
+    this model, ``EstimateError`` where the step cannot be run without weights.
     """
     started = perf_counter()
     chosen = find_device(device) if isinstance(device, str) else device
@@ -27,13 +41,32 @@ def estimate(model: Model, plan: Plan | None = None, device: Device | str = "cpu
     target = Target.of(chosen)
     records = recorder(model)
     tape, method = records.tape(planned, target)
+    environment = dict(os.environ)  # torch in the run reads its settings from the same
+    standing, trouble = (
+        ((), "") if model.parameters_only else _standing(planned, chosen, environment)
+    )
     return Prediction(
         model,
         planned,
         chosen,
-        tape,
-        exact=lambda: records.exact(planned, target),
+        with_workspaces(tape, standing),
+        exact=lambda: with_workspaces(records.exact(planned, target), standing),
         prepare_changes=lambda: records.prepare_changes(planned, target),
+        on_device=lambda whole, allocated_bytes: on_device(
+            whole, allocated_bytes, planned, chosen, environment, calibration
+        ),
         method=method,
+        notes=(trouble,) if trouble else (),
         seconds=perf_counter() - started,
     )
+
+
+def _standing(
+    plan: Plan, device: Device, environment: Mapping[str, str]
+) -> tuple[tuple[int, ...], str]:
+    """What libraries and the loss scaler keep of the device's memory, in bytes; what is wrong."""
+    scaler = GRAD_SCALER_BYTES if plan.precision == "fp16_mixed" and device.kind != "cpu" else ()
+    try:
+        return product_workspaces(device, environment) + scaler, ""
+    except DeviceError as error:
+        return product_workspaces(device, {}) + scaler, str(error)

@@ -43,12 +43,23 @@ def step_curve(tape: Tape, points: int = POINTS) -> tuple[tuple[int, ...], tuple
     )
 
 
+def highest_in_stretches(curve: Array, points: int = POINTS) -> tuple[int, ...]:
+    """The highest of ``curve``, a value an event, in each stretch of a timeline's points."""
+    if len(curve) <= points:
+        return tuple(curve.tolist())
+    return tuple(np.maximum.reduceat(curve, _edges(len(curve), points)[:-1]).tolist())
+
+
 def _highest_of_stretches(curve: Array, points: int) -> Array:
     count = len(curve)
     if count <= points:
         return np.arange(count)
-    edges = np.linspace(0, count, points + 1).astype(np.int64)
     return np.array(
         [start + int(curve[start:stop].argmax())
-         for start, stop in pairwise(edges)]
+         for start, stop in pairwise(_edges(count, points))]
     )  # fmt: skip
+
+
+def _edges(count: int, points: int) -> Array:
+    """Where each of ``points`` stretches of ``count`` events begins, and the end of the last."""
+    return np.linspace(0, count, points + 1).astype(np.int64)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from math import lcm
 
 from torch import nn
 
-from memplanner.estimate.fold import KEPT, Cut
+from memplanner.estimate.periods import KEPT, Cut
 from memplanner.model.blocks import block_lists
 from memplanner.plan import Plan
 
@@ -16,7 +17,7 @@ def cuts(module: nn.Module, plan: Plan) -> tuple[Cut, ...]:
 
     None where the plan names single blocks, which then are not alike.
     """
-    if any(part.isdigit() for name in plan.adapters.target_modules for part in name.split(".")):
+    if names_single_blocks(plan):
         return ()
     checkpointing = plan.activation_checkpointing
     every = checkpointing.every if checkpointing.policy == "every_n" else 1
@@ -30,6 +31,16 @@ def cuts(module: nn.Module, plan: Plan) -> tuple[Cut, ...]:
     return tuple(found)
 
 
+_PART_OF_AN_INDEX = frozenset("0123456789[]!-?*")
+
+
+def names_single_blocks(plan: Plan) -> bool:
+    """Whether a section names blocks by number (``layers.3``, ``layers.[0-3]``)."""
+    names = [*plan.adapters.target_modules, *plan.quantization.target_modules]
+    parts = [part for name in names for part in name.split(".")]
+    return any(_PART_OF_AN_INDEX.issuperset(part) and part.strip("*") for part in parts)
+
+
 def cut_module(module: nn.Module, cuts: tuple[Cut, ...]) -> nn.Module:
     """The module with the cut blocks removed, in place.
 
@@ -37,9 +48,22 @@ def cut_module(module: nn.Module, cuts: tuple[Cut, ...]) -> nn.Module:
     period, so lists of the configuration that are indexed by block still agree.
     """
     for cut in cuts:
-        container = module.get_submodule(cut.path)
-        first = cut.start + KEPT * cut.period
-        last = cut.start + cut.periods * cut.period
-        assert isinstance(container, (nn.ModuleList, nn.Sequential))
-        del container[first:last]
+        del _container(module, cut)[cut.start + KEPT * cut.period : cut.stop]
     return module
+
+
+def copy_cut(module: nn.Module, cuts: tuple[Cut, ...]) -> nn.Module:
+    """A copy of the module without the cut blocks, which are not copied either."""
+    containers = [_container(module, cut) for cut in cuts]
+    whole = [dict(container._modules) for container in containers]
+    try:
+        return deepcopy(cut_module(module, cuts))
+    finally:
+        for container, blocks in zip(containers, whole, strict=True):
+            container._modules = blocks
+
+
+def _container(module: nn.Module, cut: Cut) -> nn.ModuleList | nn.Sequential:
+    container = module.get_submodule(cut.path)
+    assert isinstance(container, (nn.ModuleList, nn.Sequential))
+    return container

@@ -9,39 +9,13 @@ not, the model is recorded whole.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 
+from memplanner.estimate.periods import KEPT, NONE, Cut, Periods, Stretch
 from memplanner.messages.estimate import Span
 from memplanner.tape.tape import Array, Tape
-
-KEPT = 4
-"""Periods that are recorded: a first, two that are compared, a last."""
-_NONE = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A run of blocks that was cut to ``KEPT`` periods before recording."""
-
-    path: str
-    start: int
-    """The index of the run's first block in its list."""
-    period: int
-    """Blocks that make one period."""
-    periods: int
-    """Periods that the whole model has."""
-
-
-class _Stretch(NamedTuple):
-    """Consecutive events of one period."""
-
-    label: int
-    start: int
-    stop: int
 
 
 def unfold(tape: Tape, cut: Cut) -> Tape | None:
@@ -49,140 +23,32 @@ def unfold(tape: Tape, cut: Cut) -> Tape | None:
     copies = cut.periods - KEPT
     if copies <= 0:
         return tape
-    blocks = _block_numbers(tape.module_names, cut.path)
-    labels = _labels(tape, cut, blocks)
-    births = _births(tape, labels)
-    if not _alike(tape, births[1], births[2]):
+    periods = Periods.of(tape, cut)
+    if periods is None:
         return None
-    stretches = _stretches(tape, labels)
-    pairs = _pairs(tape, stretches)
-    if pairs is None:
-        return None
-    unfolding = _Unfolding(tape, cut, copies, blocks, labels, births, stretches, pairs)
+    unfolding = _Unfolding(tape, cut, copies, periods)
     return None if unfolding.reaches_far() else unfolding.result()
-
-
-def _block_numbers(names: tuple[str, ...], path: str) -> Array:
-    """For each module the index of its block in the list at ``path``, or −1."""
-    prefix = path + "." if path else ""
-    numbers = np.full(len(names), _NONE, dtype=np.int64)
-    for index, name in enumerate(names):
-        if name.startswith(prefix):
-            number, _, _ = name[len(prefix) :].partition(".")
-            if number.isdigit():
-                numbers[index] = int(number)
-    return numbers
-
-
-def _labels(tape: Tape, cut: Cut, blocks: Array) -> Array:
-    """The period that each event belongs to, or −1."""
-    period = np.where(
-        (blocks >= cut.start) & (blocks < cut.start + KEPT * cut.period),
-        (blocks - cut.start) // cut.period,
-        _NONE,
-    )
-    owner = period[tape.module[np.abs(tape.events) - 1]]
-    labels = period[tape.context]
-    for span in tape.phases:
-        inside = slice(span.start, span.stop)
-        if span.phase in {"forward", "backward"}:
-            _glue(labels[inside])
-        elif span.phase == "optimizer_step":
-            # A loop drops the last parameter's temporaries while it updates the next; lists of
-            # temporaries die with no parameter at work, each for its owner.
-            near = (labels[inside] != _NONE) & (np.abs(owner[inside] - labels[inside]) <= 1)
-            labels[inside] = np.where(near, labels[inside], owner[inside])
-        else:
-            labels[inside] = owner[inside]
-    # What a block leaves behind may die outside: it dies once for every copy.
-    birth_label = np.full(len(tape.size_bytes), _NONE, dtype=np.int64)
-    born = tape.events > 0
-    birth_label[tape.events[born] - 1] = labels[born]
-    outside = (labels == _NONE) & ~born
-    labels[outside] = birth_label[-tape.events[outside] - 1]
-    return labels
-
-
-def _glue(labels: Array) -> None:
-    """What happens between two periods belongs to the one before."""
-    known = np.flatnonzero(labels != _NONE)
-    for before, after in pairwise(known):
-        if after - before > 1 and abs(labels[before] - labels[after]) <= 1:
-            labels[before + 1 : after] = labels[before]
-
-
-def _births(tape: Tape, labels: Array) -> list[Array]:
-    """The storages born in each period, in order."""
-    born = tape.events > 0
-    return [tape.events[born & (labels == label)] - 1 for label in range(KEPT)]
-
-
-def _alike(tape: Tape, first: Array, second: Array) -> bool:
-    return (
-        len(first) == len(second)
-        and bool((tape.size_bytes[first] == tape.size_bytes[second]).all())
-        and bool((tape.category[first] == tape.category[second]).all())
-    )
-
-
-def _stretches(tape: Tape, labels: Array) -> list[_Stretch]:
-    """Maximal runs of events of one label, none across a phase's border."""
-    borders = {span.start for span in tape.phases} | {len(labels)}
-    changes = set((np.flatnonzero(np.diff(labels)) + 1).tolist())
-    edges = sorted(borders | changes | {0})
-    return [
-        _Stretch(int(labels[start]), start, stop) for start, stop in pairwise(edges) if stop > start
-    ]
-
-
-def _pairs(tape: Tape, stretches: list[_Stretch]) -> list[int] | None:
-    """Where a stretch of period 1 stands beside one of period 2: the first one's place.
-
-    None where some stretch of period 1 or 2 stands alone: then copies cannot be placed.
-    """
-    pairs: list[int] = []
-    place = 0
-    while place < len(stretches):
-        label = stretches[place].label
-        if label in (1, 2):
-            following = stretches[place + 1] if place + 1 < len(stretches) else None
-            if following is None or following.label != 3 - label:
-                return None
-            pairs.append(place)
-            place += 2
-        else:
-            place += 1
-    return pairs
 
 
 class _Unfolding:
     """The arithmetic of one unfolding: numbers of storages, modules and events."""
 
-    def __init__(
-        self,
-        tape: Tape,
-        cut: Cut,
-        copies: int,
-        blocks: Array,
-        labels: Array,
-        births: list[Array],
-        stretches: list[_Stretch],
-        pairs: list[int],
-    ) -> None:
-        self.tape, self.cut, self.copies, self.blocks = tape, cut, copies, blocks
-        self.labels, self.births, self.stretches, self.pairs = labels, births, stretches, pairs
+    def __init__(self, tape: Tape, cut: Cut, copies: int, periods: Periods) -> None:
+        self.tape, self.cut, self.copies = tape, cut, copies
+        self.blocks, self.labels, self.births = periods.blocks, periods.labels, periods.births
+        self.stretches, self.pairs = periods.stretches, periods.pairs
         self.recorded = len(tape.size_bytes)
-        self.width = len(births[1])
-        self.owner = np.full(self.recorded, _NONE, dtype=np.int64)
-        self.rank = np.full(self.recorded, _NONE, dtype=np.int64)
-        for label, storages in enumerate(births):
+        self.width = len(self.births[1])
+        self.owner = np.full(self.recorded, NONE, dtype=np.int64)
+        self.rank = np.full(self.recorded, NONE, dtype=np.int64)
+        for label, storages in enumerate(self.births):
             self.owner[storages] = label
             self.rank[storages] = np.arange(len(storages))
 
     def reaches_far(self) -> bool:
         """Whether a period frees storages of another that is not its neighbour."""
         owner = self.owner[np.abs(self.tape.events) - 1]
-        inside = (self.labels != _NONE) & (owner != _NONE)
+        inside = (self.labels != NONE) & (owner != NONE)
         return bool((np.abs(owner - self.labels)[inside] > 1).any())
 
     def result(self) -> Tape | None:
@@ -222,15 +88,15 @@ class _Unfolding:
             for span in self.tape.phases
         )
 
-    def _as_recorded(self, stretch: _Stretch) -> tuple[Array, Array]:
+    def _as_recorded(self, stretch: Stretch) -> tuple[Array, Array]:
         """The stretch itself, its neighbours' storages looked up beside its new place."""
         inside = slice(stretch.start, stretch.stop)
         events = self.tape.events[inside]
         storages = np.abs(events) - 1
-        if stretch.label != _NONE:
+        if stretch.label != NONE:
             shift = self.copies if stretch.label >= 2 else 0
             distance = self.owner[storages] - stretch.label
-            place = np.where(self.owner[storages] == _NONE, _NONE, stretch.label + shift + distance)
+            place = np.where(self.owner[storages] == NONE, NONE, stretch.label + shift + distance)
             storages = self._instance(storages, place)
         return np.sign(events) * (storages + 1), self.tape.context[inside]
 
@@ -248,7 +114,7 @@ class _Unfolding:
         result[two] = last[rank[two]]
         return result
 
-    def _middle(self, one: _Stretch, two: _Stretch) -> list[tuple[Array, Array]] | None:
+    def _middle(self, one: Stretch, two: Stretch) -> list[tuple[Array, Array]] | None:
         """A stretch of period 1 and one of period 2 (in either order), with the copies between."""
         template = self._template(one, two)
         if template is None:
@@ -265,7 +131,7 @@ class _Unfolding:
         contexts = self._copied_context(context[None, :], order[:, None]).reshape(-1)
         return [self._as_recorded(one), (events, contexts), self._as_recorded(two)]
 
-    def _template(self, one: _Stretch, two: _Stretch) -> tuple[Array, Array, Array, Array] | None:
+    def _template(self, one: Stretch, two: Stretch) -> tuple[Array, Array, Array, Array] | None:
         """Signs, distances of owners, ranks and modules of a stretch; None where they differ."""
         first, second = (one, two) if one.label == 1 else (two, one)
         if first.stop - first.start != second.stop - second.start:
@@ -274,7 +140,7 @@ class _Unfolding:
         events_2 = self.tape.events[second.start : second.stop]
         storage_1, storage_2 = np.abs(events_1) - 1, np.abs(events_2) - 1
         owner_1, owner_2 = self.owner[storage_1], self.owner[storage_2]
-        known_1, known_2 = owner_1 != _NONE, owner_2 != _NONE
+        known_1, known_2 = owner_1 != NONE, owner_2 != NONE
         if not (np.array_equal(np.sign(events_1), np.sign(events_2))
                 and np.array_equal(known_1, known_2)):  # fmt: skip
             return None
@@ -296,11 +162,11 @@ class _Unfolding:
 
     def _copied_context(self, modules: Array, order: Array) -> Array:
         template = self._template_modules()
-        position = np.full(len(self.tape.module_names), _NONE, dtype=np.int64)
+        position = np.full(len(self.tape.module_names), NONE, dtype=np.int64)
         position[template] = np.arange(len(template))
         base = len(self.tape.module_names)
         place = position[modules]
-        return np.where(place == _NONE, modules, base + order * len(template) + place)
+        return np.where(place == NONE, modules, base + order * len(template) + place)
 
     def _template_modules(self) -> Array:
         start = self.cut.start + self.cut.period

@@ -8,7 +8,7 @@ whole tape formless, and another batch or sequence is recorded anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -20,17 +20,25 @@ from memplanner.tape.tape import WORKSPACES, Array, Tape
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """B^batch_power · (S + offset)^sequence_power."""
+    """B^batch_power · (S + offset)^sequence_power, times S rounded up to ``padded`` where given."""
 
     batch_power: int
     sequence_power: int
     offset: int
+    padded: int = 0
 
     def value(self, batch_size: int, sequence_length: int) -> int:
         """The form's value at a point."""
-        return int(
-            batch_size**self.batch_power * (sequence_length + self.offset) ** self.sequence_power
+        value = batch_size**self.batch_power * (sequence_length + self.offset) ** (
+            self.sequence_power
         )
+        if self.padded:
+            value *= -(-sequence_length // self.padded) * self.padded
+        return int(value)
+
+    def tells(self, *lengths: int) -> bool:
+        """Whether padding shows at one of these lengths; a form without any always tells."""
+        return not self.padded or any(length % self.padded for length in lengths)
 
 
 FORMS = (
@@ -51,7 +59,23 @@ FORMS = (
     Form(1, 2, 1),
     Form(0, 2, -1),
     Form(1, 2, -1),
+    # Memory-efficient attention on CUDA pads its statistics to 32 and a bias to 8
+    # (aten/src/ATen/native/transformers/attention.cpp: pad_bias; cuda/attention.cu).
+    Form(0, 0, 0, 32),
+    Form(1, 0, 0, 32),
+    # and sums its backward in blocks of 64 or 128 (``hardware/kernels.py``).
+    Form(1, 0, 0, 64),
+    Form(1, 0, 0, 128),
+    Form(0, 0, 0, 8),
+    Form(1, 0, 0, 8),
+    Form(0, 1, 0, 8),
+    Form(1, 1, 0, 8),
 )
+
+
+def padding_class(sequence_length: int) -> int:
+    """Lengths of one class are padded by the same operations: to 8, to 32, or by neither."""
+    return (sequence_length % 8 == 0) + (sequence_length % 32 == 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +92,13 @@ class Forms:
         )
         return self.constant_bytes * values[self.form]
 
+    def table_bytes(self, points: Sequence[tuple[int, int]]) -> Array:
+        """The sizes at several points, shaped (storages, points)."""
+        values = np.array(
+            [[form.value(*point) for point in points] for form in FORMS], dtype=np.int64
+        )
+        return self.constant_bytes[:, None] * values[self.form]
+
 
 def other_point(
     batch_size: int, sequence_length: int, alike: Callable[[int, int], bool]
@@ -76,9 +107,11 @@ def other_point(
 
     ``alike`` tells whether a point is of the same behaviour as the first.
     """
-    batches = [batch_size + more for more in (1, 2, 4)] + [batch_size]
+    batches = [batch_size + more for more in (1, 2, 4, 6)] + [batch_size]
     # Far apart first: kernels and models that pad to a multiple then cannot look constant.
-    lengths = [sequence_length + more for more in (269, 157, 13, 29, 47, -13, -29, -5)]
+    far = (269, 157, 331, 211, 13, 29, 47, -13, -29, -5)
+    same_padding = (288, 160, 32, -32)
+    lengths = [sequence_length + more for more in (*far, *same_padding)]
     for batch, sequence in product(batches, lengths):
         if sequence > 2 and alike(batch, sequence) and _distinct(
             (batch_size, sequence_length), (batch, sequence)
@@ -88,7 +121,11 @@ def other_point(
 
 
 def _distinct(first: tuple[int, int], second: tuple[int, int]) -> bool:
-    forms = [form for form in FORMS if second[0] != first[0] or form.batch_power == 0]
+    forms = [
+        form
+        for form in FORMS
+        if (second[0] != first[0] or form.batch_power == 0) and form.tells(first[1], second[1])
+    ]
     ratios = {Fraction(form.value(*second), form.value(*first) or 1) for form in forms}
     return len(ratios) == len(forms)
 
@@ -97,14 +134,14 @@ def fit(
     first: Tape, first_point: tuple[int, int], second: Tape, second_point: tuple[int, int]
 ) -> Forms | None:
     """The forms that give both tapes' sizes, or None where the tapes differ in more than sizes."""
-    if not same_structure(first, second) or has_scratch(first) or has_scratch(second):
+    if not same_structure(first, second):
         return None
     before, after = first.size_bytes, second.size_bytes
     form = np.full(len(before), -1, dtype=np.int64)
     constant = np.zeros(len(before), dtype=np.int64)
     for number, candidate in enumerate(FORMS):
         one, two = candidate.value(*first_point), candidate.value(*second_point)
-        if one == 0 or two == 0:
+        if one == 0 or two == 0 or not candidate.tells(first_point[1], second_point[1]):
             continue
         fits = (
             (form < 0) & (before % one == 0) & (after % two == 0) & (before // one == after // two)

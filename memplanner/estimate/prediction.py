@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
-from memplanner.estimate.curve import step_curve, timeline
+from memplanner.estimate.curve import highest_in_stretches, step_curve, timeline
 from memplanner.estimate.layers import layers_at, rows, table_at
 from memplanner.estimate.moments import (
     WIDTH,
@@ -17,6 +16,9 @@ from memplanner.estimate.moments import (
     categories,
     kept_for_backward,
 )
+from memplanner.estimate.on_device import REPLAYED_KINDS, OnDevice
+from memplanner.estimate.peak import PredictedPeak
+from memplanner.hardware.overhead import unknown_overhead
 from memplanner.messages.base import SCHEMA
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import (
@@ -27,14 +29,18 @@ from memplanner.messages.estimate import (
     ModuleDetail,
     Moment,
     ParameterInfo,
-    Peak,
+    Phase,
     Timeline,
+    Verdict,
 )
 from memplanner.messages.run import RunFigures
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
-from memplanner.tape.tape import PARAMETERS, WORKSPACES, Tape
+from memplanner.tape.tape import PARAMETERS, Tape
 from memplanner.units import format_count
+
+_LONG_REPLAY_EVENTS = 15_000
+"""A tenth of a second."""
 
 
 class Prediction:
@@ -51,12 +57,15 @@ class Prediction:
         *,
         exact: Callable[[], Tape],
         prepare_changes: Callable[[], None],
+        on_device: Callable[[Tape, int], OnDevice],
         method: str,
+        notes: tuple[str, ...],
         seconds: float,
     ) -> None:
+        self._whole, self._on_device, self._notes = tape, on_device, notes
         whole = tape.curve_bytes
         # What kernels take while they run is told apart from tensors, as measurements do.
-        tape, self._scratch_event = without_scratch(tape), int(whole.argmax())
+        tape, self._scratch_event = tape.without_scratch(), int(whole.argmax())
         self._model, self._tape, self._exact = model, tape, exact
         self.prepare_changes = prepare_changes
         """Records what later changes of batch and sequence need, for idle moments."""
@@ -86,25 +95,30 @@ class Prediction:
         return self._model.parameters_only
 
     @cached_property
-    def peak(self) -> Peak:
+    def peak(self) -> PredictedPeak:
         """The highest moment of the step."""
         tape, event = self._tape, self.peak_event
         parts = categories(tape, self._lives.alive(event))
-        return Peak(
+        workspaces = parts.workspaces + self.scratch_bytes
+        return PredictedPeak(
             allocated_bytes=int(self._curve[event]) + self.scratch_bytes,
-            reserved_bytes=None,
-            device_bytes=None,
             phase=tape.phase_at(event),
             module=tape.module_names[int(tape.context[event])],
-            by_category=parts.model_copy(update={"workspaces": self.scratch_bytes}),
+            by_category=parts.model_copy(update={"workspaces": workspaces}),
+            on_device=lambda: self.on_device,
         )
+
+    @cached_property
+    def on_device(self) -> OnDevice:
+        """What the allocator and the device make of the step: computed when first asked for."""
+        return self._on_device(self._whole, self.peak.allocated_bytes)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """Each module's own bytes at the peak; the rows add up to ``peak.by_category``."""
         module = self._tape.module_names[int(self._tape.context[self._scratch_event])]
         return tuple(
-            row.model_copy(update={"workspaces_bytes": self.scratch_bytes})
+            row.model_copy(update={"workspaces_bytes": row.workspaces_bytes + self.scratch_bytes})
             if row.name == module and self.scratch_bytes
             else row
             for row in self.layers_at("peak")
@@ -120,21 +134,30 @@ class Prediction:
         return timeline(self._tape, self.peak_event)
 
     @property
+    def verdict(self) -> Verdict | None:
+        """Whether the step fits: a promise for the margin's high end. None: memory not known."""
+        return self.on_device.verdict
+
+    @property
     def spare_bytes(self) -> int | None:
-        """Free memory left over on the device; negative: what is missing."""
-        free = self.device.free_bytes
-        return None if free is None else free - self.peak.allocated_bytes
+        """Memory that the device has left over at the expected peak; negative: what is missing."""
+        known = self.on_device
+        if known.capacity_bytes is None:
+            return None
+        if known.device is not None:
+            return known.capacity_bytes - known.device.expected_bytes
+        return known.capacity_bytes - self.device.used_bytes - self.peak.allocated_bytes
 
     @property
     def fits(self) -> bool | None:
-        """Whether the peak fits into the device's free memory."""
-        spare = self.spare_bytes
-        return None if spare is None else spare >= 0
+        """Whether the verdict is ``fits``."""
+        verdict = self.verdict
+        return None if verdict is None else verdict == "fits"
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What the number does not cover, and what the model made of the plan."""
-        notes = [*self._model.notes, *self._tape.notes]
+        notes = [*self._model.notes, *self._tape.notes, *self._notes]
         limit = self._model.max_sequence_length
         asked = self.plan.training.sequence_length
         if self._model.takes_sequence and limit is not None and asked > limit:
@@ -149,10 +172,16 @@ class Prediction:
                 "Workspaces are what kernels took here when run once; calls too large to try "
                 "are left out."
             )
-        else:
+        elif self.device.kind not in REPLAYED_KINDS:
             notes.append(
-                "Allocated memory only: the CUDA context, library workspaces and what the "
-                "allocator holds back come on top."
+                unknown_overhead(self.device)
+                or "What the device holds beside allocated memory is not known."
+            )
+        notes += self.on_device.notes
+        if self.on_device.replayed is not None and self.on_device.replayed.retries:
+            notes.append(
+                "It fits only while torch gives cached memory back, which stalls the card at "
+                "every such moment."
             )
         return tuple(notes)
 
@@ -161,6 +190,8 @@ class Prediction:
         curve, phases = step_curve(self._tape)
         return RunFigures(
             allocated_bytes=self.peak.allocated_bytes,
+            reserved_bytes=self.peak.reserved_bytes,
+            device_bytes=self.peak.device_bytes,
             phase=self.peak.phase,
             by_category=self.peak.by_category,
             by_phase=by_phase(self._tape),
@@ -168,25 +199,67 @@ class Prediction:
             curve_phases=phases,
         )
 
+    def reserved_by_phase(self) -> dict[Phase, int]:
+        """The highest that torch's allocator reserves in each phase; empty where not modelled."""
+        replayed = self.on_device.replayed
+        if replayed is None:
+            return {}
+        curve = replayed.step_reserved_bytes
+        highest: dict[Phase, int] = {}
+        for span in self._whole.phases:
+            if span.stop > span.start:
+                reached = int(curve[span.start : span.stop].max())
+                highest[span.phase] = max(highest.get(span.phase, 0), reached)
+        return highest
+
     def message(self) -> Estimate:
         """Everything, as it is printed and sent."""
+        return self.first_message().model_copy(
+            update={
+                "peak": self.peak.message(),
+                "timeline": self._timeline_on_device(),
+                "fits": self.fits,
+                "spare_bytes": self.spare_bytes,
+                "verdict": self.verdict,
+                "overhead": self.on_device.overhead,
+                "notes": self.notes,
+            }
+        )
+
+    def _timeline_on_device(self) -> Timeline:
+        """The step as a curve, with what is reserved along it where that is modelled."""
+        replayed = self.on_device.replayed
+        if replayed is None:
+            return self.timeline
+        # The replay's events are those of the tape with scratch, which leaves none out.
+        reserved = highest_in_stretches(replayed.step_reserved_bytes)
+        return self.timeline.model_copy(update={"reserved_bytes": reserved})
+
+    @property
+    def device_takes_long(self) -> bool:
+        """Whether what the device shows takes more than a moment to compute."""
+        replayed = self.device.kind in REPLAYED_KINDS
+        return replayed and len(self._whole.events) > _LONG_REPLAY_EVENTS
+
+    def first_message(self) -> Estimate:
+        """Everything but what the allocator and the device make of it."""
         return Estimate(
             model=self.model,
             device=self.device,
             plan=self.plan,
-            peak=self.peak,
+            peak=self.peak.first_message(),
             layers=self.layers,
             timeline=self.timeline,
-            fits=self.fits,
-            spare_bytes=self.spare_bytes,
+            fits=None,
+            spare_bytes=None,
             method=self.method,
-            notes=self.notes,
+            notes=(),
             seconds=self.seconds,
         )
 
     def describe(self, name: str) -> ModuleDetail:
         """The module at ``name`` with all that is below it. Raises ``KeyError`` for no module."""
-        tape = without_scratch(self._exact())
+        tape = self._exact().without_scratch()
         if name not in tape.module_names:
             raise KeyError(name)
         lives = Lives.of(tape)
@@ -221,14 +294,6 @@ class Prediction:
                 }
             ),
         )
-
-
-def without_scratch(tape: Tape) -> Tape:
-    """The tape with nothing in kernels' scratch."""
-    scratch = tape.category == WORKSPACES
-    if not scratch.any():
-        return tape
-    return replace(tape, size_bytes=np.where(scratch, 0, tape.size_bytes))
 
 
 def _parameter(tape: Tape, storage: int, below: str) -> ParameterInfo:

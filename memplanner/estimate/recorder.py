@@ -8,20 +8,32 @@ micro-batches changes nothing at all.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from memplanner.errors import EstimateError, MemplannerError
-from memplanner.estimate.cutting import cuts
-from memplanner.estimate.fold import KEPT, Cut, unfold
-from memplanner.estimate.forms import Forms, fit, has_scratch, other_point, same_structure
+from memplanner.estimate.cutting import cuts, names_single_blocks
+from memplanner.estimate.fold import unfold
+from memplanner.estimate.folded import FoldedStep
+from memplanner.estimate.forms import (
+    Forms,
+    fit,
+    has_scratch,
+    other_point,
+    padding_class,
+    same_structure,
+)
+from memplanner.estimate.periods import KEPT, Cut
 from memplanner.estimate.recording import Point, Recordings
 from memplanner.estimate.whole import same_forward
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
-from memplanner.tape.tape import Tape
+from memplanner.tape.record import without_collection
+from memplanner.tape.tape import Array, Tape
 from memplanner.techniques.target import Target
 
 _REMEMBERED = 64
@@ -36,6 +48,7 @@ class _Structure:
     recorded: Tape
     unfolded: Tape
     cuts: tuple[Cut, ...]
+    folded: FoldedStep | None
     forms: Forms | None = None
     fitted: bool = False
     checked: list[Point] = field(default_factory=list)
@@ -52,6 +65,8 @@ class Recorder:
         self._cuts: dict[tuple[int, bool], tuple[Cut, ...]] = {}
         self._agreed: dict[tuple[Cut, ...], bool] = {}
         """Whether a forward of the whole model was the folded one; presets' are tested."""
+        self._pads = False
+        """Whether lengths of one padding class were seen to take other operations than another."""
         self._thresholds = tuple(
             border
             for value in sorted(set(_lengths(model.config)))
@@ -74,14 +89,31 @@ class Recorder:
     def tape(self, plan: Plan, target: Target) -> tuple[Tape, str]:
         """The tape of one steady step of the whole model, and how it was made."""
         point = self.point(plan)
-        first = not self._structures
-        structure = self._structure(plan, target, point)
-        if first and not self._recordings.real:
+        with without_collection():
+            structure = self._structure(plan, target, point)
+            return self._at(structure, plan, target, point), self._method(structure)
+
+    def peaks_bytes(self, plan: Plan, target: Target, points: Sequence[Point]) -> Array:
+        """The peak at each batch and sequence, kernels' scratch not counted: for searches."""
+        peaks = np.zeros(len(points), dtype=np.int64)
+        together: dict[int, tuple[_Structure, list[int]]] = {}
+        for place, point in enumerate(points):
+            structure = self._structure(plan, target, point)
+            together.setdefault(id(structure), (structure, []))[1].append(place)
+        for structure, places in together.values():
             self._fit(structure, plan, target)
-            if point[0] == 1:  # so that the first change of the batch is arithmetic too
-                more = self._structure(plan, target, (2, point[1]))
-                self._fit(more, plan, target)
-        return self._at(structure, plan, target, point), self._method(structure)
+            trusted = [place for place in places if self._trusted(structure, points[place])]
+            step = structure.folded
+            if structure.forms is not None and step is not None and trusted:
+                peaks[trusted] = step.peaks_bytes(
+                    structure.forms, [points[place] for place in trusted]
+                )
+            else:
+                trusted = []
+            for place in sorted(set(places) - set(trusted)):
+                tape = self._at(structure, plan, target, points[place]).without_scratch()
+                peaks[place] = tape.curve_bytes.max()
+        return peaks
 
     def exact(self, plan: Plan, target: Target) -> Tape:
         """The tape recorded at this very batch and sequence: its shapes are the real ones."""
@@ -93,9 +125,12 @@ class Recorder:
 
     def prepare_changes(self, plan: Plan, target: Target) -> None:
         """Records what later changes of batch and sequence need: for idle moments."""
-        point = self.point(plan)
-        for batch in {point[0], 2 if point[0] == 1 else 1}:
-            self._fit(self._structure(plan, target, (batch, point[1])), plan, target)
+        batch, length = self.point(plan)
+        pads = self._pads
+        for alike in {batch, 2 if batch == 1 else 1}:
+            self._fit(self._structure(plan, target, (alike, length)), plan, target)
+        if self._pads != pads:  # then lengths of another padding are another structure
+            self.prepare_changes(plan, target)
 
     def _key(self, plan: Plan, point: Point) -> Plan:
         """The plan with every value of the same structure made one."""
@@ -103,9 +138,7 @@ class Recorder:
         training = plan.training.model_copy(
             update={
                 "batch_size": min(batch, 2),
-                "sequence_length": 1
-                if length == 1
-                else 2 + sum(length >= threshold for threshold in self._thresholds),
+                "sequence_length": self._length_class(length),
                 "gradient_accumulation_steps": min(plan.training.gradient_accumulation_steps, 2),
             }
         )
@@ -118,20 +151,31 @@ class Recorder:
         )
         return plan.model_copy(update={"training": training, "optimizer": optimizer})
 
+    def _length_class(self, length: int) -> int:
+        """The same number for lengths that take the same operations."""
+        if length == 1:
+            return 1
+        passed = sum(length >= threshold for threshold in self._thresholds)
+        return 2 + 4 * passed + (1 + padding_class(length) if self._pads else 0)
+
     def _structure(self, plan: Plan, target: Target, point: Point) -> _Structure:
         key = (self._key(plan, point), target)
         known = self._structures.get(key)
         if known is not None:
             self._structures.move_to_end(key)
             return known
-        chosen = self._choose_cuts(plan)
-        folded = self._folded(plan, target, point, chosen) if chosen else None
+        folded = None
+        for chosen in _tries(self._choose_cuts(plan)):
+            folded = self._folded(plan, target, point, chosen)
+            if folded is not None:
+                break
         if folded is None:  # the blocks are not alike after all
             chosen = ()
             whole = self._recordings.record(plan, target, point, chosen)
             folded = whole, whole
         recorded, unfolded = folded
-        structure = _Structure(point, recorded, unfolded, chosen, checked=[point])
+        step = FoldedStep.of(recorded, chosen)
+        structure = _Structure(point, recorded, unfolded, chosen, step, checked=[point])
         self._structures[key] = structure
         if len(self._structures) > _REMEMBERED:
             self._structures.popitem(last=False)
@@ -159,7 +203,7 @@ class Recorder:
     def _choose_cuts(self, plan: Plan) -> tuple[Cut, ...]:
         checkpointing = plan.activation_checkpointing
         every = checkpointing.every if checkpointing.policy == "every_n" else 1
-        single = any(part.isdigit() for n in plan.adapters.target_modules for part in n.split("."))
+        single = names_single_blocks(plan)
         known = self._cuts.get((every, single))
         if known is None:
             known = self._cuts[every, single] = cuts(self._recordings.module(()), plan)
@@ -169,8 +213,8 @@ class Recorder:
         if structure.fitted:
             return
         structure.fitted = True
-        if has_scratch(structure.recorded):
-            return  # kernels' scratch follows no form: other points are measured anew
+        if target.kind == "cpu" and has_scratch(structure.recorded):
+            return  # kernels' measured scratch follows no form: other points are measured anew
         key = self._key(plan, structure.point)
         limit = self.model.max_sequence_length
 
@@ -188,6 +232,10 @@ class Recorder:
             except MemplannerError:
                 continue
             structure.forms = fit(structure.recorded, structure.point, tape, point)
+            if structure.forms is None and padding_class(point[1]) != padding_class(
+                structure.point[1]
+            ):
+                self._pads = not same_structure(structure.recorded, tape)
             break
         else:  # or no other shape at all
             return
@@ -243,8 +291,19 @@ class Recorder:
             return "weights only: the source names parameters but no forward"
         folded = [f"{cut.periods * cut.period} blocks folded to {KEPT * cut.period}"
                   for cut in structure.cuts]  # fmt: skip
-        how = "run for real on the CPU" if self._recordings.real else "recorded on meta tensors"
-        return how + "".join(f", {part}" for part in folded)
+        return self._recordings.how + "".join(f", {part}" for part in folded)
+
+
+def _tries(chosen: tuple[Cut, ...]) -> Iterator[tuple[Cut, ...]]:
+    """The cuts, then the same from the second period on.
+
+    Where the first block alone needs no gradient for its input, the second one's backward ends
+    otherwise than the third one's.
+    """
+    if chosen:
+        yield chosen
+        if all(cut.periods > KEPT + 1 for cut in chosen):
+            yield tuple(cut.without_first() for cut in chosen)
 
 
 def _lengths(config: Mapping[str, Any]) -> Iterator[int]:

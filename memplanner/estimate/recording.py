@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
 from dataclasses import replace
+from functools import cached_property
 from weakref import ref
 
 import torch
 from torch import nn
 
-from memplanner.errors import EstimateError
-from memplanner.estimate.cutting import cut_module
-from memplanner.estimate.fold import Cut
+from memplanner.estimate.cutting import copy_cut, cut_module
+from memplanner.estimate.periods import Cut
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
-from memplanner.tape.record import META, record
+from memplanner.tape.record import META, StepError, record
+from memplanner.tape.stand_in import StandIns, needs_device
 from memplanner.tape.tape import Tape
+from memplanner.tape.tensor_trees import tensors_in
 from memplanner.techniques.target import Target
 
 Point = tuple[int, int]
@@ -24,6 +27,8 @@ Point = tuple[int, int]
 CPU = torch.device("cpu")
 LARGEST_REAL_BYTES = 2**29
 """Parameters. A larger model would take too long to run for an estimate."""
+LARGEST_REAL_WORK = 2**35
+"""Parameters times tokens of a step that is run for real: some ten seconds."""
 
 
 class Recordings:
@@ -34,6 +39,8 @@ class Recordings:
         self._modules: dict[tuple[Cut, ...], nn.Module] = {}
         self.real = False
         """Whether the model was seen not to run without values."""
+        self._ran_here = False
+        self._stand_ins = StandIns(self._real_module)
 
     @property
     def model(self) -> Model:
@@ -46,7 +53,8 @@ class Recordings:
         """The weightless model with the chosen blocks cut away; not to be changed."""
         known = self._modules.get(chosen)
         if known is None:
-            known = self._modules[chosen] = cut_module(self.model.build(META), chosen)
+            known = copy_cut(self.module(()), chosen) if chosen else self.model.build(META)
+            self._modules[chosen] = known
         return known
 
     def record(
@@ -63,25 +71,79 @@ class Recordings:
             update={"batch_size": point[0], "sequence_length": point[1]}
         )
         planned = plan.model_copy(update={"training": training})
-        if self._needs_values(target):
+        runs_here = target.kind == "cpu" and self._is_quick(planned)
+        if runs_here and (self.real or self._recurrent):
             return self._record_for_real(planned, target, chosen, forward_only)
-        module = deepcopy(self.module(chosen))
+
+        def attempt() -> Tape:
+            module = deepcopy(self.module(chosen))
+            return record(
+                self.model, planned, target, module,
+                forward_only=forward_only, stand_ins=self._stand_ins,
+            )  # fmt: skip
+
         try:
-            return record(self.model, planned, target, module, forward_only=forward_only)
-        except EstimateError:
-            if self._parameter_bytes() > LARGEST_REAL_BYTES:
-                raise
-        tape = self._record_for_real(planned, target, chosen, forward_only)
-        self.real = True  # and not where its code refuses the shape itself
-        return tape
+            return attempt()
+        except StepError as error:
+            failed = error
+        if runs_here:
+            try:
+                tape = self._record_for_real(planned, target, chosen, forward_only)
+            except StepError as error:
+                if not needs_device(error.error):
+                    raise
+            else:
+                self.real = True  # and not where its code refuses the shape itself
+                return tape
+        while True:
+            # What a cut removed is missed outside it, and then the whole model is recorded.
+            inside = not chosen or any(f"{cut.path}." in failed.module for cut in chosen)
+            if failed.refused or not inside or not self._stand_ins.add(failed.types, failed.error):
+                raise failed
+            try:
+                return attempt()
+            except StepError as error:
+                failed = error
 
-    def _needs_values(self, target: Target) -> bool:
-        """Whether the step has to be run for real: recurrent kernels keep what only they know."""
-        recurrent = target.kind == "cpu" and any(
-            isinstance(part, nn.RNNBase) for part in self.module(()).modules()
+    @property
+    def how(self) -> str:
+        """How tapes were made, in words for a user."""
+        if self._ran_here:
+            return "run for real on the CPU"
+        parts = self._stand_ins.count
+        if not parts:
+            return "recorded on meta tensors"
+        kinds = "one kind" if parts == 1 else f"{parts} kinds"
+        return f"recorded on meta tensors, {kinds} of module apart"
+
+    def _is_quick(self, plan: Plan) -> bool:
+        """Whether running the whole step for real takes seconds."""
+        if self._parameter_bytes > LARGEST_REAL_BYTES:
+            return False
+        training = plan.training
+        batch = self.model.batch(training.batch_size, training.sequence_length, META)
+        rows = max(
+            (math.prod(part.shape[: 1 + (part.dim() > 1)]) for part in tensors_in(batch)
+             if part.dim()), default=1,
+        )  # fmt: skip
+        return self._parameter_bytes // 4 * rows <= LARGEST_REAL_WORK
+
+    def _real_module(self, name: str) -> nn.Module | None:
+        """The module at a path with the values that the model's own code gives it."""
+        if self._parameter_bytes > LARGEST_REAL_BYTES:
+            return None
+        try:
+            return self.model.build(CPU).get_submodule(name)
+        except AttributeError:  # a plan has wrapped it
+            return None
+
+    @cached_property
+    def _recurrent(self) -> bool:
+        return any(
+            isinstance(part, (nn.RNNBase, nn.RNNCellBase)) for part in self.module(()).modules()
         )
-        return self.real or (recurrent and self._parameter_bytes() <= LARGEST_REAL_BYTES)
 
+    @cached_property
     def _parameter_bytes(self) -> int:
         return sum(part.nbytes for part in self.module(()).parameters())
 
@@ -90,7 +152,10 @@ class Recordings:
     ) -> Tape:
         module = cut_module(self.model.build(CPU), chosen)
         tape = record(self.model, plan, target, module, CPU, forward_only=forward_only)
-        note = "The step was run for real on this CPU: the model cannot run without values."
-        if target.kind != "cpu":
-            note += " The card's kernels may keep other tensors."
+        self._ran_here = True
+        note = "The step was run for real on this CPU: " + (
+            "the model cannot run without values."
+            if self.real or not self._recurrent
+            else "what recurrent kernels keep only they know."
+        )
         return replace(tape, notes=(*tape.notes, note))

@@ -162,7 +162,7 @@ def record_folded(model: Model, plan: Plan, target: Target = CPU) -> Tape | None
     tape: Tape | None
     chosen = records._choose_cuts(plan)
     assert chosen, "nothing to fold"
-    tape = records._record(plan, target, records.point(plan), chosen)
+    tape = records._recordings.record(plan, target, records.point(plan), chosen)
     for cut in chosen:
         tape = None if tape is None else unfold(tape, cut)
     return tape

@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memplanner.estimate.fold import KEPT, Cut, unfold
+from memplanner.estimate.fold import unfold
+from memplanner.estimate.periods import KEPT, Cut
 from memplanner.tape.tape import Tape
 from tests.estimate.periodic_tapes import Step, steps, steps_with_work_between
 from tests.estimate.recordings import differences

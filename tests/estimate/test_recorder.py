@@ -13,7 +13,6 @@ import pytest
 
 from memplanner.errors import EstimateError, PlanError
 from memplanner.estimate import estimate, recorder
-from memplanner.estimate.prediction import without_scratch
 from memplanner.estimate.recorder import Recorder
 from memplanner.messages.device import Device
 from memplanner.plan import Plan
@@ -29,7 +28,8 @@ from tests.estimate.recordings import (
     tiny,
 )
 
-MODULE: Any = import_module("memplanner.estimate.recorder")  # its name is a function's too
+RECORDING: Any = import_module("memplanner.estimate.recording")
+RECORDER: Any = import_module("memplanner.estimate.recorder")  # its name is a function's too
 CARD = Device(name="a card", kind="cuda", memory_bytes=80 * 1024**3, architecture="9.0")
 SMALLER_CARD = CARD.model_copy(update={"name": "another", "memory_bytes": 2**30})
 CPU_HERE = Device(name="cpu", kind="cpu", memory_bytes=16 * 1024**3)
@@ -39,13 +39,13 @@ CPU_HERE = Device(name="cpu", kind="cpu", memory_bytes=16 * 1024**3)
 def recordings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Plan]]:
     """The plans that were recorded, one for each recording."""
     plans: list[Plan] = []
-    real = MODULE.record
+    real = RECORDING.record
 
     def counted(model: Any, plan: Plan, *rest: Any, **options: Any) -> Any:
         plans.append(plan)
         return real(model, plan, *rest, **options)
 
-    monkeypatch.setattr(MODULE, "record", counted)
+    monkeypatch.setattr(RECORDING, "record", counted)
     return plans
 
 
@@ -74,7 +74,7 @@ STRUCTURAL = (
 def test_a_number_changes_without_a_recording(recordings: list[Plan]) -> None:
     model = replace(tiny("llama"), name="numbers")
     plan = planned(3, 24, precision="bf16")
-    estimate(model, plan, CARD)
+    estimate(model, plan, CARD).prepare_changes()
     recordings.clear()
     for change in NUMERIC:
         estimate(model, plan.with_values(change), CARD)
@@ -84,7 +84,7 @@ def test_a_number_changes_without_a_recording(recordings: list[Plan]) -> None:
 
 def test_one_sample_is_ready_for_several(recordings: list[Plan]) -> None:
     model = replace(tiny("llama"), name="one sample")
-    estimate(model, planned(1, 24), CARD)
+    estimate(model, planned(1, 24), CARD).prepare_changes()
     recordings.clear()
     for batch_size in (2, 1, 4):
         estimate(model, planned(batch_size, 30), CARD)
@@ -110,7 +110,7 @@ def test_any_loop_is_as_high_as_a_real_one(outputs: str, zero_grad: str) -> None
     plan = planned(2, 12, training__outputs=outputs, training__zero_grad=zero_grad)
     for micro_batches in (1, 3):
         more = plan.with_values({"training.gradient_accumulation_steps": micro_batches})
-        predicted = without_scratch(record_whole(model, more)).curve_bytes.max()
+        predicted = record_whole(model, more).without_scratch().curve_bytes.max()
         assert predicted == real_peak_bytes(model, more)
 
 
@@ -168,10 +168,10 @@ def test_the_target_counts_not_the_cards_name(recordings: list[Plan]) -> None:
 def test_a_recorder_lives_as_long_as_its_model() -> None:
     model = replace(tiny("llama"), name="short-lived")
     assert recorder(model) is recorder(model)
-    known = len(MODULE._recorders)
+    known = len(RECORDER._recorders)
     del model
     gc.collect()
-    assert len(MODULE._recorders) < known
+    assert len(RECORDER._recorders) < known
 
 
 def test_a_borders_length_may_stand_in_a_configuration_inside() -> None:
@@ -243,3 +243,38 @@ def test_adapters_of_single_blocks_are_not_folded() -> None:
     tape, method = recorder(model).tape(plan, CPU)
     assert "folded" not in method
     assert differences(tape, record_whole(model, plan, Target())) == []
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma2", "bert"])
+def test_peaks_of_many_points_are_those_of_single_estimates(name: str) -> None:
+    model, plan = tiny(name), planned(1, 24, precision="bf16")
+    points = [(1, 24), (1, 9), (2, 9), (2, 30), (7, 17), (3, 64)]
+    singles = [
+        estimate(
+            model,
+            plan.with_values({"training.batch_size": batch, "training.sequence_length": length}),
+            CARD,
+        ).peak.allocated_bytes
+        for batch, length in points
+    ]
+    assert recorder(model).peaks_bytes(plan, Target.of(CARD), points).tolist() == singles
+
+
+@pytest.mark.parametrize("length", [21, 40, 48, 64, 80])
+def test_lengths_that_cuda_pads_are_evaluated_as_recorded(length: int) -> None:
+    model, plan = tiny("t5"), planned(2, 32)
+    records = Recorder(model)
+    records.tape(plan, H100)
+    records.prepare_changes(plan, H100)
+    other = planned(2, length)
+    assert differences(records.tape(other, H100)[0], record_whole(model, other, H100)) == []
+
+
+def test_a_first_block_without_gradients_is_left_out_of_the_fold() -> None:
+    plan = planned(
+        2, 12, adapters__method="lora", adapters__target_modules=["up_proj", "down_proj"]
+    )
+    model = tiny("long llama")
+    tape, how = Recorder(model).tape(plan, H100)
+    assert "9 blocks folded to 4" in how
+    assert differences(tape, record_whole(model, plan, H100)) == []

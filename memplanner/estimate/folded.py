@@ -1,0 +1,102 @@
+"""A step's peak from the few recorded blocks alone: nothing is unfolded, many points at once.
+
+Each middle stretch of a recording stands for as many as the model has; the algebra's closed form
+repeats it. What an estimate shows in detail comes from the unfolded tape (``fold.py``); searches
+need peaks only, thousands of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from memplanner.estimate.algebra import Stretch, product
+from memplanner.estimate.forms import Forms
+from memplanner.estimate.periods import KEPT, Cut, Periods
+from memplanner.messages.estimate import CATEGORIES
+from memplanner.tape.tape import Array, Tape
+
+_AT_ONCE = 256
+"""Points of one pass: more do not fit into a processor's cache together."""
+
+
+class _Repetition(NamedTuple):
+    """After the event before ``place`` come ``times`` copies of events ``start`` to ``stop``."""
+
+    place: int
+    start: int
+    stop: int
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedStep:
+    """One recorded step with what repeats in it."""
+
+    tape: Tape
+    repetitions: tuple[_Repetition, ...]
+
+    @classmethod
+    def of(cls, tape: Tape, cuts: Sequence[Cut]) -> FoldedStep | None:
+        """The step of a tape recorded with ``cuts``; None where repetitions are entangled."""
+        found: list[_Repetition] = []
+        for cut in cuts:
+            periods = Periods.of(tape, cut)
+            if periods is None:
+                return None
+            for pair in periods.pairs:
+                one, two = periods.stretches[pair], periods.stretches[pair + 1]
+                middle = one if one.label == 1 else two
+                found.append(_Repetition(one.stop, middle.start, middle.stop, cut.periods - KEPT))
+        found.sort()
+        entangled = any(
+            first.start < second.place < first.stop
+            or first.place == second.place
+            or (first.start < second.stop and second.start < first.stop)
+            for place, first in enumerate(found)
+            for second in found[place + 1 :]
+        )
+        return None if entangled else cls(tape, tuple(found))
+
+    def peaks_bytes(self, forms: Forms, points: Sequence[tuple[int, int]]) -> Array:
+        """The highest allocated bytes at each point (batch size, sequence length)."""
+        tables = [
+            self._evaluated(forms, points[start : start + _AT_ONCE], by_category=False)
+            for start in range(0, len(points), _AT_ONCE)
+        ]
+        return np.concatenate([table[0] for table in tables])
+
+    def peak_categories_bytes(self, forms: Forms, points: Sequence[tuple[int, int]]) -> Array:
+        """The bytes of each category at that moment, shaped (categories, points)."""
+        return self._evaluated(forms, points, by_category=True)
+
+    def _evaluated(
+        self, forms: Forms, points: Sequence[tuple[int, int]], *, by_category: bool
+    ) -> Array:
+        tape = self.tape
+        storages = np.abs(tape.events) - 1
+        changes = np.sign(tape.events)[:, None] * forms.table_bytes(points)[storages]
+        if by_category:
+            own = tape.category[storages][None, :] == np.arange(len(CATEGORIES))[:, None]
+            changes = np.where(own[:, :, None], changes[None], 0)
+        else:
+            changes = changes[None]
+        rows, events, count = changes.shape
+        edges = sorted(
+            {0, events}.union(*((part.place, part.start, part.stop) for part in self.repetitions))
+        )
+        parts = {start: Stretch.of(changes[:, start:stop]) for start, stop in pairwise(edges)}
+        copies = {part.place: part for part in self.repetitions}
+        order: list[Stretch] = []
+        for start in [*edges[:-1], events]:
+            if start in copies:
+                copy = copies[start]
+                inside = (parts[edge] for edge in parts if copy.start <= edge < copy.stop)
+                order.append(product(inside, rows, count).repeated(copy.times))
+            if start in parts:
+                order.append(parts[start])
+        return product(order, rows, count).highest_bytes
