@@ -1,0 +1,198 @@
+"""From the tape of one steady step to a training run from process start.
+
+The run: the model is moved to the device, a first step without optimizer state until the optimizer
+makes it, then equal steps. What one step leaves, the next one frees: the tape's end is its
+beginning, so the survivors of a step take the places of what ``load`` holds.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from memplanner.messages.estimate import Phase
+from memplanner.tape.tape import (
+    ACTIVATIONS,
+    BUFFERS,
+    GRADIENTS,
+    INPUTS,
+    OPTIMIZER_STATE,
+    PARAMETERS,
+    Array,
+    Tape,
+)
+
+_MOVED = (PARAMETERS, BUFFERS, INPUTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingLoop:
+    """Births and deaths as on a tape; ``…_places`` are the tape's events they stand for."""
+
+    size_bytes: Array
+    setup: Array
+    """The model on the device and what else is there before the first step."""
+    setup_places: Array
+    first: Array
+    first_places: Array
+    steady: Array
+    steady_places: Array
+    carried: tuple[tuple[int, int], ...]
+    """(storage alive at a step's end, storage of its beginning that it is from then on)."""
+    events: int
+    """Of the tape."""
+
+
+def training_loop(
+    tape: Tape,
+    *,
+    states_from_start: bool = False,
+    workspaces: Sequence[tuple[Phase, int]] = (),
+) -> TrainingLoop:
+    """The loop that ``tape`` is a step of.
+
+    ``states_from_start``: the optimizer makes its state when it is made (Adagrad), not in its first
+    step (``Adam._init_group``, ``SGD.step``). ``workspaces`` are what a library takes from the
+    allocator, in bytes, when the first step first comes to a phase, and keeps from then on (cuBLAS:
+    ``getCurrentCUDABlasHandle``, a handle for each thread); they are numbered after the tape's
+    storages.
+    """
+    start = tape.phases[0].stop
+    events = tape.events
+    loaded = events[:start] - 1
+    step = events[start:]
+    places = np.arange(start, len(events))
+    births, deaths = step[step > 0] - 1, -step[step < 0] - 1
+    vanished = loaded[np.isin(loaded, deaths)]
+    survivors = births[~np.isin(births, deaths)]
+    carried, unlike, unmatched = _matches(tape, survivors, vanished)
+
+    # What has no counterpart is exchanged at the step's end, so that it begins as it ended.
+    exchange = np.array([-(s + 1) for s in unlike] + [s + 1 for s in unmatched], dtype=np.int64)
+    last = np.full(len(exchange), len(events) - 1)
+    steady, steady_places = np.concatenate([step, exchange]), np.concatenate([places, last])
+
+    kind = tape.category[loaded]
+    moved = np.isin(kind, _MOVED)
+    stays = ~np.isin(loaded, vanished)
+    late = (kind == OPTIMIZER_STATE) & stays & (not states_from_start)
+    from_start = (kind == OPTIMIZER_STATE) & states_from_start
+    early = (moved | stays | from_start) & ~late
+    setup = np.concatenate([_as_moved(tape, loaded[early & moved]), loaded[early & ~moved]])
+    states = loaded[late]
+    absent = np.zeros(len(tape.size_bytes), dtype=np.bool_)
+    absent[loaded[~early & ~late]] = True
+    optimizer = next(
+        (span.start for span in tape.phases if span.phase == "optimizer_step"), len(events)
+    )
+    before = places < optimizer
+    there = ~((step < 0) & absent[np.abs(step) - 1])
+    first = np.concatenate([step[before & there], states + 1, step[~before & there], exchange])
+    first_places = np.concatenate(
+        [
+            places[before & there],
+            np.full(len(states), min(optimizer, len(events) - 1)),
+            places[~before & there],
+            last,
+        ]
+    )
+    first, first_places = _with_workspaces(tape, workspaces, first, first_places)
+    where = np.zeros(len(tape.size_bytes), dtype=np.int64)
+    where[loaded] = np.arange(start)
+    return TrainingLoop(
+        size_bytes=np.concatenate(
+            [tape.size_bytes, np.array([size for _, size in workspaces], dtype=np.int64)]
+        ),
+        setup=setup + 1,
+        setup_places=where[setup],
+        first=first,
+        first_places=first_places,
+        steady=steady,
+        steady_places=steady_places,
+        carried=carried,
+        events=len(events),
+    )
+
+
+def _with_workspaces(
+    tape: Tape, workspaces: Sequence[tuple[Phase, int]], first: Array, places: Array
+) -> tuple[Array, Array]:
+    """The first step with its libraries' workspaces; those of a phase that is not run are left."""
+    starts = {span.phase: span.start for span in reversed(tape.phases)}
+    for number, (phase, _) in enumerate(workspaces, len(tape.size_bytes)):
+        if phase in starts:
+            start = min(starts[phase], len(tape.events) - 1)
+            at = int(np.searchsorted(places, start))
+            first, places = np.insert(first, at, number + 1), np.insert(places, at, start)
+    return first, places
+
+
+def _as_moved(tape: Tape, storages: Array) -> Array:
+    """In the order of ``Module.to``: submodules first, then a module's own (``Module._apply``).
+
+    The batch comes after the model.
+    """
+    names = tape.module_names
+    known = {name: index for index, name in enumerate(names)}
+    children: dict[int, list[int]] = defaultdict(list)
+    for index, name in enumerate(names):
+        if name:
+            children[known.get(name.rpartition(".")[0], known.get("", 0))].append(index)
+    for below in children.values():  # the blocks of an unfolded tape stand in no certain order
+        numbers = [names[index].rpartition(".")[2] for index in below]
+        if all(number.isdecimal() for number in numbers):
+            below.sort(key=lambda index: int(names[index].rpartition(".")[2]))
+    rank = np.zeros(len(names), dtype=np.int64)
+    waiting, count = [known.get("", 0)], 0
+    while waiting:  # the root last, each module after those below it: backwards, it comes first
+        index = waiting.pop()
+        count += 1
+        rank[index] = len(names) - count
+        waiting += children[index]
+    key = np.where(tape.category[storages] == INPUTS, len(names), rank[tape.module[storages]])
+    ordered: Array = storages[np.argsort(key, kind="stable")]
+    return ordered
+
+
+def _matches(
+    tape: Tape, survivors: Array, vanished: Array
+) -> tuple[tuple[tuple[int, int], ...], list[int], list[int]]:
+    """Pairs of what a step leaves and what it finds; then what of either has no counterpart.
+
+    A gradient is matched by its module, all by size, and those alike in the order of their births,
+    which is the same in every step.
+    """
+    pairs: list[tuple[int, int]] = []
+    left, missing = survivors.tolist(), vanished.tolist()
+    for with_module in (True, False):
+        waiting: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for storage in left:
+            waiting[_likeness(tape, storage, with_module)].append(storage)
+        rest: list[int] = []
+        for storage in missing:
+            found = waiting[_likeness(tape, storage, with_module)]
+            if found:
+                pairs.append((found.pop(0), storage))
+            else:
+                rest.append(storage)
+        taken = {pair[0] for pair in pairs}
+        left, missing = [storage for storage in left if storage not in taken], rest
+    return tuple(pairs), left, missing
+
+
+def _likeness(tape: Tape, storage: int, with_module: bool) -> tuple[int, ...]:
+    size = int(tape.size_bytes[storage])
+    if not with_module:
+        return (size,)
+    kind = int(tape.category[storage])
+    owned = kind in (GRADIENTS, ACTIVATIONS)
+    return size, kind, int(tape.module[storage]) if owned else -1
+
+
+def on_device(events: Array, places: Array, size_bytes: Array) -> tuple[Array, Array]:
+    """Events and places without storages that take nothing."""
+    taking = size_bytes[np.abs(events) - 1] > 0
+    return events[taking], places[taking]
