@@ -24,8 +24,9 @@ from tests.run.recipes import write_recipe
 from tests.terminal import LOUD, assert_one_sentence, estimated, memplanner, silent, started
 
 TOP = ["schema", "model", "device", "plan", "peak", "layers", "timeline", "fits", "spare_bytes",
-       "method", "notes", "seconds"]  # fmt: skip
-PEAK = ["allocated_bytes", "reserved_bytes", "device_bytes", "phase", "module", "by_category"]
+       "verdict", "overhead", "method", "notes", "seconds"]  # fmt: skip
+PEAK = ["allocated_bytes", "reserved_bytes", "device_bytes", "device_low_bytes",
+        "device_high_bytes", "calibrated_bytes", "phase", "module", "by_category"]  # fmt: skip
 MODEL = {"name", "class", "parameters", "trainable_parameters"}
 LAYER = {"name", "type", *(f"{category}_bytes" for category in CATEGORIES)}
 
@@ -110,7 +111,11 @@ def test_a_preset_has_its_published_size_and_reads_back() -> None:
     assert values["model"]["class"] == "LlamaForCausalLM"
     assert message.model.trainable_parameters == 134_515_008
     assert message.peak.by_category.parameters == 2 * 134_515_008
-    assert message.spare_bytes == (message.device.free_bytes or 0) - message.peak.allocated_bytes
+    peak, memory = message.peak, message.device.memory_bytes or 0
+    assert message.spare_bytes == memory - (peak.device_bytes or 0)
+    low, high = peak.device_low_bytes or 0, peak.device_high_bytes or 0
+    assert peak.allocated_bytes < (peak.reserved_bytes or 0) < low < (peak.device_bytes or 0) < high
+    assert message.verdict == "fits"
     assert "30 blocks" in message.method
 
 
@@ -161,15 +166,17 @@ def test_the_words_say_whether_it_fits_and_where_the_peak_is() -> None:
     def words(card: str) -> str:
         return memplanner("estimate", "preset:llama-3.1-8b", "--device", card).stdout
 
-    fits = words("H100 80GB")
+    fits = words("H200")
     assert fits.startswith("llama-3.1-8b, 8.03 B parameters, 8.03 B trained\nFits, ")
-    assert " to spare\nPeak 75.3 GiB on H100 80GB, in optimizer step, " in fits
+    assert " to spare\nPeak 75.3 GiB on H200 141GB, in optimizer step, " in fits
     for category in CATEGORIES:
         assert f"\n{category.replace('_', ' ')} " in fits
     assert "32 alike" in fits
     assert "recorded on meta tensors" in fits
-    assert "\nNote: Allocated memory only" in fits
+    for row in ("held back by the allocator", "CUDA context", "device"):
+        assert f"\n{row} " in fits
     assert "\nDoes not fit: 5" in words("RTX 4090")
+    assert "\nDoes not fit: " in words("H100 80GB"), "75.3 GiB allocated, and a context beside it"
 
 
 def test_names_with_brackets_and_colons_are_printed_as_they_are(tmp_path: Path) -> None:
@@ -198,7 +205,7 @@ def test_devices_lists_this_machine_and_the_catalogue() -> None:
 
 def test_all_23_presets_are_listed() -> None:
     found = json.loads(memplanner("presets", "--json").stdout)
-    assert len(found) == 23
+    assert len(found) == 24
     shown = memplanner("presets").stdout
     for preset in found:
         assert f"preset:{preset['name']} " in shown

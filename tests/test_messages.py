@@ -87,6 +87,7 @@ timelines = st.builds(
     by_category=st.dictionaries(st.sampled_from(CATEGORIES), several_sizes, max_size=3),
     phases=st.lists(st.builds(Span, phases, sizes, sizes, sizes), max_size=3).map(tuple),
     peak_event=sizes,
+    reserved_bytes=several_sizes,
 )
 estimates = st.builds(
     Estimate,
@@ -242,7 +243,7 @@ def test_the_json_of_an_estimate_has_the_promised_keys() -> None:
     keys = [field.alias or name for name, field in Estimate.model_fields.items()]
     assert keys == [
         "schema", "model", "device", "plan", "peak", "layers", "timeline", "fits", "spare_bytes",
-        "method", "notes", "seconds",
+        "verdict", "overhead", "method", "notes", "seconds",
     ]  # fmt: skip
     assert ModelInfo.model_fields["class_name"].alias == "class"
     assert Estimate.model_fields["schema_"].default == SCHEMA

@@ -93,9 +93,14 @@ def estimate(
     with redirect_stdout(sys.stderr):  # what a model's code prints is not the answer
         chosen, changes = _device(device), PlanChanges(plan, sets, batch_size, sequence_length)
         from memplanner.estimate import estimate as make_estimate
+        from memplanner.run.keeping import known_calibration
 
         model = _load(source, inputs, trust_code)
-        message = make_estimate(model, changes.plan(model), chosen).message()
+        calibration, trouble = known_calibration(chosen)
+        prediction = make_estimate(model, changes.plan(model), chosen, calibration=calibration)
+        message = prediction.message()
+    if trouble:
+        print(trouble, file=sys.stderr)
     if as_json:
         print(message.model_dump_json(by_alias=True))
     else:
@@ -145,6 +150,36 @@ def apply(
             printer.close()
     if result.outcome in {"failed", "out_of_memory"}:
         raise typer.Exit(1)
+
+
+@app.command()
+def calibrate(
+    device: DeviceName = "auto",
+    source: Annotated[
+        str, typer.Option("--model", help="The model of the two short runs.")
+    ] = "preset:smollm2-135m",
+    as_json: AsJson = False,
+) -> None:
+    """Measure a card of this machine, and correct its estimates by two short runs."""
+    from memplanner.cli.words import RunPrinter, print_calibration
+
+    printer = RunPrinter(sys.stderr, as_json=False)
+    with redirect_stdout(sys.stderr):
+        chosen = _device(device)
+        from memplanner.cli.interrupt import stopped_by_interrupt
+        from memplanner.run.calibrate import calibrate as measure
+
+        try:
+            with stopped_by_interrupt() as stop:
+                record = measure(
+                    _load(source, None, False), chosen, on_event=printer.event, stop=stop
+                )
+        finally:
+            printer.close()
+    if as_json:
+        print(record.model_dump_json(by_alias=True))
+    else:
+        print_calibration(record)
 
 
 @app.command()

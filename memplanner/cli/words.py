@@ -15,6 +15,7 @@ from rich.text import Text
 
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import CATEGORIES, Estimate, Layer
+from memplanner.messages.history import CalibrationRecord
 from memplanner.messages.protocol import Preset
 from memplanner.messages.run import (
     RunEvent,
@@ -63,20 +64,76 @@ def print_estimate(estimate: Estimate) -> None:
         table.add_row(name.replace("_", " "), format_bytes(getattr(peak.by_category, name)))
     table.add_row(_bold("allocated"), _bold(format_bytes(peak.allocated_bytes)))
     console.print(table)
+    if peak.device_bytes is not None:
+        console.print(_on_device(estimate))
     console.print(_largest(estimate.layers))
     console.print(f"{estimate.method}, in {estimate.seconds:.2f} s")
     for note in estimate.notes:
         console.print(f"Note: {note}")
 
 
+def print_calibration(record: CalibrationRecord) -> None:
+    """What was measured of a card, and the correction that its runs ask for."""
+    console = _console()
+    console.print(_bold(record.device_name))
+    table = _table("Beside the allocator", "Low", "Expected", "High")
+    for row in record.overhead:
+        sizes = (row.low_bytes, row.expected_bytes, row.high_bytes)
+        table.add_row(row.name, *map(format_bytes, sizes))
+    console.print(table)
+    correction = record.correction
+    if correction is None:
+        console.print("Too few runs for a correction.")
+        return
+    console.print(
+        f"Measured is {correction.factor:.3f} of predicted, {correction.low:.3f} to "
+        f"{correction.high:.3f} over {correction.comparisons} phases of {correction.runs} runs."
+    )
+    if correction.bounded:
+        console.print("The runs ask for more than is believed: something is not modelled.")
+
+
 def verdict(estimate: Estimate) -> str:
     """``Fits, 4.3 GiB to spare``, as the window says it."""
-    spare = estimate.spare_bytes
+    spare, peak = estimate.spare_bytes, estimate.peak
     if spare is None:
         return f"{estimate.device.name}: memory not known"
-    if spare >= 0:
-        return f"Fits, {format_bytes(spare)} to spare"
-    return f"Does not fit: {format_bytes(-spare)} missing"
+    if estimate.verdict == "does_not_fit":
+        return f"Does not fit: {format_bytes(-spare)} missing"
+    if estimate.verdict == "at_risk":
+        if peak.device_bytes is None or peak.device_high_bytes is None:
+            return "May not fit: what the device holds is not known"
+        over = peak.device_high_bytes - peak.device_bytes - spare
+        if over <= 0:
+            return "May not fit: only by giving cached memory back"
+        return f"May not fit: {format_bytes(over)} over at the high end"
+    return f"Fits, {format_bytes(spare)} to spare"
+
+
+def _on_device(estimate: Estimate) -> Table:
+    """From allocated memory to what the device shows, with the margin of each row."""
+    peak = estimate.peak
+    table = _table("On the device", "Low", "Expected", "High")
+    rows = [("allocated", peak.allocated_bytes, peak.allocated_bytes, peak.allocated_bytes)]
+    if peak.reserved_bytes is not None:
+        slack = peak.reserved_bytes - peak.allocated_bytes
+        beside = [sum(getattr(row, f"{end}_bytes") for row in estimate.overhead)
+                  for end in ("low", "expected", "high")]  # fmt: skip
+        whole = (peak.device_low_bytes, peak.device_bytes, peak.device_high_bytes)
+        ends = [
+            (end or 0) - around - peak.allocated_bytes
+            for end, around in zip(whole, beside, strict=True)
+        ]
+        rows.append(("held back by the allocator", ends[0], slack, ends[2]))
+    rows += [
+        (row.name, row.low_bytes, row.expected_bytes, row.high_bytes) for row in estimate.overhead
+    ]
+    for name, *sizes in rows:
+        table.add_row(name, *map(format_bytes, sizes))
+    whole_device = (peak.device_low_bytes, peak.device_bytes, peak.device_high_bytes)
+    sizes_shown = [_bold(format_bytes(size or 0)) for size in whole_device]
+    table.add_row(_bold("device"), *sizes_shown)
+    return table
 
 
 def _largest(layers: Sequence[Layer]) -> Table:

@@ -37,6 +37,8 @@ class Card(Message):
     architecture: str
     """CUDA compute capability, AMD's target, or empty."""
     architecture_source: str | None
+    multiprocessors: int | None = Field(gt=0)
+    """Of an NVIDIA card, by its data sheet; a CUDA context's size follows from them."""
     memory_bytes: int = Field(gt=0)
     """What a program sees, or the nearest known to it; see ``memory_source``."""
     memory_source: str

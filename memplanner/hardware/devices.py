@@ -9,7 +9,7 @@ from memplanner.errors import DeviceError
 from memplanner.hardware.catalogue import cards
 from memplanner.hardware.host import host_device
 from memplanner.hardware.names import match
-from memplanner.hardware.nvml import probe
+from memplanner.hardware.nvml import identity, probe
 from memplanner.messages.device import Device
 
 _CUDA = re.compile(r"(?:cuda|gpu)(?::(\d+))?")
@@ -19,6 +19,13 @@ _MOST_NAMED = 4
 def local_devices() -> tuple[Device, ...]:
     """This machine's devices: its CUDA cards in CUDA's order, then its CPU."""
     return (*probe().devices, host_device())
+
+
+def card_identity(device: Device) -> str:
+    """What the history knows ``device`` by: a hash of a local card's UUID, else the name."""
+    if device.kind == "cuda" and device.local and device.index is not None:
+        return identity(device.index) or device.name
+    return device.name
 
 
 def find_device(name: str) -> Device:

@@ -8,6 +8,7 @@ unless ``CUDA_DEVICE_ORDER=PCI_BUS_ID`` is set.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from functools import cache
@@ -84,6 +85,22 @@ def used_bytes(index: int) -> int | None:
     """What all programs together hold on card ``index`` now; None when it does not answer."""
     now = memory(index)
     return None if now is None else now.used_bytes
+
+
+def identity(index: int) -> str | None:
+    """What tells card ``index`` from all others for good: its UUID, hashed; None when unknown.
+
+    The UUID itself stays where it is: it would tell one machine from all others too.
+    """
+    handles = _cached_handles()
+    uuid = _ask(_uuid, handles[index]) if 0 <= index < len(handles) else None
+    return None if uuid is None else hashlib.sha256(uuid.encode()).hexdigest()[:16]
+
+
+def driver_version() -> str | None:
+    """The NVIDIA driver's version, such as ``580.65.06``; None without a driver."""
+    version = _ask(_nvml().nvmlSystemGetDriverVersion) if _started() else None
+    return None if version is None else _text(version)
 
 
 def forget() -> None:

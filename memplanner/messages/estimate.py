@@ -12,6 +12,8 @@ from memplanner.plan import Plan
 
 Phase = Literal["load", "forward", "backward", "optimizer_step", "between_steps"]
 Moment = Literal["peak", "end_of_forward", "optimizer_step", "own_maximum"]
+Verdict = Literal["fits", "at_risk", "does_not_fit"]
+"""``fits`` is promised for the high value, ``at_risk`` holds for the expected one only."""
 
 CATEGORIES = (
     "parameters",
@@ -61,12 +63,27 @@ class ModelInfo(Message):
     takes_sequence: bool = True
 
 
+class OverheadRow(Message):
+    """A part of what a device holds beside torch's allocator."""
+
+    name: str
+    low_bytes: int
+    expected_bytes: int
+    high_bytes: int
+    source: str
+
+
 class Peak(Message):
     """The highest moment of a steady training step."""
 
     allocated_bytes: int
     reserved_bytes: int | None
     device_bytes: int | None
+    """What the whole device holds, as expected; the next two are its margin."""
+    device_low_bytes: int | None = None
+    device_high_bytes: int | None = None
+    calibrated_bytes: int | None = None
+    """``device_bytes`` as runs on this very card correct it."""
     phase: Phase
     module: str
     by_category: Categories
@@ -118,6 +135,8 @@ class Timeline(Message):
     by_category: dict[str, tuple[int, ...]]
     phases: tuple[Span, ...]
     peak_event: int
+    reserved_bytes: tuple[int, ...] = ()
+    """The highest that torch's allocator reserves in each point's stretch; empty: not modelled."""
 
 
 class Estimate(Message):
@@ -131,9 +150,12 @@ class Estimate(Message):
     layers: tuple[Layer, ...]
     timeline: Timeline
     fits: bool | None
-    """None when the device's memory is not known."""
+    """Whether the verdict is ``fits``; None when the device's memory is not known."""
     spare_bytes: int | None
-    """Free memory left over on the device; negative: what is missing."""
+    """Memory left over on the device at the expected peak; negative: what is missing."""
+    verdict: Verdict | None = None
+    overhead: tuple[OverheadRow, ...] = ()
+    """What the device holds beside torch's allocator."""
     method: str
     notes: tuple[str, ...]
     seconds: float

@@ -1,7 +1,7 @@
 """The protocol between the window and its engine: one JSON object a line each way.
 
-Every request carries an ``id``; every reply repeats it. A request gets any number of ``progress``
-and ``run`` replies and then exactly one that ends it: its result, or ``failure``.
+Every request carries an ``id``; every reply repeats it. A request gets any number of ``progress``,
+``first_figures`` and ``run`` replies and then exactly one that ends it: its result, or ``failure``.
 """
 
 from __future__ import annotations
@@ -186,6 +186,13 @@ class Opened(Reply):
     notes: tuple[str, ...] = ()
 
 
+class FirstFigures(Reply):
+    """Goes before ``estimated`` where the device's figures take a while: all but those."""
+
+    kind: Literal["first_figures"] = "first_figures"
+    estimate: Estimate
+
+
 class Estimated(Reply):
     """Answers ``make_estimate``."""
 
@@ -281,8 +288,8 @@ AnyRequest = Annotated[
     Field(discriminator="kind"),
 ]  # fmt: skip
 AnyReply = Annotated[
-    EngineInfo | Devices | Presets | Ready | Opened | Estimated | Superseded | Layers | Described
-    | Run | Targets | Exported | Progress | Failure,
+    EngineInfo | Devices | Presets | Ready | Opened | FirstFigures | Estimated | Superseded
+    | Layers | Described | Run | Targets | Exported | Progress | Failure,
     Field(discriminator="kind"),
 ]  # fmt: skip
 

@@ -1,20 +1,19 @@
 """The allocator's own account of a step: every block, kernels' scratch included.
 
-On the CPU ``torch.profiler`` notes each allocation and free; the exported trace is its public
-form. Resident memory is no substitute: it does not fall when torch frees. On CUDA torch's caching
-allocator counts for itself (https://docs.pytorch.org/docs/stable/notes/cuda.html).
+On the CPU it is read from the profiler. Resident memory is no substitute: it does not fall when
+torch frees. On CUDA torch's caching allocator counts for itself
+(https://docs.pytorch.org/docs/stable/notes/cuda.html).
 """
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 from torch.profiler import ProfilerActivity, profile
+
+from memplanner.tape.allocator_trace import read_trace
 
 
 class AllocatorPeak:
@@ -35,17 +34,7 @@ def watch_cpu_allocator() -> Iterator[AllocatorPeak]:
     peak = AllocatorPeak()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         yield peak
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "trace.json")
-        profiler.export_chrome_trace(str(path))
-        with path.open(encoding="utf-8") as file:
-            events = json.load(file)["traceEvents"]
-    live = highest = 0
-    memory = [event for event in events if event.get("name") == "[memory]"]
-    for event in sorted(memory, key=lambda event: event["ts"]):
-        live += event["args"]["Bytes"]
-        highest = max(highest, live)
-    peak.new_bytes = highest
+    peak.new_bytes = read_trace(profiler.export_chrome_trace).highest_bytes
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
+from memplanner.messages.estimate import Phase
 from memplanner.messages.run import Outcome, RunEvent, RunResult, RunSample, RunStarted, RunStep
 from memplanner.run.kernel_kills import kernel_kills
 from memplanner.run.out_of_memory import advice
@@ -30,6 +31,8 @@ class Followed:
         self._seconds: list[float] = []
         self._phase = ""
         self.started = False
+        self.reserved_by_phase: dict[Phase, int] = {}
+        """The highest that torch's allocator had reserved, as the sampler saw it."""
 
     def note(self, event: RunEvent) -> None:
         """Takes one event."""
@@ -37,6 +40,9 @@ class Followed:
             self.started = True
         elif isinstance(event, RunSample):
             self._phase = event.phase.replace("_", " ")
+            if event.reserved_bytes is not None:
+                before = self.reserved_by_phase.get(event.phase, 0)
+                self.reserved_by_phase[event.phase] = max(before, event.reserved_bytes)
         elif isinstance(event, RunStep):
             self._losses.append(event.loss)
             self._seconds.append(event.step_seconds)

@@ -9,6 +9,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread, Timer
 
@@ -18,10 +19,12 @@ from memplanner.errors import RunError
 from memplanner.estimate import Prediction, estimate
 from memplanner.hardware import find_device
 from memplanner.messages.device import Device
+from memplanner.messages.estimate import Phase
 from memplanner.messages.run import RunEvent, RunResult
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.run.ending import Followed
+from memplanner.run.keeping import keep
 from memplanner.run.request import (
     GRACE_SECONDS,
     STOP_AFTER_STEP,
@@ -48,11 +51,13 @@ def apply(
     force: bool = False,
     on_event: Callable[[RunEvent], None] | None = None,
     stop: StopSignal | None = None,
+    history: Path | None = None,
 ) -> RunResult:
     """Runs ``steps`` optimizer steps of the plan on the device, in a process of its own.
 
     ``data`` is a text file to train on; without it data of the planned shape is generated. Every
-    event, the result included, goes to ``on_event``. Raises ``RunError`` before anything starts:
+    event, the result included, goes to ``on_event``. A run that was measured is kept in the
+    history (the file ``history``, else the user's own). Raises ``RunError`` before anything starts:
     when the estimate exceeds the free memory and not ``force``, or the card is not here.
     """
     planned = Plan() if plan is None else plan
@@ -85,17 +90,26 @@ def apply(
     )
     if stop is not None and stop.requested:
         result = Followed(request).stopped()
-        if on_event is not None:
-            on_event(result)
-        return result
-    return _Worker(request, on_event).result(stop)
+    else:
+        worker = _Worker(request, on_event)
+        result = worker.result(stop)
+        trouble = keep(prediction, result, worker.reserved_by_phase, history)
+        if trouble:
+            result = result.model_copy(update={"notes": (*result.notes, trouble)})
+    if on_event is not None:
+        on_event(result)
+    return result
 
 
 def _check_memory(prediction: Prediction) -> None:
     device = prediction.device
-    if prediction.fits is False:
+    if prediction.verdict == "does_not_fit":
+        peak = prediction.peak
+        own = peak.allocated_bytes
+        if peak.device_bytes is not None:
+            own = peak.device_bytes - device.used_bytes
         raise RunError(
-            f"The plan takes {format_bytes(prediction.peak.allocated_bytes)}, but {device.name} "
+            f"The plan takes {format_bytes(own)}, but {device.name} "
             f"has {format_bytes(max(device.free_bytes or 0, 0))} free; change the plan, or force "
             "the run."
         )
@@ -159,11 +173,12 @@ class _Worker:
             for thread in threads:
                 thread.join(_END_SECONDS)
             self._close()
-        if result is None:
-            result = self._without_result()
-        if self._on_event is not None:
-            self._on_event(result)
-        return result
+        return self._without_result() if result is None else result
+
+    @property
+    def reserved_by_phase(self) -> dict[Phase, int]:
+        """The highest that the allocator had reserved in each phase, where it was sampled."""
+        return self._followed.reserved_by_phase
 
     def _follow(self) -> RunResult | None:
         assert self._process.stdout is not None

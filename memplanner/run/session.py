@@ -136,7 +136,9 @@ class Session:
     def _prepare(self, model: Model, device: torch.device) -> Prepared:
         self.work = "building the model"
         limit_memory(self.request.device)
-        module = model.build(device)
+        # what is quantized would not fit on a card before; the layers go there one by one
+        quantized = self.request.plan.quantization.method != "none"
+        module = model.build(torch.device("cpu") if quantized else device)
         kind = "random weights"
         if model.load_weights is not None:
             model.load_weights(module)

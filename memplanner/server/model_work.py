@@ -91,9 +91,19 @@ class ModelWork:
 
     def _estimate(self, request: protocol.MakeEstimate) -> None:
         from memplanner.estimate import estimate
+        from memplanner.hardware import find_device
+        from memplanner.run.keeping import known_calibration
 
-        self._prediction = estimate(self.model, request.plan, request.device)
-        self._channel.send(protocol.Estimated(id=request.id, estimate=self._prediction.message()))
+        device = find_device(request.device)
+        calibration, trouble = known_calibration(device)
+        self._prediction = estimate(self.model, request.plan, device, calibration=calibration)
+        if self._prediction.device_takes_long:
+            first = self._prediction.first_message()
+            self._channel.send(protocol.FirstFigures(id=request.id, estimate=first))
+        message = self._prediction.message()
+        if trouble:
+            message = message.model_copy(update={"notes": (*message.notes, trouble)})
+        self._channel.send(protocol.Estimated(id=request.id, estimate=message))
         self.idle_work_waits = True
 
     def _describe(self, request: protocol.DescribeModule) -> None:

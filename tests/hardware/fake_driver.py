@@ -33,6 +33,7 @@ class FakeDriver:
         self.installed = True
         self.opened = 0
         self.counts = True
+        self.version: str | bytes | None = "580.65.06"
         self.tells_reserved = True
         self.dead: set[int] = set()
         """Indices that give no handle."""
@@ -44,6 +45,11 @@ class FakeDriver:
 
     def nvmlShutdown(self) -> None:
         self.opened -= 1
+
+    def nvmlSystemGetDriverVersion(self) -> str | bytes:
+        if self.version is None:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_UNKNOWN)
+        return self.version
 
     def nvmlDeviceGetCount(self) -> int:
         if not self.counts:

@@ -126,3 +126,21 @@ def test_a_local_card_is_known_by_name_and_memory(memory: int, name: str) -> Non
 def test_what_is_not_in_the_catalogue_has_no_card() -> None:
     assert card_of(Device(name="CPU", kind="cpu", memory_bytes=GIB, local=True)) is None
     assert card_of(Device(name="NVIDIA Z1", kind="cuda", memory_bytes=None, local=True)) is None
+
+
+def test_multiprocessors_are_those_of_nvidias_cards() -> None:
+    for card in cards():
+        assert (card.multiprocessors is not None) == (card.kind == "cuda"), card.name
+
+
+def test_plain_arithmetic_follows_from_multiprocessors_and_a_possible_clock() -> None:
+    for card in cards():
+        if card.multiprocessors and card.tflops.fp32:
+            older = card.architecture in {"6.0", "7.0", "7.5", "8.0"}
+            operations = card.multiprocessors * (64 if older else 128) * 2
+            assert 1.2 <= card.tflops.fp32 * 1e3 / operations <= 2.75, card.name
+
+
+def test_every_architecture_torch_runs_on_is_there() -> None:
+    architectures = {card.architecture for card in cards() if card.kind == "cuda"}
+    assert {"7.5", "8.0", "8.6", "8.9", "9.0", "10.0", "10.3", "12.0", "12.1"} <= architectures

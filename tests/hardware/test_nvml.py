@@ -141,3 +141,31 @@ def test_memory_of_a_card_that_is_not_there_or_is_lost_is_none(driver: FakeDrive
     assert nvml.memory(-1) is None
     driver.cards[0].fails["memory"] = pynvml.NVML_ERROR_GPU_IS_LOST
     assert nvml.memory(0) is None
+
+
+def test_a_card_is_known_again_by_a_hash_of_its_uuid(driver: FakeDriver) -> None:
+    driver.cards = [FakeCard(uuid="GPU-1"), FakeCard(uuid="GPU-2")]
+    first, second = nvml.identity(0), nvml.identity(1)
+    assert first is not None
+    assert first != second
+    assert "GPU" not in first
+    driver.cards.reverse()
+    nvml.forget()
+    assert nvml.identity(1) == first
+    assert nvml.identity(2) is None
+
+
+def test_a_card_without_a_uuid_has_no_identity(driver: FakeDriver) -> None:
+    driver.cards = [FakeCard(fails={"uuid": pynvml.NVML_ERROR_NOT_SUPPORTED})]
+    assert nvml.identity(0) is None
+
+
+@pytest.mark.parametrize(("version", "told"), [("580.1", "580.1"), (b"5", "5"), (None, None)])
+def test_the_drivers_version(
+    driver: FakeDriver, version: str | bytes | None, told: str | None
+) -> None:
+    driver.version = version
+    assert nvml.driver_version() == told
+    nvml.forget()
+    driver.installed = False
+    assert nvml.driver_version() is None

@@ -124,6 +124,7 @@ def make_estimate(source: str, plan: Plan, device: Device) -> Estimate:
         ),
         fits=total <= free,
         spare_bytes=free - total,
+        verdict="fits" if total <= free else "does_not_fit",
         method="recorded on meta tensors, 8 blocks folded to 3",
         notes=(),
         seconds=0.01,

@@ -16,6 +16,7 @@ from memplanner.messages.estimate import (
     Layer,
     ModelInfo,
     ModuleDetail,
+    OverheadRow,
     ParameterInfo,
     Peak,
     Phase,
@@ -189,6 +190,8 @@ def estimate(
             allocated_bytes=allocated,
             reserved_bytes=reserved,
             device_bytes=whole if on_cuda else None,
+            device_low_bytes=whole - 700 * MIB if on_cuda else None,
+            device_high_bytes=whole + 1100 * MIB if on_cuda else None,
             phase="backward",
             module="lm_head",
             by_category=by_category,
@@ -204,6 +207,18 @@ def estimate(
         ),
         fits=None if spare is None else spare >= 0,
         spare_bytes=spare,
+        verdict=None if spare is None else "fits" if spare >= 0 else "does_not_fit",
+        overhead=(
+            OverheadRow(
+                name="CUDA context",
+                low_bytes=420 * MIB,
+                expected_bytes=564 * MIB,
+                high_bytes=700 * MIB,
+                source="the catalogue",
+            ),
+        )
+        if on_cuda
+        else (),
         method="recorded on meta tensors",
         notes=(),
         seconds=0.31,

@@ -62,7 +62,7 @@ def test_the_printed_numbers_are_those_of_the_worked_example() -> None:
 def test_verdict_fits() -> None:
     said = lines(sample.estimate())
     assert said.verdict == "Fits, 4.3 GiB to spare"
-    assert said.peak == "Peak 75.3 of 79.6 GiB"
+    assert said.peak == "Peak 75.3 of 79.6 GiB, likely 74.6 to 76.3"
     assert said.place == "Backward of lm_head, micro-batch 1"
     assert said.icon == "fits"
 
@@ -71,6 +71,34 @@ def test_verdict_does_not_fit() -> None:
     said = lines(sample.estimate(2))
     assert said.verdict == "Does not fit: 9.1 GiB missing"
     assert (said.icon, said.color) == ("trouble", "trouble")
+
+
+def test_verdict_at_risk_names_the_high_end() -> None:
+    made = sample.estimate()
+    peak = made.peak
+    assert made.device.memory_bytes is not None
+    assert peak.device_bytes is not None
+    high = made.device.memory_bytes + 819 * MIB
+    made = made.model_copy(
+        update={
+            "verdict": "at_risk",
+            "peak": peak.model_copy(update={"device_high_bytes": high}),
+        }
+    )
+    said = lines(made)
+    assert said.verdict == "May not fit: 819 MiB over at the high end"
+    assert (said.icon, said.color) == ("may_not_fit", "caution")
+
+
+def test_allocated_memory_is_said_before_the_rest_is_known() -> None:
+    made = sample.estimate()
+    peak = made.peak.model_copy(update={"reserved_bytes": None, "device_bytes": None})
+    first = made.model_copy(
+        update={"verdict": None, "fits": None, "spare_bytes": None, "peak": peak, "overhead": ()}
+    )
+    said = lines(first)
+    assert said.verdict == "Peak 73.2 GiB allocated"
+    assert said.peak == "Reserved memory follows"
 
 
 def test_verdict_of_unknown_memory_claims_nothing() -> None:
@@ -93,7 +121,8 @@ def test_the_last_micro_batch_recorded_stands_for_the_rest() -> None:
 def test_the_difference_is_that_of_the_two_numbers_shown(memory: int, rest: int) -> None:
     device = Device(name="card", kind="cuda", memory_bytes=memory)
     made = sample.estimate(device=device, rows=sample.layers(1))
-    made = made.model_copy(update={"spare_bytes": memory - rest, "fits": memory >= rest})
+    verdict = "fits" if memory >= rest else "does_not_fit"
+    made = made.model_copy(update={"spare_bytes": memory - rest, "verdict": verdict})
     said = lines(made).verdict
     if abs(memory - rest) >= GIB:
         gap = abs(round(memory / GIB, 1) - round(rest / GIB, 1))
@@ -106,7 +135,9 @@ def test_the_bar_says_itself_in_words(qtbot: QtBot, qapp: QApplication) -> None:
     qtbot.addWidget(bar)
     bar.set_estimate(sample.estimate())
     words = bar.accessibleDescription()
-    assert words.startswith("Peak 75.3 GiB of 79.6 GiB on H100 80GB: parameters 15.0 GiB")
+    assert words.startswith(
+        "Peak 75.3 GiB of 79.6 GiB on H100 80GB, likely 74.6 GiB to 76.3 GiB: parameters"
+    )
     assert words.endswith("free 4.3 GiB")
     bar.set_estimate(None)
     assert bar.accessibleDescription() == "No estimate yet"

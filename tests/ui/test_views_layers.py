@@ -13,11 +13,19 @@ from memplanner_ui.look.theme import apply_theme
 from memplanner_ui.views.layer_model import BAR_ROLE, NAME_ROLE, TOTAL, LayerModel
 from memplanner_ui.views.layer_table import LayerTable
 from memplanner_ui.views.layers import LayersView
+from memplanner_ui.views.parts import Around
 from tests.ui import sample
 
 
 def table(rows: tuple[Layer, ...] | None = None, **options: object) -> LayerTable:
     return LayerTable(sample.layers() if rows is None else rows, "Llama", **options)  # type: ignore[arg-type]  # keywords
+
+
+def around(size_bytes: int, other_bytes: int = 0) -> tuple[Around, ...]:
+    return (
+        Around("CUDA context", "from the catalogue", size_bytes),
+        Around("Other processes", "now on the device", other_bytes, other=True),
+    )
 
 
 def titles(of: LayerTable, node: int) -> list[str]:
@@ -33,7 +41,7 @@ def path(of: LayerTable, *names: str) -> int:
 
 @pytest.mark.parametrize("group", [True, False])
 def test_rows_below_a_row_add_up_to_it(group: bool) -> None:
-    made = table(around_bytes=5, other_bytes=7, group=group)
+    made = table(around=around(5, 7), group=group)
     assert made.total_bytes(made.root) == sample.estimate().peak.allocated_bytes + 12
     waiting = [made.root]
     while waiting:
@@ -99,11 +107,11 @@ def test_numbered_children_of_a_block_are_not_taken_for_blocks() -> None:
 
 
 def test_what_is_in_no_module_has_rows_of_its_own() -> None:
-    made = table(around_bytes=1000, other_bytes=500)
-    around = path(made, "not in a module")
-    assert titles(made, around) == ["inputs", "device overhead", "other processes"]
+    made = table(around=around(1000, 500))
+    top = path(made, "not in a module")
+    assert titles(made, top) == ["inputs", "CUDA context", "Other processes"]
     assert titles(made, made.root)[-1] == "not in a module"
-    assert made.total_bytes(path(made, "not in a module", "device overhead")) == 1000
+    assert made.total_bytes(path(made, "not in a module", "CUDA context")) == 1000
 
 
 def test_a_bar_s_full_width_is_its_largest_sibling() -> None:
@@ -164,12 +172,12 @@ def test_the_model_keeps_qt_s_contract(qtbot: QtBot, qapp: QApplication) -> None
     apply_theme(qapp, "light")
     model = LayerModel()
     tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
-    model.set_table(table(around_bytes=9))
+    model.set_table(table(around=around(9)))
     model.sort(TOTAL, Qt.SortOrder.DescendingOrder)
     model.set_filter("mlp")
     model.sort(-1)
     model.set_filter("")
-    model.set_table(table(sample.layers(batch_size=2), around_bytes=9))
+    model.set_table(table(sample.layers(batch_size=2), around=around(9)))
     assert model.rowCount() == 1
     root = model.index(0, 0)
     assert model.parent(model.index(0, 0, root)) == root
@@ -192,7 +200,7 @@ def test_cells_say_sizes_bytes_and_words(qapp: QApplication) -> None:
 
 
 def test_the_parts_of_every_row_add_up_to_its_total_as_printed(qapp: QApplication) -> None:
-    made = table(around_bytes=1_500_000_000, other_bytes=700_000_000)
+    made = table(around=around(1_500_000_000, 700_000_000))
     for node in range(len(made.parent)):
         total = made.total_bytes(node)
         sizes = made.shown_sizes(node)

@@ -77,7 +77,9 @@ class RunControl(QObject):
             self._session.noticed.emit(Notice("caution", what, meaning, (fix,)))
             return
         estimate = document.estimate
-        too_large = estimate is not None and estimate.fits is False and device == planned
+        too_large = (
+            estimate is not None and estimate.verdict == "does_not_fit" and device == planned
+        )
         if too_large and estimate is not None and not force:
             missing = format_bytes(-(estimate.spare_bytes or 0))
             fix = Fix(

@@ -153,7 +153,7 @@ class Session(QObject):
 
     def choose_device(self, device: Device) -> None:
         """Plans for a device, now and at the next start."""
-        self.settings.update(device=device.selector)
+        self.settings.remember_device(device.selector)
         self.document.set_device(device)
 
     # Opening
@@ -302,10 +302,17 @@ class Session(QObject):
             protocol.MakeEstimate,
             plan=document.plan,
             device=document.device.selector,
-            event=self._on_progress,
+            event=self._on_first_figures,
             then=self._on_estimated,
             failed=self._on_not_estimated,
         )
+
+    def _on_first_figures(self, reply: protocol.AnyReply) -> None:
+        """What is allocated is shown at once; what the device shows of it follows."""
+        if not isinstance(reply, protocol.FirstFigures):
+            self._on_progress(reply)
+        elif self.document.model is not None:
+            self.document.set_estimate(reply.estimate)
 
     def _on_estimated(self, reply: protocol.Estimated) -> None:
         self._end_work()

@@ -198,7 +198,7 @@ class EngineClient(QObject):
         pending = self._pending.get(reply.id)
         if pending is None:
             process.note(f"an answer to nothing that was asked: {reply.kind} {reply.id}")
-        elif isinstance(reply, protocol.Progress | protocol.Run) and not _ends(reply):
+        elif not _ends(reply):
             if pending.event is not None:
                 pending.event(reply)
         else:
@@ -289,8 +289,11 @@ def _fail(pending: _Pending, sentence: str) -> None:
         )
 
 
-def _ends(reply: protocol.Progress | protocol.Run) -> bool:
-    return isinstance(reply, protocol.Run) and reply.event.kind == "result"
+def _ends(reply: protocol.AnyReply) -> bool:
+    """Whether nothing more follows for the request."""
+    if isinstance(reply, protocol.Run):
+        return reply.event.kind == "result"
+    return not isinstance(reply, protocol.Progress | protocol.FirstFigures)
 
 
 def _encode(request: protocol.Request) -> bytes:

@@ -13,7 +13,13 @@ from memplanner.units import format_bytes
 from memplanner_ui.look import hatch, motion, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import swatch, ticks
-from memplanner_ui.views.budget_words import capacity_label, description, legend, part_tip
+from memplanner_ui.views.budget_words import (
+    capacity_label,
+    description,
+    legend,
+    margin_tip,
+    part_tip,
+)
 from memplanner_ui.views.parts import (
     PARTS,
     SHORT_TITLES,
@@ -42,6 +48,8 @@ class _Frame:
     parts: tuple[float, ...]
     peak: float
     capacity: float
+    low: float
+    high: float
 
     @property
     def full(self) -> float:
@@ -50,7 +58,10 @@ class _Frame:
 
 def _frame(budget: Budget) -> _Frame:
     parts = tuple(float(part) for part in budget.parts)
-    return _Frame(parts, float(budget.peak_bytes), float(budget.capacity_bytes or 0))
+    low, high = budget.margin_bytes or (budget.peak_bytes, budget.peak_bytes)
+    return _Frame(
+        parts, float(budget.peak_bytes), float(budget.capacity_bytes or 0), float(low), float(high)
+    )
 
 
 def _between(start: _Frame, end: _Frame, share: float) -> _Frame:
@@ -61,6 +72,8 @@ def _between(start: _Frame, end: _Frame, share: float) -> _Frame:
         tuple(mix(a, b) for a, b in zip(start.parts, end.parts, strict=True)),
         mix(start.peak, end.peak),
         mix(start.capacity, end.capacity),
+        mix(start.low, end.low),
+        mix(start.high, end.high),
     )
 
 
@@ -258,8 +271,16 @@ class BudgetBar(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colors.color("text"))
-        painter.drawEllipse(QPointF(x, self._y(_DOT_Y)), 2.6, 2.6)
+        middle = self._y(_DOT_Y)
+        painter.drawEllipse(QPointF(x, middle), 2.6, 2.6)
         painter.restore()
+        left, right = self._x(frame, frame.low), self._x(frame, frame.high)
+        right = min(right, self.width() - 4.0)
+        if right - left > 2:
+            ink = colors.color("text")
+            painter.fillRect(QRectF(left, middle - 0.5, right - left, 1.2), ink)
+            for end in (left, right):
+                painter.fillRect(QRectF(end - 0.6, middle - 3, 1.2, 6), ink)
         text = f"peak {plain_number(budget.peak_bytes, budget.peak_bytes)}"
         if budget.capacity_bytes is None or _unit(budget.capacity_bytes) != _unit(
             budget.peak_bytes
@@ -325,7 +346,7 @@ class BudgetBar(QWidget):
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            text = self.tip_at(event.pos().x())
+            text = self.tip_at(event.pos().x(), event.pos().y())
             if text:
                 QToolTip.showText(event.globalPos(), text, self)
             else:
@@ -333,10 +354,15 @@ class BudgetBar(QWidget):
             return True
         return super().event(event)
 
-    def tip_at(self, x: float) -> str:
-        """The tool tip at ``x``: the part there, to the byte; empty outside the bar."""
+    def tip_at(self, x: float, y: float | None = None) -> str:
+        """The tool tip at ``x``: the part there, to the byte; above the bar the margin's.
+
+        Empty outside the bar.
+        """
         if self._budget is None or self._now is None:
             return ""
+        if y is not None and y < self._bar().top() and self._budget.margin_bytes is not None:
+            return margin_tip(self._budget)
         for index, area in self._segments(self._now):
             if area.left() <= x < area.right():
                 return part_tip(self._budget, index)

@@ -46,11 +46,22 @@ def part_tip(budget: Budget, index: int) -> str:
     return "\n".join(lines)
 
 
+def margin_tip(budget: Budget) -> str:
+    """The tool tip of the whisker: the margin, and where its width comes from."""
+    if budget.margin_bytes is None:
+        return ""
+    low, high = budget.margin_bytes
+    return f"Likely {format_bytes(low)} to {format_bytes(high)}\n{budget.margin_source}"
+
+
 def description(budget: Budget) -> str:
     """The bar as words: value, limit and parts."""
     limit = budget.capacity_bytes
     head = f"Peak {format_bytes(budget.peak_bytes)}"
     head += f" of {format_bytes(limit)} on {budget.device}" if limit else f" on {budget.device}"
+    if budget.margin_bytes is not None:
+        low, high = budget.margin_bytes
+        head += f", likely {format_bytes(low)} to {format_bytes(high)}"
     numbers = zip(PARTS, shown(budget.parts, budget.peak_bytes), budget.parts, strict=True)
     said = [
         f"{lower(TITLES[name])} {format_bytes(number)}" for name, number, size in numbers if size

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from memplanner.messages.estimate import Layer
 from memplanner_ui.views.layer_names import Names, names_of
-from memplanner_ui.views.parts import shown
+from memplanner_ui.views.parts import Around, shown
 
 Integers = npt.NDArray[np.int64]
 Kind = Literal["module", "own", "group", "around"]
@@ -43,7 +43,7 @@ _NOT_IN_A_MODULE = "not in a module"
 
 
 class LayerTable:
-    """Rows of one estimate at one moment. ``around_bytes`` is overhead around the plan.
+    """Rows of one estimate at one moment. ``around`` are what lies around the plan.
 
     ``single_out`` names a module whose block is not to be hidden in a group; ``known`` are the
     ``row_names`` of an earlier table, used again where they are the same.
@@ -53,8 +53,7 @@ class LayerTable:
         self,
         layers: Sequence[Layer],
         title: str,
-        around_bytes: int = 0,
-        other_bytes: int = 0,
+        around: Sequence[Around] = (),
         group: bool = True,
         single_out: str = "",
         known: Names | None = None,
@@ -68,7 +67,7 @@ class LayerTable:
         self._node_of: dict[str, int] = {}
         self._own = self._read_rows(layers, title, known)
         self._extra: list[tuple[int, ...]] = []
-        self._add_around(around_bytes, other_bytes)
+        self._add_around(around)
         self._add_own_operations()
         self._blocks: dict[int, int] = {}
         if group:
@@ -119,15 +118,17 @@ class LayerTable:
         self._extra.append((*sizes, *([0] * (_WIDTH - len(sizes)))))
         return len(self.names) - 1
 
-    def _add_around(self, around_bytes: int, other_bytes: int) -> None:
+    def _add_around(self, around: Sequence[Around]) -> None:
         """Moves what the root row holds for no module into rows of their own."""
         root = self._node_of[""]
         own = self._own[root]
         found = [
             ("inputs", "batch of the step", _INPUTS, int(own[_INPUTS])),
             ("workspaces", "of libraries", _WORKSPACES, int(own[_WORKSPACES])),
-            ("device overhead", "context, allocator slack", _AROUND, around_bytes),
-            ("other processes", "now on the device", _OTHER, other_bytes),
+            *(
+                (row.title, row.explanation, _OTHER if row.other else _AROUND, row.size_bytes)
+                for row in around
+            ),
         ]
         own[[_INPUTS, _WORKSPACES]] = 0
         if not any(size for *_, size in found):

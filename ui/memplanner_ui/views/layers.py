@@ -14,7 +14,7 @@ from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.layer_table import LayerTable
 from memplanner_ui.views.layer_tree import LayerTree
-from memplanner_ui.views.parts import around_the_plan
+from memplanner_ui.views.parts import around_rows
 from memplanner_ui.views.segments import Segments
 
 _MOMENTS: tuple[tuple[Moment, str], ...] = (
@@ -137,13 +137,12 @@ class LayersView(QWidget):
         estimate = self._estimate
         if estimate is None:
             return
-        around, other = around_the_plan(estimate) if self._moment == "peak" else (0, 0)
+        around = around_rows(estimate) if self._moment == "peak" else ()
         before = self.tree.layer_model.table
         table = LayerTable(
             self._layers,
             estimate.model.name or estimate.model.class_name,
             around,
-            other,
             group=self.group_box.isChecked(),
             single_out=self._single_out,
             known=None if before is None else before.row_names,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from memplanner.messages.estimate import Categories, Estimate
 from memplanner.units import GIB, KIB, MIB, NOTHING, THIN_SPACE, format_bytes, format_difference
@@ -51,6 +52,8 @@ PHASES = {
     "between_steps": "Between steps",
 }
 
+OTHER_PROGRAMS = "Other programs"
+"""The row of an estimate's overhead that has a part of its own."""
 IN_OVERHEAD = ("workspaces", "buffers", "inputs")
 
 
@@ -71,6 +74,9 @@ class Budget:
     capacity_bytes: int | None
     device: str
     on_cpu: bool
+    margin_bytes: tuple[int, int] | None = None
+    """The least and the most that the peak can be; None where it is not a margin."""
+    margin_source: str = ""
 
     @property
     def free_bytes(self) -> int:
@@ -89,6 +95,35 @@ def whole_peak_bytes(estimate: Estimate) -> int:
     return max(peak.allocated_bytes, peak.reserved_bytes or 0, peak.device_bytes or 0)
 
 
+def margin_bytes(estimate: Estimate) -> tuple[int, int] | None:
+    """The least and the most that the device can hold at the peak."""
+    peak, whole = estimate.peak, whole_peak_bytes(estimate)
+    low, expected, high = peak.device_low_bytes, peak.device_bytes, peak.device_high_bytes
+    if low is None or expected is None or high is None:
+        return None
+    return whole - (expected - low), whole + (high - expected)
+
+
+def margin_source(estimate: Estimate) -> str:
+    """Where the margin's width comes from."""
+    peak, rows = estimate.peak, estimate.overhead
+    if peak.reserved_bytes is None or peak.device_low_bytes is None:
+        return ""
+    beside = sum(row.high_bytes - row.low_bytes for row in rows)
+    whole = (peak.device_high_bytes or 0) - peak.device_low_bytes
+    lines = [
+        f"Allocator and kernels: {format_bytes(whole - beside)} of the width",
+        *(
+            f"{row.name}: {format_bytes(row.high_bytes - row.low_bytes)}, from {row.source}"
+            for row in rows
+            if row.high_bytes > row.low_bytes
+        ),
+    ]
+    if peak.calibrated_bytes is not None:
+        lines.append(f"Corrected by runs on this card: {format_bytes(peak.calibrated_bytes)}")
+    return "\n".join(lines)
+
+
 def around_the_plan(estimate: Estimate) -> tuple[int, int]:
     """What lies around the allocated peak: bytes of overhead, and of other programs."""
     around = max(0, whole_peak_bytes(estimate) - estimate.peak.allocated_bytes)
@@ -96,14 +131,42 @@ def around_the_plan(estimate: Estimate) -> tuple[int, int]:
     return around - other, other
 
 
-def budget(estimate: Estimate) -> Budget:
-    """The budget of ``estimate``; its parts add up to ``peak_bytes``."""
-    categories = estimate.peak.by_category
+class Around(NamedTuple):
+    """A row of what lies around the plan."""
+
+    title: str
+    explanation: str
+    size_bytes: int
+    other: bool = False
+    """Whether other programs hold it."""
+
+
+def around_rows(estimate: Estimate) -> tuple[Around, ...]:
+    """What ``around_the_plan`` is made of, row by row."""
     around, other = around_the_plan(estimate)
     reserved = estimate.peak.reserved_bytes
     slack = 0 if reserved is None else min(around, reserved - estimate.peak.allocated_bytes)
+    rows = [
+        Around(row.name, f"from {row.source}", row.expected_bytes)
+        for row in estimate.overhead
+        if row.name != OTHER_PROGRAMS
+    ]
+    rest = around - slack - sum(row.size_bytes for row in rows)
+    return (
+        Around("Allocator slack", "held back by torch’s allocator", slack),
+        *rows,
+        Around("Kept by the driver", "no program gets it", rest),
+        Around("Other processes", "now on the device", other, other=True),
+    )
+
+
+def budget(estimate: Estimate) -> Budget:
+    """The budget of ``estimate``; its parts add up to ``peak_bytes``."""
+    categories = estimate.peak.by_category
+    rows = around_rows(estimate)
     inside = [(TITLES[name], getattr(categories, name)) for name in IN_OVERHEAD]
-    inside += [("Allocator slack", slack), ("Context and libraries", around - slack)]
+    inside += [(row.title, row.size_bytes) for row in rows if not row.other]
+    other = sum(row.size_bytes for row in rows if row.other)
     overhead = sum(size for _, size in inside)
     return Budget(
         parts=(*part_bytes(categories)[:5], overhead, other),
@@ -112,6 +175,8 @@ def budget(estimate: Estimate) -> Budget:
         capacity_bytes=estimate.device.memory_bytes,
         device=estimate.device.name,
         on_cpu=estimate.device.kind == "cpu",
+        margin_bytes=margin_bytes(estimate),
+        margin_source=margin_source(estimate),
     )
 
 

@@ -13,7 +13,7 @@ from memplanner.units import format_bytes
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.budget_bar import HEIGHT
-from memplanner_ui.views.parts import PHASES, distance, whole_peak_bytes
+from memplanner_ui.views.parts import PHASES, distance, margin_bytes, whole_peak_bytes
 
 _ICON = 24.0
 _LEFT, _TEXT_LEFT = 15.0, 51.0
@@ -34,7 +34,10 @@ def lines(estimate: Estimate) -> Lines:
     """What the verdict says about ``estimate``."""
     memory, whole = estimate.device.memory_bytes, whole_peak_bytes(estimate)
     place = where(estimate)
-    if memory is None or estimate.fits is None:
+    if memory is not None and estimate.verdict is None:
+        allocated = f"Peak {format_bytes(estimate.peak.allocated_bytes)} allocated"
+        return Lines("unknown", "text2", allocated, "Reserved memory follows", place)
+    if memory is None:
         return Lines(
             "unknown",
             "text2",
@@ -43,14 +46,30 @@ def lines(estimate: Estimate) -> Lines:
             place,
         )
     number, unit = format_bytes(memory).split(" ")
-    peak = format_bytes(whole).removesuffix(f" {unit}")
-    second = f"Peak {peak} of {number} {unit}"
-    if estimate.fits:
-        spare = distance(memory, whole)
-        words = "Fits, nothing to spare" if spare == "–" else f"Fits, {spare} to spare"
-        return Lines("fits", "fits", words, second, place)
-    missing = distance(whole, memory)
-    return Lines("trouble", "trouble", f"Does not fit: {missing} missing", second, place)
+
+    def bare(size_bytes: int) -> str:
+        return format_bytes(size_bytes).removesuffix(f" {unit}")
+
+    second = f"Peak {bare(whole)} of {number} {unit}"
+    margin = margin_bytes(estimate)
+    if margin is not None:
+        second += f", likely {bare(margin[0])} to {bare(margin[1])}"
+    if estimate.verdict == "does_not_fit":
+        missing = distance(whole, memory)
+        return Lines("trouble", "trouble", f"Does not fit: {missing} missing", second, place)
+    if estimate.verdict == "at_risk":
+        return Lines("may_not_fit", "caution", _risk(margin, memory), second, place)
+    spare = distance(memory, whole)
+    words = "Fits, nothing to spare" if spare == "–" else f"Fits, {spare} to spare"
+    return Lines("fits", "fits", words, second, place)
+
+
+def _risk(margin: tuple[int, int] | None, memory: int) -> str:
+    if margin is None:
+        return "May not fit: what the device holds is not known"
+    if margin[1] <= memory:
+        return "May not fit: only by giving cached memory back"
+    return f"May not fit: {distance(margin[1], memory)} over at the high end"
 
 
 def where(estimate: Estimate) -> str:
@@ -136,9 +155,11 @@ class Verdict(QWidget):
         )
         for role, color, text, center in rows:
             font = fonts.font(role)
+            width = self.width() - _TEXT_LEFT - 6
+            if role == "body" and QFontMetrics(font).horizontalAdvance(text) > width:
+                font = fonts.font("secondary")
             painter.setFont(font)
             painter.setPen(colors.color(color))
-            width = self.width() - _TEXT_LEFT - 6
             shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, int(width))
             row = QRectF(_TEXT_LEFT, center * grown - 12, width, 24)
             painter.drawText(row, int(middle), shown)

@@ -1,0 +1,63 @@
+"""What is kept of runs, and what was learned from them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from memplanner.messages.base import Message
+from memplanner.messages.device import Device
+from memplanner.messages.estimate import OverheadRow, Phase
+from memplanner.messages.run import RunFigures
+from memplanner.plan import Plan
+
+
+class RunRecord(Message):
+    """A finished run: predicted against measured, and with what it was measured."""
+
+    at: str
+    """When it ended, in UTC: ``2026-01-31T12:00:00+00:00``."""
+    model: str
+    plan: Plan
+    device: Device
+    card: str
+    """What tells the card from others: a hash of its UUID, or else the device's name."""
+    torch: str | None = None
+    driver: str | None = None
+    predicted: RunFigures
+    measured: RunFigures
+    predicted_reserved_by_phase: dict[Phase, int] = Field(default_factory=dict)
+    measured_reserved_by_phase: dict[Phase, int] = Field(default_factory=dict)
+    """The highest that the allocator had reserved in each phase, where it was sampled."""
+    method: str = ""
+    """How the prediction was made, as ``Estimate.method`` says it."""
+
+
+class Correction(Message):
+    """A bounded factor between what was predicted and what a card's runs showed."""
+
+    factor: float = Field(gt=0)
+    """Measured over predicted: the median of the runs' medians."""
+    low: float = Field(gt=0)
+    high: float = Field(gt=0)
+    """The least and the greatest ratio of any phase, within the bound as well."""
+    runs: int
+    comparisons: int
+    bounded: bool
+    """Whether the runs asked for more than the bound allows: then something is not modelled."""
+
+    def applied(self, size_bytes: int) -> int:
+        """``size_bytes`` corrected, a figure of its own beside the raw one."""
+        return round(size_bytes * self.factor)
+
+
+class CalibrationRecord(Message):
+    """What was learned of one card; the latest counts."""
+
+    at: str
+    card: str
+    device_name: str
+    torch: str | None = None
+    driver: str | None = None
+    overhead: tuple[OverheadRow, ...] = ()
+    """Measured rows, in place of the catalogue's."""
+    correction: Correction | None = None

@@ -1,0 +1,16 @@
+"""Every test: a history of its own, and an environment that says nothing to CUDA."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+OF_CUDA = ("CUBLAS_WORKSPACE_CONFIG", "PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
+    for name in OF_CUDA:
+        os.environ.pop(name, None)

@@ -1,0 +1,263 @@
+"""One step as arrays for the timeline: parts along its events, phases, limit, what was measured.
+
+The x axis counts allocations and frees from the start of the step: how long each takes is not
+known before a run.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+
+from memplanner.messages.estimate import Estimate, Phase, Timeline
+from memplanner.messages.run import RunFigures
+from memplanner_ui.views.parts import (
+    IN_OVERHEAD,
+    PARTS,
+    PHASES,
+    around_the_plan,
+    part_bytes,
+)
+from memplanner_ui.views.verdict import where
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+STACKED = PARTS[:6]
+"""The parts of allocated memory, from the bottom up."""
+_MICRO = ("forward", "backward")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A phase, or all of a micro-batch, from event ``left`` to ``right`` of the step."""
+
+    title: str
+    left: int
+    right: int
+    phase: Phase = "forward"
+    micro_batch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is allocated at one point. Sizes are bytes."""
+
+    title: str
+    event: int
+    parts: tuple[int, ...]
+    """By ``STACKED``; they add up to the total."""
+    total_bytes: int
+    reserved_bytes: int | None
+    is_peak: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """A step to draw. All sizes are bytes."""
+
+    events: int
+    at: Ints
+    """The event of each point; its value holds until the next."""
+    stacked: Ints
+    """The running sum of the parts by point, ``STACKED`` from the bottom up: the edges to draw."""
+    total: Ints
+    reserved: Ints | None
+    phases: tuple[Stretch, ...]
+    micro_batches: tuple[Stretch, ...]
+    """Empty where there is one."""
+    peak: int
+    """The point of the peak."""
+    peak_moment: Moment
+    capacity_bytes: int | None
+    beside_bytes: tuple[int, int]
+    """What has no place in the step but takes of the capacity: overhead, and other programs."""
+    fixed: tuple[int, ...]
+    """By ``STACKED``: what is there at every moment."""
+    device: str
+    on_cpu: bool
+
+    def moment(self, point: int) -> Moment:
+        """What is there at a point."""
+        if point == self.peak:
+            return self.peak_moment
+        sums = self.stacked[:, point]
+        parts = np.diff(sums, prepend=0)
+        return Moment(
+            self.title_at(int(self.at[point])),
+            int(self.at[point]),
+            tuple(parts.tolist()),
+            int(self.total[point]),
+            None if self.reserved is None else int(self.reserved[point]),
+            is_peak=False,
+        )
+
+    def stretch_at(self, event: int) -> Stretch:
+        """The phase that an event belongs to."""
+        return next((one for one in self.phases if event < one.right), self.phases[-1])
+
+    def title_at(self, event: int) -> str:
+        """Phase and micro-batch of an event, in words."""
+        stretch = self.stretch_at(event)
+        for one in self.micro_batches:
+            if one.left <= event < one.right:
+                return f"{stretch.title}, {one.title.lower()}"
+        return stretch.title
+
+    def point_at(self, event: float) -> int:
+        """The point whose value holds at an event."""
+        place = int(np.searchsorted(self.at, event, "right")) - 1
+        return max(0, min(len(self.at) - 1, place))
+
+    def highest_point(self, stretch: Stretch) -> int | None:
+        """The highest point of a stretch; None where the curve has none there."""
+        start, stop = np.searchsorted(self.at, (stretch.left, stretch.right))
+        if start >= stop:
+            return None
+        return int(start) + int(self.total[start:stop].argmax())
+
+
+def step_of(estimate: Estimate) -> Step | None:
+    """The step of an estimate; None where there is nothing after loading the model."""
+    timeline, peak = estimate.timeline, estimate.peak
+    start = next((span.stop for span in timeline.phases if span.phase == "load"), 0)
+    at = np.array(timeline.event, np.int64) - start
+    inside = at >= 0
+    if not inside.any():
+        return None
+    at = at[inside]
+    at[0] = 0  # a point may stand for events before its own
+    total = np.array(timeline.allocated_bytes, np.int64)[inside]
+    parts = _parts(timeline, inside)
+    reserved = np.array(timeline.reserved_bytes, np.int64)
+    point = int(np.searchsorted(at, timeline.peak_event - start))
+    if point >= len(at) or at[point] != timeline.peak_event - start:
+        point = int(total.argmax())
+    accumulated = estimate.plan.training.gradient_accumulation_steps
+    around, other = around_the_plan(estimate)
+    slack = 0 if peak.reserved_bytes is None else peak.reserved_bytes - peak.allocated_bytes
+    known = estimate.spare_bytes is not None
+    return Step(
+        events=timeline.events - start,
+        at=at,
+        stacked=np.cumsum(parts, axis=0),
+        total=total,
+        reserved=reserved[inside] if len(reserved) == len(inside) else None,
+        phases=_phases(timeline, start),
+        micro_batches=_micro_batches(timeline, start, accumulated),
+        peak=point,
+        peak_moment=Moment(
+            where(estimate),
+            int(at[point]),
+            part_bytes(peak.by_category)[:6],
+            peak.allocated_bytes,
+            peak.reserved_bytes,
+            is_peak=True,
+        ),
+        capacity_bytes=estimate.device.memory_bytes,
+        beside_bytes=(max(0, around - slack), other) if known else (0, estimate.device.used_bytes),
+        fixed=tuple(parts.min(axis=1).tolist()),
+        device=estimate.device.name,
+        on_cpu=estimate.device.kind == "cpu",
+    )
+
+
+def _parts(timeline: Timeline, inside: npt.NDArray[np.bool_]) -> Ints:
+    def along(name: str) -> Ints:
+        values = np.array(timeline.by_category.get(name, ()), np.int64)
+        return values[inside] if len(values) == len(inside) else np.zeros(inside.sum(), np.int64)
+
+    overhead = sum(map(along, IN_OVERHEAD[1:]), along(IN_OVERHEAD[0]))
+    return np.stack([*map(along, STACKED[:5]), overhead])
+
+
+def _phases(timeline: Timeline, start: int) -> tuple[Stretch, ...]:
+    return tuple(
+        Stretch(
+            PHASES[span.phase], span.start - start, span.stop - start, span.phase, span.micro_batch
+        )
+        for span in timeline.phases
+        if span.stop > max(start, span.start)
+    )
+
+
+def _micro_batches(timeline: Timeline, start: int, accumulated: int) -> tuple[Stretch, ...]:
+    """Where each micro-batch lies; the last one recorded stands for all after it."""
+    places: dict[int, list[int]] = defaultdict(list)
+    for span in timeline.phases:
+        if span.phase in _MICRO and span.stop > span.start:
+            places[span.micro_batch] += [span.start - start, span.stop - start]
+    if len(places) < 2:
+        return ()
+    last = max(places)
+    result = []
+    for number, edges in sorted(places.items()):
+        title = f"Micro-batch {number + 1}"
+        if number == last and last + 1 < accumulated:
+            title = f"Micro-batches {number + 1} to {accumulated}"
+        result.append(Stretch(title, min(edges), max(edges), micro_batch=number))
+    return tuple(result)
+
+
+def columns(step: Step, left: float, right: float, pixels: int) -> tuple[Floats, Ints]:
+    """At most one point a pixel from ``left`` to ``right``: the highest of each.
+
+    The first are the edges: each point's from its own to the next one's, and the last.
+    """
+    first = step.point_at(left)
+    last = max(first + 1, int(np.searchsorted(step.at, right)))
+    points = np.arange(first, last)
+    x = np.clip(step.at[first:last].astype(np.float64), left, right)
+    if len(points) > pixels:
+        column = ((x - left) / (right - left) * pixels).astype(np.int64)
+        order = np.lexsort((-step.total[points], column))
+        begins = np.flatnonzero(np.diff(column, prepend=-1))
+        points, x = points[order[begins]], x[begins]
+    return np.append(x, right), points
+
+
+def measured_curves(step: Step, figures: RunFigures) -> list[tuple[Floats, Floats]]:
+    """A run's curve laid along the step, a piece a phase, each as wide as it was predicted."""
+    pieces: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    start = 0
+    for phase, group in groupby(figures.curve_phases):
+        stop = start + sum(1 for _ in group)
+        pieces[phase].append((start, stop))
+        start = stop
+    if start != len(figures.curve_bytes):
+        return []
+    curve = np.array(figures.curve_bytes, np.float64)
+    last = max((one.micro_batch for one in step.micro_batches), default=0)
+    result = []
+    for stretch in step.phases:
+        own = pieces.get(stretch.phase, [])
+        if not own:
+            continue
+        # What stands for several micro-batches is held against the last of them.
+        is_last = stretch.phase not in _MICRO or stretch.micro_batch == last
+        first, stop = own[-1] if is_last else own[min(stretch.micro_batch, len(own) - 1)]
+        x = np.linspace(stretch.left, stretch.right, stop - first, endpoint=False)
+        result.append((x, curve[first:stop]))
+    return result
+
+
+def bounds(step: Step, highest_measured: float, *, cut: bool) -> tuple[float, float]:
+    """The lowest and highest bytes of the axis; with ``cut`` it starts above the fixed part.
+
+    It starts at zero all the same where that part is small.
+    """
+    highest = max(float(step.total.max()), float(step.peak_moment.total_bytes), highest_measured)
+    if step.reserved is not None:
+        highest = max(highest, float(step.reserved.max()))
+    capacity = step.capacity_bytes or 0
+    top = max(highest, 1.0)
+    if highest > 0.3 * capacity:
+        top = max(top, float(capacity))
+    top *= 1.05
+    fixed = float(sum(step.fixed))
+    bottom = fixed - 0.3 * (top - fixed)
+    return (bottom if cut and bottom > 0.25 * top else 0.0), top
