@@ -13,7 +13,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format bench screenshots clean window-packages test-packages
+.PHONY: help run test check format bench accuracy screenshots clean window-packages test-packages
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ format: .venv/.python-ready ## Format the code and mend what can be mended
 
 bench: .venv/.python-ready ## Measure speed beside torch's MemTracker
 	@$(BIN)/python -m benchmarks.speed
+
+accuracy: .venv/.python-ready ## Predict peaks that others published, and write docs/accuracy.md
+	@$(BIN)/python -m benchmarks.accuracy --write docs/accuracy.md
 
 screenshots: test-packages .venv/.python-ready ## Draw the window's pictures in docs/images
 	@$(BIN)/python docs/screenshots.py
