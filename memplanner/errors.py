@@ -37,3 +37,7 @@ class RunError(MemplannerError):
 
 class ExportError(MemplannerError):
     """A plan could not be written for a target."""
+
+
+class HistoryError(MemplannerError):
+    """The history of runs cannot be read or written."""

@@ -27,7 +27,8 @@ class Accelerate(ExportTarget):
         "training.zero_grad": "call optimizer.zero_grad() at that place of the loop",
         "training.outputs": "keep or delete the model's outputs in the loop",
         "optimizer.name": "build it in the script before accelerator.prepare()",
-        "optimizer.implementation": "pass foreach or fused to the optimizer",
+        "optimizer.implementation": "pass foreach or fused to the optimizer, or build the one of "
+        "bitsandbytes or torchao",
         "optimizer.learning_rate": "pass it to the optimizer as lr",
         "optimizer.weight_decay": "pass it to the optimizer",
         "precision": "cast the model with model.to() before accelerator.prepare(); "
@@ -36,6 +37,8 @@ class Accelerate(ExportTarget):
         "in torch.nn.attention.sdpa_kernel()",
         "activation_checkpointing.policy": "wrap the blocks in torch.utils.checkpoint in the "
         "script; accelerate does so only under FSDP",
+        "quantization.method": "quantize the model before accelerator.prepare(), as the script "
+        "target does; for NF4, transformers' BitsAndBytesConfig does so on loading",
         "adapters.method": "add the adapters through peft before accelerator.prepare()",
     }
 

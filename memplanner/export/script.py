@@ -15,11 +15,18 @@ from torch import nn
 
 from memplanner.errors import PlanError
 from memplanner.export.head import WIDTH, one_line, origin
+from memplanner.export.layer_names import short_names
 from memplanner.export.python_source import Imports, assignment, literal
 from memplanner.export.script_data import META, Data, data
 from memplanner.export.script_model import Building, building
-from memplanner.export.target import ExportTarget, Subject
+from memplanner.export.script_quantization import (
+    FILE_NAME,
+    low_bit_source,
+    quantized_layers,
+)
+from memplanner.export.target import ExportTarget, Rendering, Subject
 from memplanner.messages.device import Device
+from memplanner.messages.protocol import ExportedFile
 from memplanner.model.blocks import block_lists
 from memplanner.model.hugging_face import transformers_class
 from memplanner.model.loaded import Model
@@ -44,6 +51,13 @@ _KERNELS = {
     "cudnn": "CUDNN_ATTENTION",
 }
 _WALKS = {"for_loop": "foreach=False", "foreach": "foreach=True", "fused": "fused=True"}
+_OF_LIBRARIES = {
+    "bitsandbytes_8bit": ("bitsandbytes", "{}8bit"),
+    "bitsandbytes_paged_8bit": ("bitsandbytes", "Paged{}8bit"),
+    "torchao_8bit": ("torchao", "{}8bit"),
+    "torchao_4bit": ("torchao", "{}4bit"),
+}
+"""For an implementation that is not torch's: the library, and its class for that of torch."""
 _LABELS = frozenset({"labels", "start_positions"})
 """With one of these a transformers class returns its loss."""
 
@@ -75,6 +89,18 @@ class Script(ExportTarget):
                 "attention.kernel",
                 "activation_checkpointing.policy",
                 "activation_checkpointing.every",
+                "quantization.method",
+                "quantization.bits",
+                "quantization.granularity",
+                "quantization.group_size",
+                "quantization.symmetric",
+                "quantization.clipping",
+                "quantization.curve",
+                "quantization.curvature",
+                "quantization.double_quantization",
+                "quantization.layers",
+                "quantization.target_modules",
+                "quantization.compute_type",
                 "adapters.method",
                 "adapters.rank",
                 "adapters.alpha",
@@ -82,6 +108,14 @@ class Script(ExportTarget):
                 "adapters.target_modules",
             }
         )
+
+    def render(self, model: Model, plan: Plan, device: Device) -> Rendering:
+        """The script, and beside it the layers in few bits where the plan has some."""
+        rendering = super().render(model, plan, device)
+        if plan.quantization.method == "none":
+            return rendering
+        beside = ExportedFile(name=FILE_NAME, text=low_bit_source())
+        return Rendering((*rendering.files, beside), rendering.cannot_say)
 
     def text(self, subject: Subject, cannot_say: tuple[str, ...]) -> str:
         """The script. Raises ``PlanError`` where the plan cannot be carried out on the model."""
@@ -137,8 +171,10 @@ def _values(subject: Subject, built: Building, batches: Data, dtype: str) -> dic
         "policy": checkpointing.policy,
         "every": checkpointing.every if checkpointing.policy == "every_n" else 1,
         "blocks": _blocks(module, plan),
+        "quantized": quantized_layers(module, subject),
         "lora": _lora(module, plan),
-        "optimizer_class": _OPTIMIZERS[plan.optimizer.name],
+        "optimizer_name": _optimizer_class(plan).rpartition(".")[2],
+        "optimizer_class": _optimizer_class(plan),
         "optimizer_options": _optimizer_options(plan),
         "batch_lines": batches.lines,
         "nested_recipe": model.kind == "recipe" and batches.nested,
@@ -168,6 +204,8 @@ def _constants(subject: Subject, built: Building, values: dict[str, Any]) -> lis
         constants.append(f"ACCUMULATION_STEPS = {training.gradient_accumulation_steps}")
     if values["blocks"]:
         constants.append(assignment("BLOCKS", values["blocks"]))
+    if values["quantized"]:
+        constants.append(assignment("QUANTIZED", values["quantized"].names))
     return constants
 
 
@@ -195,6 +233,14 @@ def _add_imports(imports: Imports, values: dict[str, Any]) -> None:
     if values["policy"] == "selective":
         names = "CheckpointPolicy", "create_selective_checkpoint_contexts"
         imports.add("torch.utils.checkpoint", *names)
+    if values["optimizer_class"].startswith(("bitsandbytes", "torchao")):
+        imports.add(values["optimizer_class"].rpartition(".")[0])
+    if values["quantized"]:
+        imports.add("low_bit", "Format", "quantize_layers")
+        if any("installed()" in argument for argument in values["quantized"].arguments):
+            imports.add("low_bit", "installed")
+        if "Conv1D" in values["quantized"].classes:
+            imports.add("transformers.pytorch_utils", "Conv1D")
     if values["lora"]:
         imports.add("peft", "LoraConfig", "inject_adapter_in_model")
     imports.add("safetensors.torch", "save_file" if values["lora"] else "save_model")
@@ -260,7 +306,7 @@ def _lora(module: nn.Module, plan: Plan) -> dict[str, Any] | None:
     section = plan.adapters
     if section.method == "none":
         return None
-    targets = list(section.target_modules) or _short_names(module)
+    targets = list(section.target_modules) or short_names(module, linear_names(module))
     if not targets:
         raise PlanError(
             "adapters.method=lora finds no linear layer in this model; name layers in "
@@ -275,17 +321,11 @@ def _lora(module: nn.Module, plan: Plan) -> dict[str, Any] | None:
     }
 
 
-def _short_names(module: nn.Module) -> list[str]:
-    """Every linear layer but the head, by the last part of its name where that says the same."""
-    wanted = linear_names(module)
-    endings = list(dict.fromkeys(name.rpartition(".")[2] for name in wanted))
-    named = {
-        name
-        for name, child in module.named_modules()
-        if name.rpartition(".")[2] in endings and not list(child.children())
-    }
-    is_clear = named == set(wanted) and not any(ending.isdecimal() for ending in endings)
-    return endings if is_clear else wanted
+def _optimizer_class(plan: Plan) -> str:
+    """Such as ``torch.optim.AdamW``."""
+    name = _OPTIMIZERS[plan.optimizer.name]
+    library, pattern = _OF_LIBRARIES.get(plan.optimizer.implementation, ("torch", "{}"))
+    return f"{library}.optim.{pattern.format(name)}"
 
 
 def _optimizer_options(plan: Plan) -> list[str]:

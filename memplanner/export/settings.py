@@ -61,15 +61,15 @@ def _of_section(
     name: str, section: Section, values: dict[str, Any], defaults: dict[str, Any]
 ) -> Iterator[Setting]:
     dependents: dict[str, list[str]] = {}
-    for field, described in type(section).model_fields.items():
-        extra = described.json_schema_extra
-        when = extra.get("when") if isinstance(extra, dict) else None
-        if when is None:
-            dependents.setdefault(field, [])
+    for field in type(section).model_fields:
+        if not section.takes_effect(field):
             continue
-        governing, _, accepted = str(when).partition("=")
-        if values[governing] in accepted.split(","):
-            dependents.setdefault(governing, []).append(field)
+        governing = field
+        while (needed := section.depends_on(governing)) is not None:
+            governing = needed[0]
+        others = dependents.setdefault(governing, [])
+        if governing != field:
+            others.append(field)
     for field, others in dependents.items():
         together = [field, *others]
         title = type(section).model_fields[field].title or field

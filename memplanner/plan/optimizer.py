@@ -20,17 +20,53 @@ OptimizerName = Annotated[
     ),
 ]
 Implementation = Annotated[
-    Literal["auto", "for_loop", "foreach", "fused"],
+    Literal[
+        "auto",
+        "for_loop",
+        "foreach",
+        "fused",
+        "bitsandbytes_8bit",
+        "bitsandbytes_paged_8bit",
+        "torchao_8bit",
+        "torchao_4bit",
+    ],
     choices(
         ("auto", "torch's default", "For-each on CUDA, a loop on the CPU."),
         ("for_loop", "For loop", "One parameter at a time: small temporaries, slow on CUDA."),
         ("foreach", "For-each", "All parameters at once: temporaries as large as the gradients."),
         ("fused", "Fused", "One kernel, no temporaries."),
+        (
+            "bitsandbytes_8bit",
+            "8 bits, bitsandbytes",
+            "States in one byte a number, and a scale for 256. Saves memory now.",
+        ),
+        (
+            "bitsandbytes_paged_8bit",
+            "8 bits, paged",
+            "As 8 bits, in memory that moves to the host when the card is full. GPU only.",
+        ),
+        (
+            "torchao_8bit",
+            "8 bits, torchao",
+            "States in one byte a number, in a compiled step. Saves memory now.",
+        ),
+        (
+            "torchao_4bit",
+            "4 bits, torchao",
+            "States in half a byte a number, in a compiled step. Saves memory now.",
+        ),
     ),
 ]
 
 FUSED = frozenset({"adamw", "adam", "sgd", "adagrad"})
 """Optimizers with a fused implementation in torch 2.13 (``torch/optim``)."""
+
+FEW_BITS = frozenset(
+    {"bitsandbytes_8bit", "bitsandbytes_paged_8bit", "torchao_8bit", "torchao_4bit"}
+)
+"""Implementations that keep the states in few bits."""
+IN_FEW_BITS = frozenset({"adamw", "adam"})
+"""Optimizers that those implement for both libraries."""
 
 
 class Optimizer(Section):
@@ -67,6 +103,11 @@ class Optimizer(Section):
             raise ValueError(
                 f"torch has no fused {self.name}; "
                 f"choose foreach, or one of {', '.join(sorted(FUSED))}"
+            )
+        if self.implementation in FEW_BITS and self.name not in IN_FEW_BITS:
+            raise ValueError(
+                f"{self.implementation} is an implementation of adamw and adam, not of "
+                f"{self.name}; choose adamw, or implementation auto"
             )
         return self
 

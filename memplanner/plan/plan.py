@@ -15,6 +15,7 @@ from memplanner.plan.attention import Attention
 from memplanner.plan.migrations import SCHEMA, migrate
 from memplanner.plan.optimizer import Optimizer
 from memplanner.plan.precision import Precision
+from memplanner.plan.quantization import Quantization
 from memplanner.plan.section import Section
 from memplanner.plan.training import Training
 from memplanner.plan.wording import sentence, unknown_key
@@ -33,6 +34,7 @@ class Plan(BaseModel):
     )
     attention: Attention = Attention()
     activation_checkpointing: ActivationCheckpointing = ActivationCheckpointing()
+    quantization: Quantization = Quantization()
     adapters: Adapters = Adapters()
 
     @model_validator(mode="before")

@@ -74,6 +74,24 @@ class Section(BaseModel):
             raise PydanticCustomError("boolean_for_number", "it is no number")
         return value
 
+    @classmethod
+    def depends_on(cls, name: str) -> tuple[str, frozenset[str]] | None:
+        """The sibling field that makes ``name`` matter, and its values that do; or None."""
+        extra = cls.model_fields[name].json_schema_extra
+        when = extra.get("when") if isinstance(extra, dict) else None
+        if not isinstance(when, str):
+            return None
+        sibling, _, values = when.partition("=")
+        return sibling, frozenset(values.split(","))
+
+    def takes_effect(self, name: str) -> bool:
+        """Whether the field matters with the values of those that it depends on, one by one."""
+        needed = self.depends_on(name)
+        if needed is None:
+            return True
+        sibling, values = needed
+        return str(getattr(self, sibling)) in values and self.takes_effect(sibling)
+
     @property
     def summary(self) -> str:
         """The section's state in a word or two, for a folded header."""

@@ -36,9 +36,12 @@ class Adapters(Technique):
             bias="none",
             fan_in_fan_out=_transposed(module, targets),
         )
+        weightless = next(module.parameters()).is_meta
         for parameter in module.parameters():
             parameter.requires_grad_(False)
-        adapted: nn.Module = inject_adapter_in_model(config, module)
+        adapted: nn.Module = inject_adapter_in_model(
+            config, module, low_cpu_mem_usage=weightless
+        )  # which makes adapters on the meta device, without filling them
         for name, parameter in adapted.named_parameters():
             if ".lora_" in name:
                 if parameter.dtype in _HALVES:  # as peft.get_peft_model does by default

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import nn
 
 from memplanner.model.loaded import Model
@@ -30,6 +31,8 @@ class Situation:
     target: Target
     recompute_context: RecomputeContext
     """Function modes are off inside backward; recomputation enters them again through this."""
+    device: torch.device | None = None
+    """Where the module will be trained, when it may still lie elsewhere."""
 
 
 class Technique:

@@ -1,31 +1,82 @@
-"""The optimizer: torch's own, with the implementation that the plan and the device ask for."""
+"""The optimizer: torch's own, with the implementation that the plan and the device ask for.
+
+Those that keep their states in few bits are bitsandbytes' and torchao's, which are optional: for
+weightless parameters their states are allocated without them (``low_bit/states.py``).
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import nn
 
+from memplanner.errors import PlanError
 from memplanner.plan import Plan
+from memplanner.plan.optimizer import FEW_BITS
+from memplanner.techniques.base import Technique
+from memplanner.techniques.low_bit.states import (
+    WeightlessAdam,
+    bitsandbytes_states,
+    bitsandbytes_temporaries_on_cpu,
+    torchao_states,
+)
 from memplanner.techniques.target import Target
+
+
+class Optimizer(Technique):
+    """What is to say about the optimizer; ``make_optimizer`` makes it."""
+
+    name = "optimizer"
+
+    def conflicts(self, plan: Plan, target: Target) -> Sequence[str]:
+        """Paged states are memory that a CUDA driver moves."""
+        if plan.optimizer.implementation == "bitsandbytes_paged_8bit" and target.kind != "cuda":
+            return (
+                "optimizer.implementation=bitsandbytes_paged_8bit exists on CUDA cards only; "
+                "choose bitsandbytes_8bit.",
+            )
+        return ()
+
+    def notes(self, plan: Plan, target: Target) -> Sequence[str]:
+        """What an estimate of states in few bits leaves out, and what running them needs."""
+        chosen = plan.optimizer.implementation
+        if chosen not in FEW_BITS:
+            return ()
+        notes = []
+        if not _installed(chosen):
+            notes.append(f"The plan can be estimated, but not run: {_missing(chosen)}")
+        if chosen == "bitsandbytes_paged_8bit":
+            notes.append(
+                "Paged states are not counted: the driver keeps them on the card while there is "
+                "room, and in host memory when there is none."
+            )
+        if chosen.startswith("torchao"):
+            notes.append("torchao compiles its step; what that keeps meanwhile is not predicted.")
+        return notes
 
 
 def implementation(plan: Plan, target: Target) -> str:
     """``for_loop``, ``foreach`` or ``fused``: what ``auto`` means on the target.
 
-    torch takes for-each where every parameter is on a CUDA, XPU or similar device
-    (``torch/optim/optimizer.py: _default_to_fused_or_foreach``), else the loop.
+    torch takes for-each where every parameter is on a CUDA or XPU device
+    (``torch/optim/optimizer.py: _default_to_fused_or_foreach``), else the loop; Adafactor always
+    takes the loop (``torch/optim/_adafactor.py: adafactor``).
     """
     chosen = plan.optimizer.implementation
     if chosen != "auto":
         return chosen
-    return "for_loop" if target.kind == "cpu" else "foreach"
+    lists = target.kind in _FOREACH_KINDS and plan.optimizer.name != "adafactor"
+    return "foreach" if lists else "for_loop"
 
 
+_FOREACH_KINDS = frozenset({"cuda", "rocm", "xpu"})
+"""Of devices on which for-each is torch's default (``torch/utils/_foreach_utils.py``)."""
 _CHECK = "_device_dtype_check_for_fused"
 _FUSED_MODULES = ("torch.optim.adam", "torch.optim.sgd", "torch.optim.adagrad")
 
@@ -56,6 +107,8 @@ def make_optimizer(module: nn.Module, plan: Plan, target: Target) -> torch.optim
     section = plan.optimizer
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     chosen = implementation(plan, target)
+    if chosen in FEW_BITS:
+        return _in_few_bits(parameters, plan, target)
     options: dict[str, Any] = {
         "lr": section.learning_rate,
         "weight_decay": section.weight_decay,
@@ -75,3 +128,52 @@ def make_optimizer(module: nn.Module, plan: Plan, target: Target) -> torch.optim
         "adagrad": torch.optim.Adagrad,
     }
     return kinds[section.name](parameters, **options)
+
+
+_LIBRARIES = {
+    "bitsandbytes_8bit": "bitsandbytes",
+    "bitsandbytes_paged_8bit": "bitsandbytes",
+    "torchao_8bit": "torchao",
+    "torchao_4bit": "torchao",
+}
+
+
+def _installed(chosen: str) -> bool:
+    return find_spec(_LIBRARIES[chosen]) is not None
+
+
+def _missing(chosen: str) -> str:
+    return (
+        f"optimizer.implementation={chosen} needs {_LIBRARIES[chosen]}, which is not installed; "
+        f"run pip install 'memplanner[{_LIBRARIES[chosen]}]', or choose auto."
+    )
+
+
+def _in_few_bits(
+    parameters: list[nn.Parameter], plan: Plan, target: Target
+) -> torch.optim.Optimizer:
+    """The library's optimizer, or for weightless parameters what it keeps.
+
+    Raises ``PlanError`` where the parameters are real and the library is not installed.
+    """
+    section, chosen = plan.optimizer, plan.optimizer.implementation
+    if parameters and parameters[0].is_meta:
+        if chosen.startswith("torchao"):
+            return WeightlessAdam(parameters, torchao_states(8 if chosen == "torchao_8bit" else 4))
+        make_state = bitsandbytes_states(paged=chosen == "bitsandbytes_paged_8bit")
+        temporaries = bitsandbytes_temporaries_on_cpu if target.kind == "cpu" else None
+        return WeightlessAdam(parameters, make_state, temporaries)
+    if not _installed(chosen):
+        raise PlanError(_missing(chosen))
+    adam = "AdamW" if section.name == "adamw" else "Adam"
+    library = import_module(f"{_LIBRARIES[chosen]}.optim")  # seconds, and only needed here
+    kinds = {
+        "bitsandbytes_8bit": f"{adam}8bit",
+        "bitsandbytes_paged_8bit": f"Paged{adam}8bit",
+        "torchao_8bit": f"{adam}8bit",
+        "torchao_4bit": f"{adam}4bit",
+    }
+    made: torch.optim.Optimizer = getattr(library, kinds[chosen])(
+        parameters, lr=section.learning_rate, weight_decay=section.weight_decay
+    )
+    return made

@@ -61,10 +61,15 @@ def check(plan: Plan, target: Target) -> None:
 
 
 def transform(
-    module: nn.Module, model: Model, plan: Plan, target: Target, recompute: RecomputeContext
+    module: nn.Module,
+    model: Model,
+    plan: Plan,
+    target: Target,
+    recompute: RecomputeContext,
+    device: torch.device | None = None,
 ) -> nn.Module:
     """The module with every technique applied, in order."""
-    situation = Situation(model, plan, target, recompute)
+    situation = Situation(model, plan, target, recompute, device)
     for technique in techniques():
         module = technique.transform(module, situation)
     return module
@@ -86,13 +91,16 @@ def prepare(
 ) -> Prepared:
     """The model built on ``device`` with the plan applied, and its optimizer.
 
-    ``module`` is used instead of building one (weights loaded already, or blocks cut away).
+    ``module`` is used instead of building one (weights loaded already, or blocks cut away). It may
+    lie in host memory, where it does not fit on the device before it is quantized.
     Raises ``PlanError`` where the plan cannot be carried out on this model or target.
     """
     check(plan, target)
     built = model.build(device) if module is None else module
     built.train()
-    built = transform(built, model, plan, target, recompute)
+    built = transform(built, model, plan, target, recompute, device)
+    if any(part.device.type != device.type for part in built.parameters()):
+        built = built.to(device)
     trainable = [parameter for parameter in built.parameters() if parameter.requires_grad]
     if not trainable:
         raise PlanError(f"{model.name} has no trainable parameter; unfreeze some in its source.")

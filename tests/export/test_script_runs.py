@@ -23,13 +23,14 @@ from memplanner.techniques import activation_checkpointing
 from tests.truth.ground_truth import standing, tensor_peak_bytes
 
 LORA = {"adapters.method": "lora", "adapters.rank": 4}
+QLORA = {**LORA, "quantization.method": "nf4"}
 FULL = {"activation_checkpointing.policy": "full"}
 SMALL = {"training.batch_size": 2, "training.sequence_length": 24}
 
 
 def write(folder: Path, source: Path | str, changes: dict[str, Any], **options: Any) -> Path:
     plan = Plan().with_values({**SMALL, **changes})
-    (path,) = export(load(source, **options), plan, "script", folder)
+    path, *_ = export(load(source, **options), plan, "script", folder)
     return Path(path)
 
 
@@ -77,6 +78,17 @@ def test_trained_weights_get_adapters_and_recomputation(tmp_path: Path, models: 
 
 
 @pytest.mark.slow
+def test_quantized_weights_get_adapters(tmp_path: Path, models: Path) -> None:
+    script = write(tmp_path, models / "trained", QLORA)
+    assert (tmp_path / "low_bit.py").is_file()
+    saved = tmp_path / "saved.safetensors"
+    output = run(script, "--output", str(saved))
+    tensors = load_file(saved)
+    assert sum(tensor.numel() for tensor in tensors.values()) == trainable(output)
+    assert all(".lora_" in name for name in tensors)
+
+
+@pytest.mark.slow
 def test_a_recipe_trains(tmp_path: Path, models: Path) -> None:
     changes = {"precision": "bf16_mixed", "training.gradient_accumulation_steps": 2}
     output = run(write(tmp_path, models / "cnn.py", changes))
@@ -85,8 +97,9 @@ def test_a_recipe_trains(tmp_path: Path, models: Path) -> None:
 
 def imported(path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The script as a module; what it adds to the search path is taken away after the test."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "path", [str(path.parent), *sys.path])
     monkeypatch.setitem(sys.modules, "recipe", None)
+    monkeypatch.delitem(sys.modules, "low_bit", raising=False)
     specification = importlib.util.spec_from_file_location("exported_train", path)
     assert specification is not None
     assert specification.loader is not None
@@ -117,6 +130,16 @@ PEAKS: dict[str, tuple[str, dict[str, Any]]] = {
         {"training.zero_grad": "before_forward", "training.outputs": "until_loss"},
     ),
     "sgd": ("llama", {"optimizer.name": "sgd", "optimizer.momentum": 0.9}),
+    "QLoRA, full": ("llama", {**QLORA, **FULL}),
+    "3 bits, mixed": (
+        "trained",
+        {
+            **LORA,
+            "quantization.method": "linear",
+            "quantization.bits": 3,
+            "precision": "bf16_mixed",
+        },
+    ),
     "recipe": ("cnn.py", {"precision": "bf16"}),
 }
 

@@ -17,9 +17,19 @@ from memplanner.messages.device import Device
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan, keys
 from memplanner.plan.file import parse_plan
+from memplanner.plan.optimizer import FEW_BITS
+from memplanner.techniques.precision import STORED
 from tests.plan.plans import plans
 
-_WALKS = {"for_loop": "foreach=False", "foreach": "foreach=True", "fused": "fused=True"}
+_WALKS = {
+    "for_loop": "foreach=False",
+    "foreach": "foreach=True",
+    "fused": "fused=True",
+    "bitsandbytes_8bit": "return bitsandbytes.optim.Adam",
+    "bitsandbytes_paged_8bit": "return bitsandbytes.optim.PagedAdam",
+    "torchao_8bit": "return torchao.optim.Adam",
+    "torchao_4bit": "return torchao.optim.Adam",
+}
 _KERNELS = {"flash": "FLASH_ATTENTION", "efficient": "EFFICIENT_ATTENTION"}
 
 
@@ -118,14 +128,18 @@ SHOWN: dict[str, Callable[[Plan], str]] = {
         "until_loss": "del batch, loss\n",
         "until_next_output": "del batch  # the output stays",
     }[p.training.outputs],
-    "optimizer.name": lambda p: f"torch.optim.{p.optimizer.name}(".lower(),
+    "optimizer.name": lambda p: (
+        f"{p.optimizer.name}{p.optimizer.implementation[-4:]}("
+        if p.optimizer.implementation in FEW_BITS
+        else f"torch.optim.{p.optimizer.name}("
+    ),
     "optimizer.implementation": lambda p: _WALKS[p.optimizer.implementation],
     "optimizer.learning_rate": lambda p: f"lr={p.optimizer.learning_rate},",
     "optimizer.momentum": lambda p: f"momentum={p.optimizer.momentum},",
     "optimizer.weight_decay": lambda p: f"weight_decay={p.optimizer.weight_decay},",
     "precision": lambda p: {
-        "fp32": "model.to(device, torch.float32)",
-        "fp16": "model.to(device, torch.float16)",
+        "fp32": "torch.float32).train()",
+        "fp16": "torch.float16).train()",
         "bf16_mixed": "torch.autocast(device.type, dtype=torch.bfloat16)",
         "fp16_mixed": "scaler.scale(",
     }[p.precision],
@@ -144,6 +158,18 @@ SHOWN: dict[str, Callable[[Plan], str]] = {
         if p.activation_checkpointing.every > 1
         else "partial(checkpoint"
     ),
+    "quantization.method": lambda p: f'kept = Format(\n        "{p.quantization.method}",\n',
+    "quantization.bits": lambda p: f"bits={p.quantization.bits},",
+    "quantization.granularity": lambda p: f'granularity="{p.quantization.granularity}",',
+    "quantization.group_size": lambda p: f"group_size={p.quantization.group_size},",
+    "quantization.symmetric": lambda p: f"symmetric={p.quantization.symmetric},",
+    "quantization.clipping": lambda p: "clipping=True,",
+    "quantization.curve": lambda p: f'curve="{p.quantization.curve}",',
+    "quantization.curvature": lambda p: f"curvature={p.quantization.curvature},",
+    "quantization.double_quantization": lambda p: "double_quantization=False,",
+    "quantization.layers": lambda p: "QUANTIZED = (",
+    "quantization.target_modules": lambda p: "QUANTIZED = (",
+    "quantization.compute_type": lambda p: f"compute_type={STORED[p.quantization.compute_type]},",
     "adapters.method": lambda p: "inject_adapter_in_model(config, model)",
     "adapters.rank": lambda p: f"r={p.adapters.rank},",
     "adapters.alpha": lambda p: f"lora_alpha={p.adapters.alpha}".removesuffix(".0"),
@@ -157,7 +183,15 @@ def test_every_key_of_a_plan_has_its_place_in_the_script() -> None:
     assert SHOWN.keys() == set(keys())
 
 
-@given(plan=plans())
+def _can_be_carried_out(plan: Plan) -> bool:
+    """Not a quantized full fine-tune; and names that are drawn are no layers."""
+    section = plan.quantization
+    return section.method == "none" or (
+        plan.adapters.method != "none" and section.layers != "named"
+    )
+
+
+@given(plan=plans().filter(_can_be_carried_out))
 @examples(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

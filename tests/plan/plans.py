@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from memplanner.plan import Plan, Section
+from memplanner.plan.optimizer import FEW_BITS, FUSED, IN_FEW_BITS
 
 
 def _values(field: FieldInfo) -> st.SearchStrategy[Any]:
@@ -28,6 +29,8 @@ def _values(field: FieldInfo) -> st.SearchStrategy[Any]:
     kind = field.annotation
     if get_origin(kind) is Literal:
         return st.sampled_from(get_args(kind))
+    if kind is bool:
+        return st.booleans()
     if kind is int:
         return st.integers(**limits)
     if kind is float:
@@ -37,10 +40,10 @@ def _values(field: FieldInfo) -> st.SearchStrategy[Any]:
 
 
 def _exists(values: dict[str, Any]) -> bool:
-    return values["optimizer"]["implementation"] != "fused" or values["optimizer"]["name"] not in (
-        "adafactor",
-        "rmsprop",
-    )
+    name, implementation = (values["optimizer"][key] for key in ("name", "implementation"))
+    if implementation == "fused":
+        return name in FUSED
+    return implementation not in FEW_BITS or name in IN_FEW_BITS
 
 
 def plans() -> st.SearchStrategy[Plan]:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from memplanner.errors import PlanError
 from memplanner.plan import Choices, Plan, Section, difference, keys, migrations
+from memplanner.plan.quantization import Quantization
 from tests.plan.plans import plans
 
 
@@ -133,3 +134,19 @@ def test_the_plan_and_its_file_import_nothing_heavy() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_a_field_takes_effect_where_all_that_it_depends_on_does() -> None:
+    assert Quantization.depends_on("group_size") == ("granularity", frozenset({"group"}))
+    assert Quantization.depends_on("method") is None
+    assert Quantization().granularity == "group"
+    assert not Quantization().takes_effect("group_size")
+    assert Quantization(method="linear").takes_effect("group_size")
+    assert not Quantization(method="linear", granularity="channel").takes_effect("group_size")
+    assert not Quantization(method="nf4").takes_effect("group_size")
+    assert all(
+        section.takes_effect(name)
+        for _, section in Plan().sections()
+        for name in type(section).model_fields
+        if section.depends_on(name) is None
+    )

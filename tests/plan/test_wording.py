@@ -22,7 +22,7 @@ from memplanner.plan import Plan
         (
             {"zzz": 1},
             "p: “zzz” is not a key of a plan; use one of schema, training, optimizer, precision, "
-            "attention, activation_checkpointing, adapters.",
+            "attention, activation_checkpointing, quantization, adapters.",
         ),
         (
             {"precision": "fp7"},

@@ -227,7 +227,7 @@ class Commands(QObject):
         self._session.settings.update(scheme=scheme)
 
     def choose_device(self) -> None:
-        """Opens the device menu with the keyboard's focus in it."""
+        """Opens the device chooser with the cursor in its field."""
         self._window.tools.device.open_menu()
 
     def show_run_settings(self) -> None:

@@ -20,6 +20,7 @@ SCHEMA = 1
 """Of the settings file."""
 
 RECENT = 12
+RECENT_DEVICES = 5
 SAVE_AFTER_MS = 500
 
 Scheme = Literal["system", "light", "dark"]
@@ -49,6 +50,8 @@ class Settings(BaseModel):
     scheme: Scheme = "system"
     interpreter: str | None = None
     device: str | None = None
+    devices: tuple[str, ...] = ()
+    """Selectors of those planned for, the last first."""
     recent: tuple[Recent, ...] = ()
     geometry: str = ""
     """``QWidget.saveGeometry`` in base 64."""
@@ -92,6 +95,11 @@ class SettingsFile(QObject):
         """Puts something opened at the top of the recent ones."""
         others = [one for one in self.values.recent if one.source != recent.source]
         self.update(recent=(recent, *others)[:RECENT])
+
+    def remember_device(self, selector: str) -> None:
+        """Puts a device at the top of those planned for."""
+        others = [one for one in self.values.devices if one != selector]
+        self.update(device=selector, devices=(selector, *others)[:RECENT_DEVICES])
 
     def save(self) -> None:
         """Writes the file now, if anything changed."""

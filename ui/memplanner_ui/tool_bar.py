@@ -6,10 +6,10 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QToolBar, QToolButton, QWidget
 
-from memplanner.messages.device import Device
 from memplanner.units import format_bytes, format_parameters
 from memplanner_ui.actions import Actions
 from memplanner_ui.choice_button import ChoiceButton
+from memplanner_ui.device_chooser import DeviceChooser
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.session import Session
@@ -72,8 +72,10 @@ class DeviceButton(ChoiceButton):
     def __init__(self, session: Session) -> None:
         super().__init__("device", "Device", raised=True)
         self._session = session
+        self.chooser = DeviceChooser(self)
+        self.chooser.chosen.connect(session.choose_device)
         session.document.device_changed.connect(lambda _: self._show())
-        session.devices_changed.connect(self._show)
+        session.devices_changed.connect(self._refresh)
         self._show()
 
     def _show(self) -> None:
@@ -92,27 +94,17 @@ class DeviceButton(ChoiceButton):
                 f"others hold {format_bytes(device.used_bytes)}"
             )
 
-    def fill_menu(self, menu: QMenu) -> None:
-        """This machine's devices, then the catalogue's cards."""
-        self._session.refresh_devices()
-        for local in (True, False):
-            if not menu.isEmpty():
-                menu.addSeparator()
-            heading = menu.addAction("In this machine" if local else "Plan for another card")
-            heading.setEnabled(False)
-            for device in self._session.devices:
-                if device.local is local:
-                    self._add(menu, device)
+    def open_menu(self) -> None:
+        """Opens the chooser below the button."""
+        session = self._session
+        session.refresh_devices()
+        used = session.settings.values.devices
+        self.chooser.open_below(self, session.devices, used, session.document.device)
 
-    def _add(self, menu: QMenu, device: Device) -> None:
-        words = device.name
-        if device.memory_bytes is not None:
-            words += f"\t{format_bytes(device.memory_bytes)}"
-        action = menu.addAction(words)
-        action.setCheckable(True)
-        now = self._session.document.device
-        action.setChecked(now is not None and device.name == now.name)
-        action.triggered.connect(lambda: self._session.choose_device(device))
+    def _refresh(self) -> None:
+        self._show()
+        if self.chooser.isVisible():
+            self.chooser.show_devices(self._session.devices)
 
 
 class SearchButton(QPushButton):

@@ -70,10 +70,8 @@ class OptionForm:
 
     def matters(self, plan: Plan) -> bool:
         """Whether it has any effect with the values its siblings have in ``plan``."""
-        if self.when is None:
-            return True
         section = getattr(plan, self.key.split(".", 1)[0])
-        return str(getattr(section, self.when[0], None)) in self.when[1]
+        return not isinstance(section, Section) or section.takes_effect(self.name)
 
     def words(self, value: Any) -> str:
         """A value as people read it."""

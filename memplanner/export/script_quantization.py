@@ -1,0 +1,113 @@
+"""Quantization in the exported script: what it calls, and the module that lies beside it.
+
+No library keeps every format of a plan on every device, so the script brings the engine's own
+code: the package ``memplanner.techniques.low_bit`` as one file.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from torch import nn
+
+from memplanner.export.layer_names import short_names
+from memplanner.export.python_source import Imports, literal
+from memplanner.export.target import Subject
+from memplanner.techniques.low_bit.formats import Format
+from memplanner.techniques.quantization import compute_type, format_of, layer_names
+
+FILE_NAME = "low_bit.py"
+_PACKAGE = "memplanner.techniques.low_bit"
+_PARTS = (
+    "codebooks", "packing", "formats", "encoding", "expansion", "bitsandbytes", "linear",
+)  # fmt: skip
+"""Each after those that it needs."""
+_HEAD = '''"""Linear layers whose weights are kept in few bits: for the script beside this file.
+
+Written by memplanner; it needs torch alone, and takes bitsandbytes' kernels where it is told to.
+"""
+
+from __future__ import annotations
+
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedLayers:
+    """What the script's function ``quantize`` says."""
+
+    names: tuple[str, ...]
+    """Of layers: whole paths, or their last parts."""
+    classes: str
+    """The layers' classes, as ``isinstance`` takes them."""
+    options: tuple[str, ...]
+    """Of ``Format``."""
+    arguments: tuple[str, ...]
+    """Of ``quantize_layers``, beside model, names, format and device."""
+
+
+def quantized_layers(module: nn.Module, subject: Subject) -> QuantizedLayers | None:
+    """For the plan's quantization of ``module``, or None without one. Raises ``PlanError``."""
+    section = subject.plan.quantization
+    if section.method == "none":
+        return None
+    names = layer_names(module, section)
+    own = any(not isinstance(module.get_submodule(name), nn.Linear) for name in names)
+    arguments = []
+    dtype = compute_type(subject.plan)
+    if dtype is not None:
+        arguments.append(f"compute_type={dtype}")
+    if section.method == "nf4":
+        arguments.append('use_bitsandbytes=device.type == "cuda" and installed()')
+    return QuantizedLayers(
+        names=tuple(short_names(module, names)),
+        classes="nn.Linear | Conv1D" if own else "nn.Linear",
+        options=_options(format_of(section)),
+        arguments=tuple(arguments),
+    )
+
+
+def _options(kept: Format) -> tuple[str, ...]:
+    """What matters to the method."""
+    names = {
+        "nf4": ("double_quantization",),
+        "linear": ("bits", "granularity", "group_size", "symmetric", "clipping"),
+        "companding": ("bits", "granularity", "group_size", "clipping", "curve", "curvature"),
+    }[kept.method]
+    if kept.granularity != "group":
+        names = tuple(name for name in names if name != "group_size")
+    return (
+        literal(kept.method),
+        *(f"{name}={literal(getattr(kept, name))}" for name in names),
+    )
+
+
+@cache
+def low_bit_source() -> str:
+    """The package as one module."""
+    imports = Imports()
+    bodies = []
+    for part in _PARTS:
+        source = files(_PACKAGE).joinpath(f"{part}.py").read_text("utf-8")
+        bodies.append(_body(source, imports))
+    return _HEAD + imports.source() + "\n" + "\n\n".join(bodies)
+
+
+def _body(source: str, imports: Imports) -> str:
+    """The source after its imports, which are gathered; those of the package itself fall away."""
+    last = 0
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                imports.add(name.name)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if module != "__future__" and not module.startswith(_PACKAGE):
+                imports.add(module, *(name.name for name in node.names))
+        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            break
+        last = node.end_lineno or last
+    return "\n".join(source.splitlines()[last:]).strip("\n") + "\n"
