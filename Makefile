@@ -22,7 +22,7 @@ run: window-packages .venv/.python-ready ## Open the window with a preset model;
 	@$(BIN)/memplanner gui $(SOURCE)
 
 test: check .venv/.model-ready ## Run every check and test
-	@$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST_OPTIONS)
 
 check: test-packages .venv/.python-ready ## Run the checks without the tests
 	@$(BIN)/ruff check .

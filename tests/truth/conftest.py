@@ -11,7 +11,8 @@ import torch
 
 from tests.truth.comparing import Row
 
-ROWS = pytest.StashKey[list[Row]]()
+PROPERTY = "predicted against measured"
+"""Reports carry the rows, since tests may run in several processes."""
 
 
 @pytest.fixture(autouse=True)
@@ -25,14 +26,24 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def table(request: pytest.FixtureRequest) -> list[Row]:
+def table(request: pytest.FixtureRequest) -> Iterator[list[Row]]:
     """Rows of the table; append to it."""
-    return request.config.stash.setdefault(ROWS, [])
+    rows: list[Row] = []
+    yield rows
+    request.node.user_properties += [(PROPERTY, tuple(row)) for row in rows]
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Prints the table."""
-    rows = config.stash.get(ROWS, [])
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    rows = [
+        Row(*values)
+        for report in reports
+        if getattr(report, "when", "") == "teardown" or getattr(report, "failed", False)
+        for name, values in getattr(report, "user_properties", ())
+        if name == PROPERTY
+    ]
+    rows = sorted(set(rows))
     if not rows:
         return
     terminalreporter.section("predicted against measured, one steady step on the CPU")
