@@ -18,11 +18,12 @@ from memplanner.plan import Plan
 from memplanner.tape.backends import CpuBackend, MetaBackend, Recomputation, RecordingBackend
 from memplanner.tape.cuda_scratch import scratch_bytes
 from memplanner.tape.inference import inference
+from memplanner.tape.module_run import Refusal
 from memplanner.tape.real_calls import ERRORS, RealCalls
 from memplanner.tape.results import as_on_every_device, on_cpu
 from memplanner.tape.scratch import LARGEST_MODEL_BYTES, Call, describe, measure
 from memplanner.tape.shortcuts import updates_weightless
-from memplanner.tape.stand_in import Refusal, StandIns
+from memplanner.tape.stand_in import StandIns
 from memplanner.tape.steady import Ownership, steady_tape
 from memplanner.tape.tape import WORKSPACES, Tape
 from memplanner.tape.values import Values
