@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -14,3 +15,10 @@ def _nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
     for name in OF_CUDA:
         os.environ.pop(name, None)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Truth's table; here, since the process that prints it may run no test of ``truth``."""
+    from tests.truth.table import print_table
+
+    print_table(terminalreporter)

@@ -16,7 +16,7 @@ from memplanner.plan.file import read_plan
 from tests.run.recipes import write_recipe
 
 NAMES = ["schema", "model", "device", "plan", "peak", "layers", "timeline", "fits", "spare_bytes",
-         "method", "notes", "seconds"]  # fmt: skip
+         "method", "notes", "seconds", "verdict", "overhead"]  # fmt: skip
 """The JSON's."""
 
 

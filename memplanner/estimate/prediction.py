@@ -28,6 +28,7 @@ from memplanner.messages.estimate import (
     ModelInfo,
     ModuleDetail,
     Moment,
+    OverheadRow,
     ParameterInfo,
     Phase,
     Timeline,
@@ -139,6 +140,11 @@ class Prediction:
         return self.on_device.verdict
 
     @property
+    def overhead(self) -> tuple[OverheadRow, ...]:
+        """What the device holds beside torch's allocator."""
+        return self.on_device.overhead
+
+    @property
     def spare_bytes(self) -> int | None:
         """Memory that the device has left over at the expected peak; negative: what is missing."""
         known = self.on_device
@@ -221,7 +227,7 @@ class Prediction:
                 "fits": self.fits,
                 "spare_bytes": self.spare_bytes,
                 "verdict": self.verdict,
-                "overhead": self.on_device.overhead,
+                "overhead": self.overhead,
                 "notes": self.notes,
             }
         )

@@ -79,14 +79,15 @@ class Peak(Message):
     allocated_bytes: int
     reserved_bytes: int | None
     device_bytes: int | None
-    """What the whole device holds, as expected; the next two are its margin."""
-    device_low_bytes: int | None = None
-    device_high_bytes: int | None = None
-    calibrated_bytes: int | None = None
-    """``device_bytes`` as runs on this very card correct it."""
+    """What the whole device holds, as expected."""
     phase: Phase
     module: str
     by_category: Categories
+    device_low_bytes: int | None = None
+    """The margin of ``device_bytes``."""
+    device_high_bytes: int | None = None
+    calibrated_bytes: int | None = None
+    """``device_bytes`` as runs on this very card correct it."""
 
 
 class Layer(Message):
@@ -153,12 +154,12 @@ class Estimate(Message):
     """Whether the verdict is ``fits``; None when the device's memory is not known."""
     spare_bytes: int | None
     """Memory left over on the device at the expected peak; negative: what is missing."""
-    verdict: Verdict | None = None
-    overhead: tuple[OverheadRow, ...] = ()
-    """What the device holds beside torch's allocator."""
     method: str
     notes: tuple[str, ...]
     seconds: float
+    verdict: Verdict | None = None
+    overhead: tuple[OverheadRow, ...] = ()
+    """What the device holds beside torch's allocator."""
 
 
 class KeptTensor(Message):

@@ -18,7 +18,7 @@ from memplanner_ui.look.theme import SchemeChoice, apply_theme
 from memplanner_ui.open_dialog import OpenDialog
 from memplanner_ui.palette import Entry
 from memplanner_ui.panes import focus_next_pane
-from memplanner_ui.workspace import LAYERS, LIVE
+from memplanner_ui.workspace import LAYERS, LIVE, TIMELINE
 
 if TYPE_CHECKING:
     from memplanner_ui.main_window import MainWindow
@@ -53,7 +53,9 @@ class Commands(QObject):
             "find": self.find,
             "palette": self.open_palette,
             "view_layers": lambda: window.workspace.show_view(LAYERS),
+            "view_timeline": lambda: window.workspace.show_view(TIMELINE),
             "view_live": lambda: window.workspace.show_view(LIVE),
+            "timeline_table": self.show_timeline_table,
             "left_dock": window.show_docks,
             "right_dock": window.show_docks,
             "next_pane": lambda: focus_next_pane(window.panes(), QApplication.focusWidget()),
@@ -229,6 +231,12 @@ class Commands(QObject):
     def choose_device(self) -> None:
         """Opens the device chooser with the cursor in its field."""
         self._window.tools.device.open_menu()
+
+    def show_timeline_table(self) -> None:
+        """Shows the timeline as a table, or as a plot again."""
+        workspace = self._window.workspace
+        workspace.show_view(TIMELINE)
+        workspace.timeline.toggle_table()
 
     def show_run_settings(self) -> None:
         """Shows the Live view with the cursor in the number of steps."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QLineEdit, QListView, QVBoxLayout, QWidget
 
 from memplanner.messages.device import Device
 from memplanner_ui.device_list import ROW_HEIGHT, DeviceDelegate, DeviceRows, rows_of
-from memplanner_ui.look import icons
+from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.rows import label
 
@@ -36,11 +36,8 @@ class DeviceChooser(QFrame):
         self._devices: Sequence[Device] = ()
         self._used: Sequence[str] = ()
         self._chosen: str | None = None
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         # A click on the button while this is open closes it and does not open it again.
         self.setAttribute(Qt.WidgetAttribute.WA_NoMouseReplay)
-        self.setProperty("surface", "panel")
-        self.setFrameShape(QFrame.Shape.StyledPanel)
         self.setAccessibleName("Choose a device")
         self.field = QLineEdit()
         self.field.setPlaceholderText("Search devices")
@@ -135,7 +132,8 @@ class DeviceChooser(QFrame):
         if words.strip() or chosen < 0:
             chosen = self.rows.next_device(-1, 1)
         self.list.setCurrentIndex(self.rows.index(chosen))
-        self._show_current()
+        if self.isVisible():
+            self._show_current()
 
     def _show_current(self) -> None:
         place = self.list.currentIndex().row()
@@ -148,6 +146,14 @@ class DeviceChooser(QFrame):
         if device is not None:
             self.close()
             self.chosen.emit(device)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colors = theme.current()
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), colors.color("panel"))
+        painter.setPen(colors.color("border"))  # a popup has no frame of the desktop's
+        painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        painter.end()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is not self.field or event.type() != QEvent.Type.KeyPress:

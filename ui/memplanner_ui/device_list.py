@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from PySide6.QtCore import (
     QAbstractListModel,
@@ -32,8 +32,7 @@ _MIDDLE = Qt.AlignmentFlag.AlignVCenter
 Index = QModelIndex | QPersistentModelIndex
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A device, or the heading of those below it."""
 
     text: str
@@ -43,15 +42,18 @@ class Row:
     @property
     def memory(self) -> str:
         """The device's memory in words; empty for a heading."""
-        if self.device is None:
-            return ""
-        size = self.device.memory_bytes
-        return "memory not known" if size is None else format_bytes(size)
+        return "" if self.device is None else memory_words(self.device)
+
+
+def memory_words(device: Device) -> str:
+    """A device's memory as it is printed."""
+    size = device.memory_bytes
+    return "memory not known" if size is None else format_bytes(size)
 
 
 def matches(device: Device, words: Sequence[str]) -> bool:
     """Whether each of ``words`` (in lower case) is in the device's name, memory or architecture."""
-    text = f"{device.name} {Row('', device).memory} {device.architecture}".casefold()
+    text = f"{device.name} {memory_words(device)} {device.architecture}".casefold()
     return all(word in text for word in words)
 
 
@@ -64,17 +66,18 @@ def rows_of(
     Names in which a whole word is met come first in their group.
     """
     parts = words.casefold().split()
-    found = [device for device in devices if matches(device, parts)]
+    found = list(devices)
     if parts:
+        found = [device for device in found if matches(device, parts)]
         found.sort(key=lambda device: -len(set(parts) & set(device.name.casefold().split())))
     places = {selector: place for place, selector in enumerate(used)}
     local = [device for device in found if device.local]
     away = [device for device in found if not device.local]
-    before = sorted(
-        (device for device in away if device.selector in places),
-        key=lambda device: places[device.selector],
-    )
-    others = [device for device in away if device.selector not in places]
+    before: list[Device] = []
+    others: list[Device] = []
+    for device in away:
+        (before if device.selector in places else others).append(device)
+    before.sort(key=lambda device: places[device.selector])
     rows: list[Row] = []
     for title, group in ((HERE, local), (USED, before), (OTHERS, others)):
         if group:

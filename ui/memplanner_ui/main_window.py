@@ -30,7 +30,7 @@ from memplanner_ui.session import Session
 from memplanner_ui.start_page import StartPage
 from memplanner_ui.status_bar import StatusBar
 from memplanner_ui.tool_bar import ToolBar
-from memplanner_ui.workspace import LAYERS, LIVE, Workspace
+from memplanner_ui.workspace import LAYERS, LIVE, TIMELINE, Workspace
 
 LAYOUT_VERSION = 1
 FOLDS_BELOW = 1180
@@ -195,6 +195,7 @@ class MainWindow(QMainWindow):
     def _show_estimate(self, estimate: Estimate | None) -> None:
         self.header.set_estimate(estimate)
         self.workspace.layers.set_estimate(estimate)
+        self.workspace.timeline.set_estimate(estimate)
         if self.session.document.model is not None:
             self.status.show_estimate(estimate)
         if estimate is not None:
@@ -215,7 +216,7 @@ class MainWindow(QMainWindow):
 
     def _show_view(self) -> None:
         view = self.workspace.current
-        for name in (LAYERS, LIVE):
+        for name in (LAYERS, TIMELINE, LIVE):
             self.actions_[f"view_{name}"].setChecked(view == name)
         self._display.show_view(view)
         self.show_docks()

@@ -47,6 +47,7 @@ class RunDisplay(QObject):
         """Nothing has run: the model was closed."""
         self._runs.forget()
         self._header.step.set_result(None)
+        self._workspace.timeline.set_result(None)
         for part in self._parts:
             part.clear()
 
@@ -72,6 +73,7 @@ class RunDisplay(QObject):
         for part in self._parts:
             part.start(started)
         self._header.step.set_result(None)
+        self._workspace.timeline.set_result(None)
         self._workspace.show_view(LIVE)
         self.show_view(LIVE)
         self._status.say(f"Running on {started.device.name}, process {started.process_id}", "apply")
@@ -81,6 +83,7 @@ class RunDisplay(QObject):
             part.handle(event)
         if isinstance(event, RunResult):
             self._header.step.set_result(event)
+            self._workspace.timeline.set_result(event)
             good = event.outcome in ("finished", "stopped")
             mark = ("check", "fits") if good else ("caution", "trouble")
             self._status.say(event.sentence, *mark)

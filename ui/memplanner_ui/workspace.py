@@ -12,8 +12,9 @@ from memplanner_ui.tab_bar import ViewTabs
 from memplanner_ui.views.layers import LayersView
 from memplanner_ui.views.live import LiveView
 from memplanner_ui.views.notice import NoticeBar
+from memplanner_ui.views.timeline import TimelineView
 
-LAYERS, LIVE, DETAILS = "layers", "live", "details"
+LAYERS, TIMELINE, LIVE, DETAILS = "layers", "timeline", "live", "details"
 
 
 class LivePage(QWidget):
@@ -47,6 +48,7 @@ class Workspace(QWidget):
         self.notice = NoticeBar()
         self.views = QStackedWidget()
         self.layers = LayersView()
+        self.timeline = TimelineView()
         self.live = LivePage()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -56,6 +58,7 @@ class Workspace(QWidget):
         column.addWidget(self.views, 1)
         self.tabs.currentChanged.connect(self._on_tab)
         self.add_view(LAYERS, "Layers", self.layers)
+        self.add_view(TIMELINE, "Timeline", self.timeline)
         self.add_view(LIVE, "Live", self.live)
 
     def add_view(self, name: str, title: str, view: QWidget) -> None:

@@ -193,3 +193,11 @@ class Panel(QScrollArea):
             self._parts.insertWidget(place, hairline())
             place += 1
         self._parts.insertWidget(place, part)
+
+    def show_part(self, part: QWidget, shown: bool) -> None:
+        """Shows or hides a part, and the hairline above it."""
+        part.setVisible(shown)
+        above = self._parts.itemAt(self._parts.indexOf(part) - 1)
+        line = None if above is None else above.widget()
+        if line is not None:
+            line.setVisible(shown)

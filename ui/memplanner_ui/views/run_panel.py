@@ -9,10 +9,19 @@ from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
-from memplanner.messages.run import Outcome, RunEvent, RunResult, RunSample, RunStarted, RunStep
+from memplanner.messages.run import (
+    Outcome,
+    QualityReport,
+    RunEvent,
+    RunResult,
+    RunSample,
+    RunStarted,
+    RunStep,
+)
 from memplanner.units import format_count
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.views.quality_part import QualityPart
 from memplanner_ui.views.rows import ElidedLabel, Panel, Part, label, number, tag
 from memplanner_ui.views.run_charts import LossChart, PeakChart, loss_words
 
@@ -84,6 +93,7 @@ class RunPanel(Panel):
         self._peaks = PeakChart()
         peaks = Part("Peak of each step, allocated")
         peaks.add(self._peaks)
+        self._quality = QualityPart()
         process = Part("Process")
         self._process = process.add_pair("Runs in")
         self._data = _pair(process, "Data")
@@ -91,7 +101,7 @@ class RunPanel(Panel):
         note = Part()
         note.add(_Note("The plan is locked while it runs. Edits you make now go to a copy."))
         self._note = note
-        for part in (head, loss, speed, peaks, process, note):
+        for part in (head, loss, speed, peaks, self._quality, process, note):
             self.add_part(part)
 
     def start(self, started: RunStarted) -> None:
@@ -110,6 +120,7 @@ class RunPanel(Panel):
         self._set_state("applying", "accent")
         for button in (self._after, self._now):
             button.setEnabled(True)
+        self._set_quality(None)
         self._note.show()
         self._show()
 
@@ -129,11 +140,13 @@ class RunPanel(Panel):
             self._seconds = event.seconds
             self._end()
             self._show()
+            self._set_quality(event.quality)
             self._set_state(*_OUTCOMES[event.outcome])
 
     def clear(self) -> None:
         """Forgets the run."""
         self._started, self._steps = None, []
+        self._set_quality(None)
         self._end()
         self._set_state("", "plain")
         self._step.setText("No run yet")
@@ -158,6 +171,10 @@ class RunPanel(Panel):
         for button in (self._after, self._now):
             button.setEnabled(False)
         self._note.hide()
+
+    def _set_quality(self, report: QualityReport | None) -> None:
+        self._quality.set_report(report)
+        self.show_part(self._quality, report is not None)
 
     def _stop_after(self) -> None:
         self._after.setEnabled(False)

@@ -37,6 +37,8 @@ class Stretch:
     """A phase, or all of a micro-batch, from event ``left`` to ``right`` of the step."""
 
     title: str
+    short: str
+    """What is said where the title has no room."""
     left: int
     right: int
     phase: Phase = "forward"
@@ -63,8 +65,15 @@ class Step:
     events: int
     at: Ints
     """The event of each point; its value holds until the next."""
-    stacked: Ints
-    """The running sum of the parts by point, ``STACKED`` from the bottom up: the edges to draw."""
+    parts: Ints
+    """Each of ``STACKED`` by point."""
+    layers: tuple[str, ...]
+    """The parts as they lie over each other: first what is always there of each, then the rest.
+
+    Else what varies would lift what does not, and with the axis cut the wrong part would grow.
+    """
+    tops: Ints
+    """The upper edge of each layer by point."""
     total: Ints
     reserved: Ints | None
     phases: tuple[Stretch, ...]
@@ -85,12 +94,10 @@ class Step:
         """What is there at a point."""
         if point == self.peak:
             return self.peak_moment
-        sums = self.stacked[:, point]
-        parts = np.diff(sums, prepend=0)
         return Moment(
             self.title_at(int(self.at[point])),
             int(self.at[point]),
-            tuple(parts.tolist()),
+            tuple(self.parts[:, point].tolist()),
             int(self.total[point]),
             None if self.reserved is None else int(self.reserved[point]),
             is_peak=False,
@@ -133,6 +140,7 @@ def step_of(estimate: Estimate) -> Step | None:
     at[0] = 0  # a point may stand for events before its own
     total = np.array(timeline.allocated_bytes, np.int64)[inside]
     parts = _parts(timeline, inside)
+    layers, tops = _layers(parts)
     reserved = np.array(timeline.reserved_bytes, np.int64)
     point = int(np.searchsorted(at, timeline.peak_event - start))
     if point >= len(at) or at[point] != timeline.peak_event - start:
@@ -144,7 +152,9 @@ def step_of(estimate: Estimate) -> Step | None:
     return Step(
         events=timeline.events - start,
         at=at,
-        stacked=np.cumsum(parts, axis=0),
+        parts=parts,
+        layers=layers,
+        tops=tops,
         total=total,
         reserved=reserved[inside] if len(reserved) == len(inside) else None,
         phases=_phases(timeline, start),
@@ -175,10 +185,24 @@ def _parts(timeline: Timeline, inside: npt.NDArray[np.bool_]) -> Ints:
     return np.stack([*map(along, STACKED[:5]), overhead])
 
 
+def _layers(parts: Ints) -> tuple[tuple[str, ...], Ints]:
+    """What is always there of each part, then what comes and goes; layers of nothing left out."""
+    fixed = np.broadcast_to(parts.min(axis=1)[:, None], parts.shape)
+    sizes = np.concatenate([fixed, parts - fixed])
+    there = np.flatnonzero(sizes.any(axis=1))
+    names = tuple(STACKED[place % len(STACKED)] for place in there)
+    return names, np.cumsum(sizes[there], axis=0)
+
+
 def _phases(timeline: Timeline, start: int) -> tuple[Stretch, ...]:
     return tuple(
         Stretch(
-            PHASES[span.phase], span.start - start, span.stop - start, span.phase, span.micro_batch
+            PHASES[span.phase],
+            PHASES[span.phase].removesuffix(" step"),
+            span.start - start,
+            span.stop - start,
+            span.phase,
+            span.micro_batch,
         )
         for span in timeline.phases
         if span.stop > max(start, span.start)
@@ -196,28 +220,29 @@ def _micro_batches(timeline: Timeline, start: int, accumulated: int) -> tuple[St
     last = max(places)
     result = []
     for number, edges in sorted(places.items()):
-        title = f"Micro-batch {number + 1}"
+        short, title = f"{number + 1}", f"Micro-batch {number + 1}"
         if number == last and last + 1 < accumulated:
-            title = f"Micro-batches {number + 1} to {accumulated}"
-        result.append(Stretch(title, min(edges), max(edges), micro_batch=number))
+            short = f"{number + 1} to {accumulated}"
+            title = f"Micro-batches {short}"
+        result.append(Stretch(title, short, min(edges), max(edges), micro_batch=number))
     return tuple(result)
 
 
 def columns(step: Step, left: float, right: float, pixels: int) -> tuple[Floats, Ints]:
     """At most one point a pixel from ``left`` to ``right``: the highest of each.
 
-    The first are the edges: each point's from its own to the next one's, and the last.
+    The first are the edges, on whole pixels, so that no point is too narrow to be seen: each
+    point's from its own to the next one's, and the last.
     """
     first = step.point_at(left)
     last = max(first + 1, int(np.searchsorted(step.at, right)))
     points = np.arange(first, last)
-    x = np.clip(step.at[first:last].astype(np.float64), left, right)
-    if len(points) > pixels:
-        column = ((x - left) / (right - left) * pixels).astype(np.int64)
-        order = np.lexsort((-step.total[points], column))
-        begins = np.flatnonzero(np.diff(column, prepend=-1))
-        points, x = points[order[begins]], x[begins]
-    return np.append(x, right), points
+    width = (right - left) / pixels
+    column = ((np.clip(step.at[first:last], left, right) - left) / width).astype(np.int64)
+    column = np.minimum(column, pixels - 1)
+    order = np.lexsort((-step.total[points], column))
+    begins = np.flatnonzero(np.diff(column, prepend=-1))
+    return np.append(left + column[begins] * width, right), points[order[begins]]
 
 
 def measured_curves(step: Step, figures: RunFigures) -> list[tuple[Floats, Floats]]:
@@ -261,3 +286,11 @@ def bounds(step: Step, highest_measured: float, *, cut: bool) -> tuple[float, fl
     fixed = float(sum(step.fixed))
     bottom = fixed - 0.3 * (top - fixed)
     return (bottom if cut and bottom > 0.25 * top else 0.0), top
+
+
+def measured_at(curves: list[tuple[Floats, Floats]], event: float) -> int | None:
+    """The measured bytes at an event; None where nothing was measured."""
+    for x, y in reversed(curves):
+        if x[0] <= event:
+            return int(y[int(np.searchsorted(x, event, "right")) - 1])
+    return None

@@ -1,0 +1,144 @@
+"""The timeline as a table: the peak, then the highest moment of each phase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from memplanner.units import format_bytes, format_count
+from memplanner_ui.look import theme
+from memplanner_ui.look import type as fonts
+from memplanner_ui.views import swatch
+from memplanner_ui.views.parts import SHORT_TITLES, TITLES, shown
+from memplanner_ui.views.timeline_data import STACKED, Moment, Step
+
+_HEADINGS = ("Phase", "Event", "Allocated", "Reserved")
+_RESERVED = 3
+_WIDTHS = (0, 52, 74, 74, *[76] * 5, 92)
+"""By column; the first takes what is left."""
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineRow:
+    """A moment with what it is the highest of, and the point it lies at."""
+
+    title: str
+    point: int
+    moment: Moment
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What its cells say."""
+        moment = self.moment
+        reserved = "" if moment.reserved_bytes is None else format_bytes(moment.reserved_bytes)
+        parts = shown(moment.parts, moment.total_bytes)
+        return (
+            self.title,
+            format_count(moment.event),
+            format_bytes(moment.total_bytes),
+            reserved,
+            *map(format_bytes, parts),
+        )
+
+
+def rows(step: Step) -> list[TimelineRow]:
+    """The peak, then each phase in order at its own highest."""
+    result = [TimelineRow(f"Peak: {step.peak_moment.title}", step.peak, step.peak_moment)]
+    for stretch in step.phases:
+        point = step.highest_point(stretch)
+        if point is not None:
+            result.append(TimelineRow(step.title_at(stretch.left), point, step.moment(point)))
+    return result
+
+
+class TimelineModel(QAbstractTableModel):
+    """The rows; the first is the peak."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.rows: list[TimelineRow] = []
+
+    def show(self, rows: list[TimelineRow]) -> None:
+        """Replaces the rows."""
+        self.beginResetModel()
+        self.rows = rows
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  # Qt's signature
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  # Qt's signature
+        return 0 if parent.isValid() else len(_HEADINGS) + len(STACKED)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if not index.isValid():
+            return None
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return self.rows[index.row()].texts[index.column()]
+        if role == Qt.ItemDataRole.TextAlignmentRole and index.column():
+            return _RIGHT
+        strong = index.row() == 0 or index.column() == 2
+        return fonts.semibold("body") if strong and role == Qt.ItemDataRole.FontRole else None
+
+    def headerData(
+        self,
+        section: int,
+        orientation: Qt.Orientation,
+        role: int = Qt.ItemDataRole.DisplayRole,
+    ) -> object:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        part = None if section < len(_HEADINGS) else STACKED[section - len(_HEADINGS)]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _HEADINGS[section] if part is None else SHORT_TITLES.get(part, TITLES[part])
+        if role == Qt.ItemDataRole.DecorationRole and part is not None:
+            return swatch.icon(part)
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole) and part:
+            return TITLES[part]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _RIGHT if section else _LEFT
+        return None
+
+
+class TimelineTable(QTableView):
+    """The timeline for those who read rather than look. ``activated`` gives a row's index."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.rows = TimelineModel(self)
+        self.setModel(self.rows)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setAlternatingRowColors(True)
+        self.setTabKeyNavigation(False)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setAccessibleName("Timeline as a table, the peak first")
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(fonts.scaled(24))
+        header = self.horizontalHeader()
+        header.setFont(fonts.font("secondary"))
+        header.setHighlightSections(False)
+        header.setSectionsClickable(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setMinimumSectionSize(fonts.scaled(56))
+        for column, width in enumerate(_WIDTHS[1:], 1):
+            header.resizeSection(column, fonts.scaled(width))
+        theme.current().changed.connect(self.viewport().update)
+
+    def show_step(self, step: Step | None) -> None:
+        """Shows a step; the chosen row stays chosen."""
+        chosen = self.currentIndex().row()
+        self.rows.show([] if step is None else rows(step))
+        known = step is not None and step.peak_moment.reserved_bytes is not None
+        self.setColumnHidden(_RESERVED, not known)
+        if self.rows.rows:
+            self.selectRow(max(0, min(chosen, len(self.rows.rows) - 1)))
