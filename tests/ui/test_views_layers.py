@@ -109,7 +109,7 @@ def test_numbered_children_of_a_block_are_not_taken_for_blocks() -> None:
 def test_what_is_in_no_module_has_rows_of_its_own() -> None:
     made = table(around=around(1000, 500))
     top = path(made, "not in a module")
-    assert titles(made, top) == ["inputs", "CUDA context", "Other processes"]
+    assert titles(made, top) == ["inputs", "CUDA context", "other processes"]
     assert titles(made, made.root)[-1] == "not in a module"
     assert made.total_bytes(path(made, "not in a module", "CUDA context")) == 1000
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from memplanner.messages.estimate import Layer
 from memplanner_ui.views.layer_names import Names, names_of
-from memplanner_ui.views.parts import Around, shown
+from memplanner_ui.views.parts import Around, lower, shown
 
 Integers = npt.NDArray[np.int64]
 Kind = Literal["module", "own", "group", "around"]
@@ -126,7 +126,7 @@ class LayerTable:
             ("inputs", "batch of the step", _INPUTS, int(own[_INPUTS])),
             ("workspaces", "of libraries", _WORKSPACES, int(own[_WORKSPACES])),
             *(
-                (row.title, row.explanation, _OTHER if row.other else _AROUND, row.size_bytes)
+                (lower(row.title), row.explanation, _OTHER if row.other else _AROUND, row.size_bytes)
                 for row in around
             ),
         ]

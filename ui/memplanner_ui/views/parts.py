@@ -233,5 +233,5 @@ def distance(larger_bytes: int, smaller_bytes: int) -> str:
 
 
 def lower(title: str) -> str:
-    """``title`` inside a sentence."""
-    return title[:1].lower() + title[1:]
+    """``title`` inside a sentence; an abbreviation at its beginning stays as it is."""
+    return title if title[:2].isupper() else title[:1].lower() + title[1:]
