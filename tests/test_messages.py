@@ -27,7 +27,10 @@ from memplanner.messages.estimate import (
     Timeline,
 )
 from memplanner.messages.run import (
+    LayerQuality,
     Outcome,
+    QualityFigures,
+    QualityReport,
     RunEvent,
     RunFigures,
     RunProgress,
@@ -113,6 +116,32 @@ figures = st.builds(
     curve_bytes=several_sizes,
     curve_phases=st.lists(phases, max_size=4).map(tuple),
 )
+qualities = st.builds(
+    QualityFigures,
+    loss=st.none() | st.floats(0, 1e6),
+    perplexity=st.none() | st.floats(1, allow_nan=False),  # infinite where exp(loss) overflows
+    memory_bytes=sizes,
+    disk_bytes=sizes,
+    per_second=st.none() | seconds,
+)
+layer_qualities = st.builds(
+    LayerQuality,
+    name=words,
+    type=words,
+    output_error=st.floats(0, allow_nan=False),
+    before_bytes=sizes,
+    after_bytes=sizes,
+)
+quality = st.builds(
+    QualityReport,
+    data=words,
+    unit=st.sampled_from(("tokens", "samples")),
+    count=sizes,
+    before=qualities,
+    after=qualities,
+    layers=st.lists(layer_qualities, max_size=3).map(tuple),
+    seconds=seconds,
+)
 events: st.SearchStrategy[RunEvent] = st.one_of(
     st.builds(
         RunStarted,
@@ -160,6 +189,8 @@ events: st.SearchStrategy[RunEvent] = st.one_of(
         missing_bytes=st.none() | sizes,
         where=words,
         seconds=seconds,
+        quality=st.none() | quality,
+        saved=st.none() | words,
     ),
 )
 numbers = st.integers(0, 10**6)

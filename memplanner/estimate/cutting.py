@@ -35,8 +35,18 @@ _PART_OF_AN_INDEX = frozenset("0123456789[]!-?*")
 
 
 def names_single_blocks(plan: Plan) -> bool:
-    """Whether a section names blocks by number (``layers.3``, ``layers.[0-3]``)."""
-    names = [*plan.adapters.target_modules, *plan.quantization.target_modules]
+    """Whether a section names blocks by number (``layers.3``, ``layers.[0-3]``), or takes some out.
+
+    Which go is a share of all of them, which a cut module does not show.
+    """
+    pruning = plan.pruning
+    if pruning.structure == "structured" and pruning.block_ratio:
+        return True
+    names = [
+        *plan.adapters.target_modules,
+        *plan.quantization.target_modules,
+        *pruning.target_modules,
+    ]
     parts = [part for name in names for part in name.split(".")]
     return any(_PART_OF_AN_INDEX.issuperset(part) and part.strip("*") for part in parts)
 

@@ -79,7 +79,11 @@ def on_device(
     beside = total(rows)
     capacity = None if memory is None else memory - driver_reserve(device).high_bytes
     settings, notes = _settings(environment)
-    loop = training_loop(tape, states_from_start=plan.optimizer.name == "adagrad")
+    loop = training_loop(
+        tape,
+        states_from_start=plan.optimizer.name == "adagrad",
+        states_in_backward=plan.optimizer.update == "in_backward",
+    )
     replayed = replay(loop, settings, device_bytes=memory)
     if capacity is not None and replayed.reserved_bytes + beside.expected_bytes > capacity:
         limited = replay(

@@ -135,10 +135,12 @@ class Recorder:
     def _key(self, plan: Plan, point: Point) -> Plan:
         """The plan with every value of the same structure made one."""
         batch, length = point
+        # chunks that are not all alike follow no form: such a point is a structure of its own
+        alike = plan.loss.method == "whole" or batch * length % plan.loss.chunks == 0
         training = plan.training.model_copy(
             update={
-                "batch_size": min(batch, 2),
-                "sequence_length": self._length_class(length),
+                "batch_size": min(batch, 2) if alike else batch,
+                "sequence_length": self._length_class(length) if alike else -length,
                 "gradient_accumulation_steps": min(plan.training.gradient_accumulation_steps, 2),
             }
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from memplanner.export.head import comment, origin
 from memplanner.export.target import ExportTarget, Subject
 
-_MIXED = {"bf16_mixed": "bf16", "fp16_mixed": "fp16"}
+_MIXED = {"bf16_mixed": "bf16", "bf16_autocast": "bf16", "fp16_mixed": "fp16"}
 
 
 class Accelerate(ExportTarget):
@@ -29,6 +29,8 @@ class Accelerate(ExportTarget):
         "optimizer.name": "build it in the script before accelerator.prepare()",
         "optimizer.implementation": "pass foreach or fused to the optimizer, or build the one of "
         "bitsandbytes or torchao",
+        "optimizer.update": "register a hook at each parameter that steps an optimizer of its own, "
+        "as the script target does",
         "optimizer.learning_rate": "pass it to the optimizer as lr",
         "optimizer.weight_decay": "pass it to the optimizer",
         "precision": "cast the model with model.to() before accelerator.prepare(); "
@@ -37,6 +39,9 @@ class Accelerate(ExportTarget):
         "in torch.nn.attention.sdpa_kernel()",
         "activation_checkpointing.policy": "wrap the blocks in torch.utils.checkpoint in the "
         "script; accelerate does so only under FSDP",
+        "activation_offload.to": "run the forward in torch.autograd.graph.save_on_cpu()",
+        "loss.method": "patch the head and its loss before accelerator.prepare(), as the script "
+        "target does",
         "quantization.method": "quantize the model before accelerator.prepare(), as the script "
         "target does; for NF4, transformers' BitsAndBytesConfig does so on loading",
         "adapters.method": "add the adapters through peft before accelerator.prepare()",
@@ -44,7 +49,7 @@ class Accelerate(ExportTarget):
 
     def said(self, subject: Subject) -> frozenset[str]:
         """Precision, unless parameters themselves are in half precision."""
-        halves = subject.plan.precision in ("bf16", "fp16")
+        halves = subject.plan.precision in ("bf16", "fp16", "bf16_autocast")
         return frozenset() if halves else frozenset({"precision"})
 
     def text(self, subject: Subject, cannot_say: tuple[str, ...]) -> str:

@@ -19,11 +19,13 @@ from memplanner.export.layer_names import short_names
 from memplanner.export.python_source import Imports, assignment, literal
 from memplanner.export.script_data import META, Data, data
 from memplanner.export.script_model import Building, building
+from memplanner.export.script_pruning import SPARSITY_FILE, pruned_parts, sparsity_source
 from memplanner.export.script_quantization import (
     FILE_NAME,
     low_bit_source,
     quantized_layers,
 )
+from memplanner.export.script_savers import loss_arguments, offload_arguments, saver_files
 from memplanner.export.target import ExportTarget, Rendering, Subject
 from memplanner.messages.device import Device
 from memplanner.messages.protocol import ExportedFile
@@ -82,6 +84,7 @@ class Script(ExportTarget):
                 "training.outputs",
                 "optimizer.name",
                 "optimizer.implementation",
+                "optimizer.update",
                 "optimizer.learning_rate",
                 "optimizer.momentum",
                 "optimizer.weight_decay",
@@ -89,6 +92,25 @@ class Script(ExportTarget):
                 "attention.kernel",
                 "activation_checkpointing.policy",
                 "activation_checkpointing.every",
+                "activation_offload.to",
+                "activation_offload.pin_memory",
+                "loss.method",
+                "loss.chunks",
+                "pruning.structure",
+                "pruning.method",
+                "pruning.ratio",
+                "pruning.scope",
+                "pruning.n",
+                "pruning.m",
+                "pruning.layers",
+                "pruning.target_modules",
+                "pruning.kept_as",
+                "pruning.mlp_ratio",
+                "pruning.width_multiple",
+                "pruning.head_ratio",
+                "pruning.block_ratio",
+                "pruning.block_choice",
+                "pruning.calibration_batches",
                 "quantization.method",
                 "quantization.bits",
                 "quantization.granularity",
@@ -110,12 +132,15 @@ class Script(ExportTarget):
         )
 
     def render(self, model: Model, plan: Plan, device: Device) -> Rendering:
-        """The script, and beside it the layers in few bits where the plan has some."""
+        """The script, and beside it the code of what the plan uses and no library has."""
         rendering = super().render(model, plan, device)
-        if plan.quantization.method == "none":
-            return rendering
-        beside = ExportedFile(name=FILE_NAME, text=low_bit_source())
-        return Rendering((*rendering.files, beside), rendering.cannot_say)
+        beside = []
+        if plan.pruning.structure != "none":
+            beside.append(ExportedFile(name=SPARSITY_FILE, text=sparsity_source()))
+        if plan.quantization.method != "none":
+            beside.append(ExportedFile(name=FILE_NAME, text=low_bit_source()))
+        beside += saver_files(plan)
+        return Rendering((*rendering.files, *beside), rendering.cannot_say)
 
     def text(self, subject: Subject, cannot_say: tuple[str, ...]) -> str:
         """The script. Raises ``PlanError`` where the plan cannot be carried out on the model."""
@@ -156,26 +181,35 @@ def _values(subject: Subject, built: Building, batches: Data, dtype: str) -> dic
     plan, model = subject.plan, subject.model
     checkpointing = plan.activation_checkpointing
     autocast = autocast_type(plan)
-    needs_module = checkpointing.policy != "none" or plan.adapters.method != "none"
+    needs_module = (
+        checkpointing.policy != "none"
+        or plan.adapters.method != "none"
+        or plan.pruning.structure != "none"
+    )
     module = model.build(META) if needs_module else nn.Module()
+    pruned = pruned_parts(module, subject)
     return {
         "description": f"Train {_docstring(one_line(model.name))}",
         "definition": built.definition,
         "model_words": built.words,
         "model_lines": built.lines,
         "dtype": dtype,
-        "dtype_words": plan.precision.partition("_")[0] if autocast is None else "fp32",
+        "dtype_words": _WORDS[str(stored_type(plan))],
         "half": dtype != "torch.float32",
         "attention_implementation": _attention_implementation(model, plan),
         "kernel": _KERNELS.get(plan.attention.kernel),
         "policy": checkpointing.policy,
         "every": checkpointing.every if checkpointing.policy == "every_n" else 1,
         "blocks": _blocks(module, plan),
+        "pruned": pruned,
         "quantized": quantized_layers(module, subject),
         "lora": _lora(module, plan),
         "optimizer_name": _optimizer_class(plan).rpartition(".")[2],
         "optimizer_class": _optimizer_class(plan),
         "optimizer_options": _optimizer_options(plan),
+        "chunked_loss": loss_arguments(subject),
+        "offload": offload_arguments(plan),
+        "in_backward": plan.optimizer.update == "in_backward",
         "batch_lines": batches.lines,
         "nested_recipe": model.kind == "recipe" and batches.nested,
         "recipe": model.kind == "recipe",
@@ -195,6 +229,9 @@ def _values(subject: Subject, built: Building, batches: Data, dtype: str) -> dic
     }
 
 
+_WORDS = {"torch.float32": "fp32", "torch.bfloat16": "bf16", "torch.float16": "fp16"}
+
+
 def _constants(subject: Subject, built: Building, values: dict[str, Any]) -> list[str]:
     training = subject.plan.training
     constants = [*built.constants, f"BATCH_SIZE = {training.batch_size}"]
@@ -204,6 +241,9 @@ def _constants(subject: Subject, built: Building, values: dict[str, Any]) -> lis
         constants.append(f"ACCUMULATION_STEPS = {training.gradient_accumulation_steps}")
     if values["blocks"]:
         constants.append(assignment("BLOCKS", values["blocks"]))
+    if values["pruned"]:
+        name = "PRUNED" if values["pruned"].zeros else "BLOCK_LISTS"
+        constants.append(assignment(name, values["pruned"].names))
     if values["quantized"]:
         constants.append(assignment("QUANTIZED", values["quantized"].names))
     return constants
@@ -227,20 +267,35 @@ def _add_imports(imports: Imports, values: dict[str, Any]) -> None:
         imports.add("transformers", "AutoTokenizer")
     if values["kernel"]:
         imports.add("torch.nn.attention", "SDPBackend", "sdpa_kernel")
-    if values["policy"] != "none":
+    if values["policy"] != "none" or values["in_backward"]:
         imports.add("functools", "partial")
+    if values["policy"] != "none":
         imports.add("torch.utils.checkpoint", "checkpoint")
     if values["policy"] == "selective":
         names = "CheckpointPolicy", "create_selective_checkpoint_contexts"
         imports.add("torch.utils.checkpoint", *names)
     if values["optimizer_class"].startswith(("bitsandbytes", "torchao")):
         imports.add(values["optimizer_class"].rpartition(".")[0])
+    pruned = values["pruned"]
+    if pruned:
+        names = ("Zeros", "put_zeros") if pruned.zeros else ("Smaller", "make_smaller")
+        imports.add("sparsity", *names)
+        if pruned.masks and not values["lora"]:
+            imports.add("sparsity", "make_permanent")
+        if pruned.batches:
+            imports.add("itertools", "islice")
+        if "Conv1D" in pruned.classes:
+            imports.add("transformers.pytorch_utils", "Conv1D")
     if values["quantized"]:
         imports.add("low_bit", "Format", "quantize_layers")
         if any("installed()" in argument for argument in values["quantized"].arguments):
             imports.add("low_bit", "installed")
         if "Conv1D" in values["quantized"].classes:
             imports.add("transformers.pytorch_utils", "Conv1D")
+    if values["chunked_loss"]:
+        imports.add("chunked_loss", "chunk_loss")
+    if values["offload"]:
+        imports.add("kept_on_host", "keep_on_host")
     if values["lora"]:
         imports.add("peft", "LoraConfig", "inject_adapter_in_model")
     imports.add("safetensors.torch", "save_file" if values["lora"] else "save_model")

@@ -7,6 +7,7 @@ code: the package ``memplanner.techniques.low_bit`` as one file.
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -88,15 +89,21 @@ def _options(kept: Format) -> tuple[str, ...]:
 @cache
 def low_bit_source() -> str:
     """The package as one module."""
+    return one_module(_PACKAGE, _PARTS, _HEAD)
+
+
+def one_module(package: str, parts: Sequence[str], head: str) -> str:
+    """The modules ``parts`` of a package, each after those that it needs, as one after ``head``."""
     imports = Imports()
     bodies = []
-    for part in _PARTS:
-        source = files(_PACKAGE).joinpath(f"{part}.py").read_text("utf-8")
-        bodies.append(_body(source, imports))
-    return _HEAD + imports.source() + "\n" + "\n\n".join(bodies)
+    for part in parts:
+        source = files(package).joinpath(f"{part}.py").read_text("utf-8")
+        bodies.append(_body(source, imports, package))
+    space = "\n\n" if bodies[0].startswith(("def ", "class ", "@")) else "\n"
+    return head + imports.source() + space + "\n\n".join(bodies)
 
 
-def _body(source: str, imports: Imports) -> str:
+def _body(source: str, imports: Imports, package: str) -> str:
     """The source after its imports, which are gathered; those of the package itself fall away."""
     last = 0
     for node in ast.parse(source).body:
@@ -105,7 +112,7 @@ def _body(source: str, imports: Imports) -> str:
                 imports.add(name.name)
         elif isinstance(node, ast.ImportFrom):
             module = node.module or ""
-            if module != "__future__" and not module.startswith(_PACKAGE):
+            if module != "__future__" and not module.startswith(package):
                 imports.add(module, *(name.name for name in node.names))
         elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
             break

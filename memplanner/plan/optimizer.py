@@ -58,6 +58,19 @@ Implementation = Annotated[
     ),
 ]
 
+Update = Annotated[
+    Literal["after_backward", "in_backward"],
+    choices(
+        ("after_backward", "After backward", "All parameters together, once backward ended."),
+        (
+            "in_backward",
+            "In backward",
+            "Each parameter as soon as its gradient is there, which is freed at once: gradients "
+            "are never there together. Saves memory now.",
+        ),
+    ),
+]
+
 FUSED = frozenset({"adamw", "adam", "sgd", "adagrad"})
 """Optimizers with a fused implementation in torch 2.13 (``torch/optim``)."""
 
@@ -82,6 +95,7 @@ class Optimizer(Section):
     implementation: Implementation = option(
         "auto", "Implementation", "How torch walks over the parameters."
     )
+    update: Update = option("after_backward", "Update", "When a parameter is updated.")
     learning_rate: float = option(
         1e-5, "Learning rate", "Used by apply and by exports; no effect on memory.", gt=0, le=10
     )
@@ -114,6 +128,9 @@ class Optimizer(Section):
     @property
     def summary(self) -> str:
         """Such as ``adamw, foreach``."""
-        if self.implementation == "auto":
-            return self.name
-        return f"{self.name}, {self.implementation.replace('_', ' ')}"
+        parts: list[str] = [self.name]
+        if self.implementation != "auto":
+            parts.append(self.implementation.replace("_", " "))
+        if self.update == "in_backward":
+            parts.append("in backward")
+        return ", ".join(parts)

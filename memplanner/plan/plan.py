@@ -10,11 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from memplanner.errors import PlanError
 from memplanner.plan import precision as precision_words
 from memplanner.plan.activation_checkpointing import ActivationCheckpointing
+from memplanner.plan.activation_offload import ActivationOffload
 from memplanner.plan.adapters import Adapters
 from memplanner.plan.attention import Attention
+from memplanner.plan.loss import Loss
 from memplanner.plan.migrations import SCHEMA, migrate
 from memplanner.plan.optimizer import Optimizer
 from memplanner.plan.precision import Precision
+from memplanner.plan.pruning import Pruning
 from memplanner.plan.quantization import Quantization
 from memplanner.plan.section import Section
 from memplanner.plan.training import Training
@@ -34,6 +37,9 @@ class Plan(BaseModel):
     )
     attention: Attention = Attention()
     activation_checkpointing: ActivationCheckpointing = ActivationCheckpointing()
+    activation_offload: ActivationOffload = ActivationOffload()
+    loss: Loss = Loss()
+    pruning: Pruning = Pruning()
     quantization: Quantization = Quantization()
     adapters: Adapters = Adapters()
 

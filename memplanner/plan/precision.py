@@ -11,12 +11,17 @@ from typing import Annotated, Literal
 from memplanner.plan.section import choices
 
 Precision = Annotated[
-    Literal["fp32", "bf16", "fp16", "bf16_mixed", "fp16_mixed"],
+    Literal["fp32", "bf16", "fp16", "bf16_mixed", "bf16_autocast", "fp16_mixed"],
     choices(
         ("fp32", "fp32", "Everything in four bytes."),
         ("bf16", "bf16", "Parameters, gradients and states in two bytes."),
         ("fp16", "fp16", "Two bytes everywhere; overflows easily when training."),
         ("bf16_mixed", "bf16 mixed", "Parameters in four bytes, products in bf16 (autocast)."),
+        (
+            "bf16_autocast",
+            "bf16, autocast",
+            "Parameters in two bytes, adapters in four, products in bf16: usual for QLoRA.",
+        ),
         ("fp16_mixed", "fp16 mixed", "As bf16 mixed, in fp16 with a scaled loss."),
     ),
 ]

@@ -43,7 +43,8 @@ class RecordingBackend:
         micro_batches = self._plan.training.gradient_accumulation_steps
         if micro_batches > 1:
             loss = loss / micro_batches
-        loss.backward()
+        with weightless_fused():  # the plan may update in backward
+            loss.backward()
 
     def optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer's step."""

@@ -33,6 +33,7 @@ from memplanner.techniques.optimizer import weightless_fused
 from memplanner.techniques.precision import autocast_type
 from memplanner.techniques.prepare import Prepared, cast_batch, prepare
 from memplanner.techniques.target import Target
+from memplanner.techniques.updates_in_backward import UpdatesInBackward
 
 META = torch.device("meta")
 _ITEM = torch.ops.aten._local_scalar_dense.default
@@ -67,7 +68,7 @@ class MetaWatch(StorageWatch):
         given = kwargs or {}
         if func is _ITEM and args[0].device.type == "meta":
             return self.values.answer(args[0])
-        if self.current_phase == "optimizer_step" and updates_weightless(func, args):
+        if self.updates and updates_weightless(func, args):
             return args[0] if isinstance(args[0], torch.Tensor) else None
         if self.adds_in_place(func, args, kwargs):
             return args[0] if args[0].is_meta else args[0].add_(args[1])
@@ -143,6 +144,8 @@ def record(
         watch.values.note_batch(batch, lambda: model.batch(*shape, torch.device("cpu")))
     owned = Ownership(watch)
     held = step_parts.Held()
+    if isinstance(prepared.optimizer, UpdatesInBackward):
+        prepared.optimizer.around = owned.updating
     with watch:
         watch.phase("load", 0)
         owned.note_module(prepared.module)
@@ -236,8 +239,8 @@ def _run(
     """Runs what is needed for one steady step; the numbers of its phases in ``watch.phases``.
 
     The first optimizer step makes the state, a second one right after it is steady. Where the
-    loop carries gradients or outputs into the next forward, or the model's own code may keep
-    something from its first, a whole second step is run.
+    loop carries gradients or outputs into the next forward, the model's own code may keep something
+    from its first, or backward updates, a whole second step is run.
     """
     training = prepared.plan.training
     micro_batches = min(training.gradient_accumulation_steps, 2)
@@ -245,6 +248,7 @@ def _run(
         backend.remembers
         or training.zero_grad == "before_backward"
         or training.outputs == "until_next_output"
+        or isinstance(prepared.optimizer, UpdatesInBackward)  # the first makes its state there
     )
     owned.note_states(prepared.optimizer)  # Adagrad has its state before the first step
     for number in range(2 if carried else 1):
@@ -279,6 +283,8 @@ def _gradients_only(prepared: Prepared, watch: StorageWatch, micro_batch: int) -
     for parameter in prepared.module.parameters():
         if parameter.requires_grad and parameter.grad is None:
             parameter.grad = torch.empty_like(parameter)
+            if isinstance(prepared.optimizer, UpdatesInBackward):
+                prepared.optimizer.update(parameter)
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from memplanner.tape import tape as kinds
 from memplanner.tape.tape import Array, StorageInfo, Tape
 from memplanner.tape.watch import StorageWatch
 from memplanner.techniques.low_bit.linear import QuantizedLinear
+from memplanner.techniques.sparsity.packed import PackedLinear
 
 
 @dataclass(slots=True)
@@ -32,7 +35,7 @@ class Ownership:
             index = self.watch._module_index[id(child)]
             for name, parameter in child.named_parameters(recurse=False):
                 storage = self._claim(parameter, kinds.PARAMETERS, index, "parameter")
-                packed = isinstance(child, QuantizedLinear)
+                packed = isinstance(child, (QuantizedLinear, PackedLinear))
                 self.numel.setdefault(
                     storage, child.weights_in(name) if packed else parameter.numel()
                 )
@@ -50,16 +53,30 @@ class Ownership:
     def note_gradients(self, module: nn.Module) -> None:
         """Notes what backward left in ``grad``; call it when a backward ended."""
         for parameter in module.parameters():
-            if parameter.grad is not None:
-                self._follow(parameter, parameter.grad, kinds.GRADIENTS)
+            self._note_gradient(parameter)
 
     def note_states(self, optimizer: torch.optim.Optimizer) -> None:
         """Notes the optimizer's state; call it when a step ended."""
         for parameter, state in optimizer.state.items():
-            for value in state.values():
-                if isinstance(value, torch.Tensor):
-                    for part in _parts(value):
-                        self._follow(parameter, part, kinds.OPTIMIZER_STATE)
+            self._note_state(parameter, state)
+
+    @contextmanager
+    def updating(self, parameter: torch.Tensor, state: dict[str, Any]) -> Iterator[None]:
+        """Notes gradient and state of a parameter that is updated inside of backward."""
+        self._note_gradient(parameter)
+        with self.watch.updating(parameter):
+            yield
+        self._note_state(parameter, state)
+
+    def _note_gradient(self, parameter: torch.Tensor) -> None:
+        if parameter.grad is not None:
+            self._follow(parameter, parameter.grad, kinds.GRADIENTS)
+
+    def _note_state(self, parameter: torch.Tensor, state: dict[str, Any]) -> None:
+        for value in state.values():
+            if isinstance(value, torch.Tensor):
+                for part in _parts(value):
+                    self._follow(parameter, part, kinds.OPTIMIZER_STATE)
 
     def _claim(self, tensor: torch.Tensor, category: int, module: int, operation: str) -> int:
         index = self.watch.see(tensor, operation, module)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 import weakref
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -82,6 +83,7 @@ class StorageWatch(TorchDispatchMode):
         self._nodes: dict[int, int] = {}
         self._node_numbers: list[int] = []
         self._hooks: list[Any] = []
+        self._updating = False
         only_reference()  # it is counted outside of modes
 
     # Contexts
@@ -112,6 +114,20 @@ class StorageWatch(TorchDispatchMode):
     def leave(self) -> None:
         """Ends ``enter``."""
         self._stack.pop()
+
+    @contextmanager
+    def updating(self, parameter: torch.Tensor) -> Iterator[None]:
+        """The optimizer updates ``parameter`` inside of backward."""
+        self._updating, self._context = True, self._owner(parameter)
+        try:
+            yield
+        finally:
+            self._updating = False
+
+    @property
+    def updates(self) -> bool:
+        """Whether the optimizer is at work."""
+        return self._updating or self.current_phase == "optimizer_step"
 
     @property
     def module_at_work(self) -> int:
@@ -158,7 +174,7 @@ class StorageWatch(TorchDispatchMode):
 
     def adds_in_place(self, func: Any, args: Any, kwargs: Any) -> bool:
         """Whether autograd would have changed ``args[0]`` in place, were there no mode."""
-        if self.current_phase != "backward" or self._stack or func is not _ADD:
+        if self.current_phase != "backward" or self._stack or func is not _ADD or self._updating:
             return False
         if not adds_in_place(func, args, kwargs):
             return False
@@ -167,7 +183,7 @@ class StorageWatch(TorchDispatchMode):
 
     def note(self, func: Any, args: Any, result: Any) -> None:
         """Notes the storages that ``func`` made."""
-        if self.current_phase == "optimizer_step":
+        if self.updates:
             self._note_update(func, args, result)
             return
         if self._stack:

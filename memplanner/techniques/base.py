@@ -6,7 +6,7 @@ the weightless copy (to predict) and the real model (to run).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from memplanner.model.loaded import Model
+from memplanner.model.loaded import Batch, Model
 from memplanner.plan import Plan
 from memplanner.techniques.target import Target
 
@@ -33,6 +33,8 @@ class Situation:
     """Function modes are off inside backward; recomputation enters them again through this."""
     device: torch.device | None = None
     """Where the module will be trained, when it may still lie elsewhere."""
+    calibration: Iterator[Batch] | None = None
+    """What scores may be taken from; None for batches that the model makes up."""
 
 
 class Technique:
@@ -54,3 +56,14 @@ class Technique:
     def notes(self, plan: Plan, target: Target) -> Sequence[str]:
         """What a user should know about the technique on this target."""
         return ()
+
+    def compresses(self, plan: Plan) -> bool:
+        """Whether under this plan it changes weights' values: a run then judges what that costs."""
+        return False
+
+    def rebuild(self, module: nn.Module, situation: Situation) -> nn.Module:
+        """A weightless module as ``transform`` left it when a compressed model was saved.
+
+        Its configuration is the saved one; what that says already is not to be done again.
+        """
+        return self.transform(module, situation)

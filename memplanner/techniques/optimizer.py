@@ -27,6 +27,7 @@ from memplanner.techniques.low_bit.states import (
     torchao_states,
 )
 from memplanner.techniques.target import Target
+from memplanner.techniques.updates_in_backward import UpdatesInBackward
 
 
 class Optimizer(Technique):
@@ -35,20 +36,29 @@ class Optimizer(Technique):
     name = "optimizer"
 
     def conflicts(self, plan: Plan, target: Target) -> Sequence[str]:
-        """Paged states are memory that a CUDA driver moves."""
-        if plan.optimizer.implementation == "bitsandbytes_paged_8bit" and target.kind != "cuda":
-            return (
+        """Paged states need CUDA; updates in backward need each gradient once, and as it is."""
+        section = plan.optimizer
+        reasons = []
+        if section.implementation == "bitsandbytes_paged_8bit" and target.kind != "cuda":
+            reasons.append(
                 "optimizer.implementation=bitsandbytes_paged_8bit exists on CUDA cards only; "
-                "choose bitsandbytes_8bit.",
+                "choose bitsandbytes_8bit."
             )
-        return ()
+        if section.update == "in_backward":
+            reasons += _why_not_in_backward(plan)
+        return reasons
 
     def notes(self, plan: Plan, target: Target) -> Sequence[str]:
-        """What an estimate of states in few bits leaves out, and what running them needs."""
+        """What updates in backward do to gradients; what an estimate of few bits leaves out."""
         chosen = plan.optimizer.implementation
-        if chosen not in FEW_BITS:
-            return ()
         notes = []
+        if plan.optimizer.update == "in_backward":
+            notes.append(
+                "Each gradient is freed as soon as its parameter is updated, in backward: they "
+                "cannot be clipped together, and training.zero_grad has nothing to do."
+            )
+        if chosen not in FEW_BITS:
+            return notes
         if not _installed(chosen):
             notes.append(f"The plan can be estimated, but not run: {_missing(chosen)}")
         if chosen == "bitsandbytes_paged_8bit":
@@ -59,6 +69,25 @@ class Optimizer(Technique):
         if chosen.startswith("torchao"):
             notes.append("torchao compiles its step; what that keeps meanwhile is not predicted.")
         return notes
+
+
+def _why_not_in_backward(plan: Plan) -> Iterator[str]:
+    if plan.training.gradient_accumulation_steps > 1:
+        yield (
+            "optimizer.update=in_backward uses up each gradient in the backward that made it, so "
+            "none can be accumulated; choose training.gradient_accumulation_steps=1 with a larger "
+            "batch, or after_backward."
+        )
+    if plan.precision == "fp16_mixed":
+        yield (
+            "optimizer.update=in_backward comes before a loss scaler can look for gradients that "
+            "overflowed fp16; choose precision=bf16_mixed or after_backward."
+        )
+    if plan.optimizer.implementation.startswith("torchao"):
+        yield (
+            f"optimizer.implementation={plan.optimizer.implementation} compiles its step, which "
+            "cannot run inside of backward; choose bitsandbytes_8bit or after_backward."
+        )
 
 
 def implementation(plan: Plan, target: Target) -> str:
@@ -103,9 +132,18 @@ def _accept(*args: Any, **kwargs: Any) -> None:
 
 
 def make_optimizer(module: nn.Module, plan: Plan, target: Target) -> torch.optim.Optimizer:
-    """The plan's optimizer over the module's trainable parameters."""
-    section = plan.optimizer
+    """The plan's optimizer over the module's trainable parameters.
+
+    Raises ``PlanError`` where it needs a library that is not installed.
+    """
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if plan.optimizer.update == "in_backward":
+        return UpdatesInBackward(parameters, lambda part: _made(part, plan, target))
+    return _made(parameters, plan, target)
+
+
+def _made(parameters: list[nn.Parameter], plan: Plan, target: Target) -> torch.optim.Optimizer:
+    section = plan.optimizer
     chosen = implementation(plan, target)
     if chosen in FEW_BITS:
         return _in_few_bits(parameters, plan, target)

@@ -8,8 +8,17 @@ from torch import nn
 from memplanner.plan import Plan
 from memplanner.techniques.base import Situation, Technique
 
-STORED = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-AUTOCAST = {"bf16_mixed": torch.bfloat16, "fp16_mixed": torch.float16}
+STORED = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "bf16_autocast": torch.bfloat16,
+}
+AUTOCAST = {
+    "bf16_mixed": torch.bfloat16,
+    "bf16_autocast": torch.bfloat16,
+    "fp16_mixed": torch.float16,
+}
 
 
 def stored_type(plan: Plan) -> torch.dtype:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -53,6 +53,21 @@ def techniques() -> tuple[Technique, ...]:
     return tuple(sorted(found, key=lambda technique: (technique.order, technique.name)))
 
 
+class Witness(Protocol):
+    """Sees the module right before and right after its weights are compressed."""
+
+    def before(self, module: nn.Module) -> None:
+        """The next technique changes weights' values."""
+
+    def after(self, module: nn.Module) -> None:
+        """The last one that does is through; the module may lie in host memory still."""
+
+
+def compression(plan: Plan) -> list[Technique]:
+    """The techniques that change weights' values under this plan, in order."""
+    return [technique for technique in techniques() if technique.compresses(plan)]
+
+
 def check(plan: Plan, target: Target) -> None:
     """Raises ``PlanError`` with the first reason why the plan cannot be carried out."""
     for technique in techniques():
@@ -67,11 +82,18 @@ def transform(
     target: Target,
     recompute: RecomputeContext,
     device: torch.device | None = None,
+    calibration: Iterator[Batch] | None = None,
+    witness: Witness | None = None,
 ) -> nn.Module:
-    """The module with every technique applied, in order."""
-    situation = Situation(model, plan, target, recompute, device)
+    """The module with every technique applied, in order; ``witness`` sees what compression does."""
+    situation = Situation(model, plan, target, recompute, device, calibration)
+    compressing = [] if witness is None else compression(plan)
     for technique in techniques():
+        if witness is not None and technique in compressing[:1]:
+            witness.before(module)
         module = technique.transform(module, situation)
+        if witness is not None and technique in compressing[-1:]:
+            witness.after(module)
     return module
 
 
@@ -88,17 +110,20 @@ def prepare(
     *,
     module: nn.Module | None = None,
     recompute: RecomputeContext = no_context,
+    calibration: Iterator[Batch] | None = None,
+    witness: Witness | None = None,
 ) -> Prepared:
     """The model built on ``device`` with the plan applied, and its optimizer.
 
     ``module`` is used instead of building one (weights loaded already, or blocks cut away). It may
-    lie in host memory, where it does not fit on the device before it is quantized.
+    lie in host memory, where it does not fit on the device before it is quantized or pruned;
+    scores are taken from ``calibration``, or from batches that the model makes up.
     Raises ``PlanError`` where the plan cannot be carried out on this model or target.
     """
     check(plan, target)
     built = model.build(device) if module is None else module
     built.train()
-    built = transform(built, model, plan, target, recompute, device)
+    built = transform(built, model, plan, target, recompute, device, calibration, witness)
     if any(part.device.type != device.type for part in built.parameters()):
         built = built.to(device)
     trainable = [parameter for parameter in built.parameters() if parameter.requires_grad]

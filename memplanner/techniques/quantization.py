@@ -59,6 +59,10 @@ class Quantization(Technique):
         )
         return module
 
+    def compresses(self, plan: Plan) -> bool:
+        """Whether weights are kept in few bits."""
+        return plan.quantization.method != "none"
+
     def notes(self, plan: Plan, target: Target) -> Sequence[str]:
         """What a saved byte costs on this target, and which code expands the weights."""
         section = plan.quantization

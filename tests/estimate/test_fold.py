@@ -21,6 +21,7 @@ from tests.estimate.recordings import (
 )
 
 FOREACH = {"optimizer__implementation": "foreach"}
+IN_BACKWARD = {"optimizer__update": "in_backward"}
 CHECKPOINTED = {"activation_checkpointing__policy": "full"}
 LORA = {"adapters__method": "lora", "adapters__rank": 2}
 CARRIED = {"training__zero_grad": "before_backward", "training__outputs": "until_next_output"}
@@ -50,6 +51,9 @@ CASES: list[tuple[str, dict[str, Any], Target]] = [
     ("llama", {**CARRIED, **FOREACH}, CPU),
     ("llama", {"training__zero_grad": "before_forward"}, CPU),
     ("llama", {"precision": "bf16"}, H100),
+    ("llama", IN_BACKWARD, CPU),
+    ("llama", {**IN_BACKWARD, **LORA, **CHECKPOINTED, **FOREACH}, H100),
+    ("gpt2", {**IN_BACKWARD, "optimizer__name": "adafactor"}, CPU),
     ("gemma2", {}, CPU),
     ("gemma2", {**CHECKPOINTED, **FOREACH}, CPU),
     ("gemma2", MIXED, H100),

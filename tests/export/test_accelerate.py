@@ -18,7 +18,13 @@ from memplanner.plan import Plan
 
 @pytest.mark.parametrize(
     ("precision", "mixed"),
-    [("fp32", "no"), ("bf16", "no"), ("bf16_mixed", "bf16"), ("fp16_mixed", "fp16")],
+    [
+        ("fp32", "no"),
+        ("bf16", "no"),
+        ("bf16_mixed", "bf16"),
+        ("bf16_autocast", "bf16"),
+        ("fp16_mixed", "fp16"),
+    ],
 )
 @pytest.mark.parametrize("device", ["cpu", "H100 80GB"])
 def test_accelerates_own_loader_reads_it(

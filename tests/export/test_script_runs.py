@@ -24,6 +24,8 @@ from tests.truth.ground_truth import standing, tensor_peak_bytes
 
 LORA = {"adapters.method": "lora", "adapters.rank": 4}
 QLORA = {**LORA, "quantization.method": "nf4"}
+IN_BACKWARD = {"optimizer.update": "in_backward"}
+CHUNKED = {"loss.method": "chunked"}
 FULL = {"activation_checkpointing.policy": "full"}
 SMALL = {"training.batch_size": 2, "training.sequence_length": 24}
 
@@ -108,6 +110,21 @@ def imported(path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return module
 
 
+class _Hooked:
+    """What the optimizers of a script that updates in backward keep."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        self._module = module
+
+    @property
+    def state(self) -> dict[torch.Tensor, Any]:
+        return {
+            parameter: hook.args[0].state[parameter]
+            for parameter in self._module.parameters()
+            for hook in (parameter._post_accumulate_grad_hooks or {}).values()
+        }
+
+
 PEAKS: dict[str, tuple[str, dict[str, Any]]] = {
     "fp32": ("llama", {"precision": "fp32"}),
     "bf16": ("trained", {"precision": "bf16", "optimizer.implementation": "foreach"}),
@@ -130,6 +147,10 @@ PEAKS: dict[str, tuple[str, dict[str, Any]]] = {
         {"training.zero_grad": "before_forward", "training.outputs": "until_loss"},
     ),
     "sgd": ("llama", {"optimizer.name": "sgd", "optimizer.momentum": 0.9}),
+    "updates in backward": ("llama", IN_BACKWARD),
+    "loss in chunks": ("llama", {**CHUNKED, "precision": "bf16"}),
+    "loss in chunks, mixed, lora": ("llama", {**CHUNKED, **LORA, "precision": "bf16_mixed"}),
+    "updates in backward, mixed": ("llama", {**IN_BACKWARD, "precision": "bf16_mixed"}),
     "QLoRA, full": ("llama", {**QLORA, **FULL}),
     "3 bits, mixed": (
         "trained",
@@ -157,11 +178,16 @@ def test_its_peak_is_the_predicted_one(
     script = imported(write(tmp_path, models / source, changes), monkeypatch)
     device = torch.device("cpu")
     module = script.build_model(device)
-    optimizer = script.build_optimizer(module)
+    in_backward = IN_BACKWARD.items() <= changes.items()
+    if in_backward:
+        script.update_in_backward(module)
+        optimizer: Any = _Hooked(module)
+    else:
+        optimizer = script.build_optimizer(module)
     batches = script.make_batches(*([device] if source == "cnn.py" else [device, None]))
 
     def steps() -> None:
-        script.train(module, optimizer, batches, 2, device)
+        script.train(module, *([] if in_backward else [optimizer]), batches, 2, device)
 
     unfused = changes.get("attention.kernel") == "math"
     with sdpa_kernel(SDPBackend.MATH) if unfused else nullcontext():  # as the script's main does

@@ -60,6 +60,16 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
             "training.zero_grad": "before_forward",
         },
     ),
+    "llama_saving": (
+        "llama",
+        {
+            "optimizer.update": "in_backward",
+            "training.zero_grad": "before_backward",
+            "loss.method": "chunked",
+            "activation_offload.to": "host",
+            "precision": "bf16_mixed",
+        },
+    ),
     "preset_vit": ("preset:vit-b-16", {"activation_checkpointing.policy": "full"}),
     "importable": (
         "tests.export.importable:Net",

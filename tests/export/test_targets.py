@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 
 import memplanner
-from memplanner.errors import ExportError
+from memplanner.errors import ExportError, PlanError
 from memplanner.export import render, targets
 from memplanner.export.registry import all_targets
 from memplanner.export.settings import settings
@@ -19,14 +19,16 @@ from memplanner.plan import Plan, keys
 from memplanner.plan.file import parse_plan
 from memplanner.plan.optimizer import FEW_BITS
 from memplanner.techniques.precision import STORED
+from memplanner.techniques.prepare import check
+from memplanner.techniques.target import Target
 from tests.plan.plans import plans
 
 _WALKS = {
     "for_loop": "foreach=False",
     "foreach": "foreach=True",
     "fused": "fused=True",
-    "bitsandbytes_8bit": "return bitsandbytes.optim.Adam",
-    "bitsandbytes_paged_8bit": "return bitsandbytes.optim.PagedAdam",
+    "bitsandbytes_8bit": " bitsandbytes.optim.Adam",
+    "bitsandbytes_paged_8bit": " bitsandbytes.optim.PagedAdam",
     "torchao_8bit": "return torchao.optim.Adam",
     "torchao_4bit": "return torchao.optim.Adam",
 }
@@ -120,10 +122,11 @@ SHOWN: dict[str, Callable[[Plan], str]] = {
     "training.gradient_accumulation_steps": lambda p: (
         f"ACCUMULATION_STEPS = {p.training.gradient_accumulation_steps}\n"
     ),
-    "training.zero_grad": lambda p: {
-        "before_forward": "for step in range(1, steps + 1):\n        optimizer.zero_grad()\n",
-        "before_backward": "optimizer.zero_grad()\n",
-    }[p.training.zero_grad],
+    "training.zero_grad": lambda p: (
+        "for step in range(1, steps + 1):\n        optimizer.zero_grad()\n"
+        if p.training.zero_grad == "before_forward" and p.optimizer.update == "after_backward"
+        else "optimizer.zero_grad()\n"
+    ),
     "training.outputs": lambda p: {
         "until_loss": "del batch, loss\n",
         "until_next_output": "del batch  # the output stays",
@@ -134,6 +137,11 @@ SHOWN: dict[str, Callable[[Plan], str]] = {
         else f"torch.optim.{p.optimizer.name}("
     ),
     "optimizer.implementation": lambda p: _WALKS[p.optimizer.implementation],
+    "optimizer.update": lambda p: "    update_in_backward(model)\n",
+    "activation_offload.to": lambda p: "    keep_on_host(model, ",
+    "activation_offload.pin_memory": lambda p: "pin_memory=False)",
+    "loss.method": lambda p: "    chunk_loss(model, ",
+    "loss.chunks": lambda p: f"chunks={p.loss.chunks}",
     "optimizer.learning_rate": lambda p: f"lr={p.optimizer.learning_rate},",
     "optimizer.momentum": lambda p: f"momentum={p.optimizer.momentum},",
     "optimizer.weight_decay": lambda p: f"weight_decay={p.optimizer.weight_decay},",
@@ -141,6 +149,7 @@ SHOWN: dict[str, Callable[[Plan], str]] = {
         "fp32": "torch.float32).train()",
         "fp16": "torch.float16).train()",
         "bf16_mixed": "torch.autocast(device.type, dtype=torch.bfloat16)",
+        "bf16_autocast": "torch.autocast(device.type, dtype=torch.bfloat16)",
         "fp16_mixed": "scaler.scale(",
     }[p.precision],
     "attention.kernel": lambda p: {
@@ -158,6 +167,21 @@ SHOWN: dict[str, Callable[[Plan], str]] = {
         if p.activation_checkpointing.every > 1
         else "partial(checkpoint"
     ),
+    "pruning.structure": lambda p: "    prune(model",
+    "pruning.method": lambda p: f'method="{p.pruning.method}",',
+    "pruning.ratio": lambda p: f"ratio={p.pruning.ratio},",
+    "pruning.scope": lambda p: "together=True,",
+    "pruning.n": lambda p: f"n_m=({p.pruning.n}, {p.pruning.m}),",
+    "pruning.m": lambda p: f"n_m=({p.pruning.n}, {p.pruning.m}),",
+    "pruning.layers": lambda p: "PRUNED = (",
+    "pruning.target_modules": lambda p: "PRUNED = (",
+    "pruning.kept_as": lambda p: f'kept_as="{p.pruning.kept_as}",',
+    "pruning.mlp_ratio": lambda p: f"mlp_ratio={p.pruning.mlp_ratio},",
+    "pruning.width_multiple": lambda p: f"width_multiple={p.pruning.width_multiple},",
+    "pruning.head_ratio": lambda p: f"head_ratio={p.pruning.head_ratio},",
+    "pruning.block_ratio": lambda p: f"block_ratio={p.pruning.block_ratio},",
+    "pruning.block_choice": lambda p: "by_influence=True,",
+    "pruning.calibration_batches": lambda p: f"islice(stream, {p.pruning.calibration_batches})",
     "quantization.method": lambda p: f'kept = Format(\n        "{p.quantization.method}",\n',
     "quantization.bits": lambda p: f"bits={p.quantization.bits},",
     "quantization.granularity": lambda p: f'granularity="{p.quantization.granularity}",',
@@ -184,16 +208,30 @@ def test_every_key_of_a_plan_has_its_place_in_the_script() -> None:
 
 
 def _can_be_carried_out(plan: Plan) -> bool:
-    """Not a quantized full fine-tune; and names that are drawn are no layers."""
+    """No conflict; names that are drawn are no layers; chunks need a plain head."""
+    try:
+        check(plan, Target("cuda", (9, 0)))
+    except PlanError:
+        return False
+    whole = plan.loss.method == "whole"
+    named = bool(plan.adapters.target_modules) and plan.adapters.method != "none"
     section = plan.quantization
-    return section.method == "none" or (
-        plan.adapters.method != "none" and section.layers != "named"
+    pruning = plan.pruning  # what a model lets be taken away is tested in test_script_pruning.py
+    if pruning.structure != "none" and (
+        pruning.structure != "unstructured" or pruning.layers == "named" or not whole
+    ):
+        return False
+    return (whole or not named) and (
+        section.method == "none"
+        or (section.layers != "named" and (whole or section.layers != "all"))
     )
 
 
 @given(plan=plans().filter(_can_be_carried_out))
 @examples(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
 def test_what_differs_from_the_default_is_written_or_reported(
     plan: Plan, llama: Model, card: Device

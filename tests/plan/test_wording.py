@@ -22,16 +22,18 @@ from memplanner.plan import Plan
         (
             {"zzz": 1},
             "p: “zzz” is not a key of a plan; use one of schema, training, optimizer, precision, "
-            "attention, activation_checkpointing, quantization, adapters.",
+            "attention, activation_checkpointing, activation_offload, loss, pruning, quantization, "
+            "adapters.",
         ),
         (
             {"precision": "fp7"},
-            "p: precision cannot be “fp7”; choose fp32, bf16, fp16, bf16_mixed or fp16_mixed.",
+            "p: precision cannot be “fp7”; choose fp32, bf16, fp16, bf16_mixed, bf16_autocast or "
+            "fp16_mixed.",
         ),
         (
             {"precision": "bf16-mixed"},
             "p: precision cannot be “bf16-mixed”; "
-            "choose bf16_mixed, fp32, bf16, fp16 or fp16_mixed.",
+            "choose bf16_mixed, fp32, bf16, fp16, bf16_autocast or fp16_mixed.",
         ),
         (
             {"training": {"batch_size": "big"}},

@@ -81,7 +81,7 @@ class Births(TorchDispatchMode):
         return number
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if self.in_backward and _sums_in_place(func, args):
+        if self.in_backward and not kwargs and _sums_in_place(func, args):
             return args[0].add_(args[1])
         result = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(result):

@@ -12,9 +12,10 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 from memplanner.plan import Plan
+from memplanner.techniques.chunked_loss import chunk_loss
 from tests.truth.ground_truth import Births, allocator_peak_bytes, named_standing, standing
 
-_STORED = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_STORED = {"bf16": torch.bfloat16, "bf16_autocast": torch.bfloat16, "fp16": torch.float16}
 _OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "adam": torch.optim.Adam,
@@ -48,7 +49,8 @@ def measure(module: Any, batch: dict[str, Any], plan: Plan) -> Measured:
         else value
         for name, value in batch.items()
     }
-    optimizer = _optimizer(module, plan)
+    in_backward = plan.optimizer.update == "in_backward"
+    optimizer: Any = _InBackward(module, plan) if in_backward else _optimizer(module, plan)
     micro_batches = plan.training.gradient_accumulation_steps
     watch: Births | None = None
 
@@ -76,11 +78,42 @@ def measure(module: Any, batch: dict[str, Any], plan: Plan) -> Measured:
 
     step()
     watch = _Steps(named_standing(module, optimizer, batch))
+    if in_backward:
+        optimizer.watch = watch
     with watch:
         step()
     births, watch = watch, None
+    if in_backward:
+        optimizer.watch = None
     allocator_bytes = allocator_peak_bytes(step, standing(module, optimizer, batch))
     return Measured(births, allocator_bytes)
+
+
+class _InBackward:
+    """An optimizer for each parameter, as torch's tutorial of that name has it."""
+
+    def __init__(self, module: Any, plan: Plan) -> None:
+        self.watch: Births | None = None
+        parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        self._own = {parameter: _optimizer_of([parameter], plan) for parameter in parameters}
+        for parameter in parameters:
+            parameter.register_post_accumulate_grad_hook(self._hook)
+
+    def _hook(self, parameter: torch.Tensor) -> None:
+        if self.watch is not None and parameter.grad is not None:
+            self.watch.note([parameter.grad], "gradients")
+        self._own[parameter].step()
+        self._own[parameter].zero_grad()
+
+    @property
+    def state(self) -> dict[torch.Tensor, Any]:
+        return {parameter: own.state[parameter] for parameter, own in self._own.items()}
+
+    def step(self) -> None:
+        """Nothing is left to do."""
+
+    def zero_grad(self, set_to_none: bool) -> None:
+        """Nothing is left to do."""
 
 
 class _Steps(Births):
@@ -110,6 +143,7 @@ def planned(module: Any, plan: Plan) -> Any:
     module.train()
     if plan.precision in _STORED:
         module = module.to(_STORED[plan.precision])
+    causal = module
     checkpointing = plan.activation_checkpointing
     if checkpointing.policy == "every_n":
         _checkpoint_every(module, checkpointing.every)
@@ -120,6 +154,9 @@ def planned(module: Any, plan: Plan) -> Any:
             r=plan.adapters.rank, lora_alpha=16, target_modules=list(plan.adapters.target_modules)
         )
         module = get_peft_model(module, config)
+    if plan.loss.method == "chunked":
+        compute_type = torch.bfloat16 if plan.precision == "bf16_mixed" else None
+        chunk_loss(causal, plan.loss.chunks, compute_type=compute_type)
     if checkpointing.policy == "full":
         module.activation_checkpointing_enable({"use_reentrant": False})
     return module
@@ -137,17 +174,21 @@ def _checkpoint_every(module: Any, every: int) -> None:
 
 
 def _autocast(plan: Plan) -> Any:
-    if plan.precision == "bf16_mixed":
+    if plan.precision in {"bf16_mixed", "bf16_autocast"}:
         return torch.autocast("cpu", dtype=torch.bfloat16)
     return nullcontext()
 
 
 def _optimizer(module: Any, plan: Plan) -> torch.optim.Optimizer:
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    return _optimizer_of(parameters, plan)
+
+
+def _optimizer_of(parameters: list[Any], plan: Plan) -> torch.optim.Optimizer:
     section = plan.optimizer
     options: dict[str, Any] = {"foreach": section.implementation == "foreach"}
     if section.implementation == "fused":
         options = {"fused": True}
     if section.momentum:
         options["momentum"] = section.momentum
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     return _OPTIMIZERS[section.name](parameters, lr=1e-5, weight_decay=0.01, **options)

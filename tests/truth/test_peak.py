@@ -12,6 +12,9 @@ import memplanner as mp
 from tests.truth.comparing import Row, check, compare
 from tests.truth.small_models import CNN, SMALL
 
+IN_BACKWARD = {"update": "in_backward"}
+CHUNKED = {"method": "chunked"}
+
 
 def _plan(batch_size: int, sequence_length: int, **sections: Any) -> mp.Plan:
     training = {"batch_size": batch_size, "sequence_length": sequence_length}
@@ -46,6 +49,11 @@ def _cases() -> list[Any]:
             "precision": "bf16",
             "adapters": {"method": "lora", "rank": 8, "target_modules": ["q_proj", "v_proj"]},
         },
+        "LoRA, bf16 with autocast": {
+            "precision": "bf16_autocast",
+            "adapters": {"method": "lora", "rank": 8, "target_modules": ["q_proj", "v_proj"]},
+        },
+        "bf16 with autocast": {"precision": "bf16_autocast"},
         "LoRA, full checkpointing": {
             "activation_checkpointing": {"policy": "full"},
             "adapters": {"method": "lora", "rank": 8, "target_modules": ["q_proj", "v_proj"]},
@@ -58,8 +66,56 @@ def _cases() -> list[Any]:
         "adafactor": {"optimizer": {"name": "adafactor"}},
         "rmsprop foreach": {"optimizer": {"name": "rmsprop", "implementation": "foreach"}},
         "adagrad": {"optimizer": {"name": "adagrad"}},
+        "updates in backward": {"optimizer": IN_BACKWARD},
+        "updates in backward, full checkpointing": {
+            "optimizer": IN_BACKWARD, "activation_checkpointing": {"policy": "full"},
+        },
+        "updates in backward, LoRA": {
+            "optimizer": IN_BACKWARD,
+            "adapters": {"method": "lora", "rank": 8, "target_modules": ["q_proj", "v_proj"]},
+        },
+        "updates in backward, bf16 mixed": {
+            "optimizer": {**IN_BACKWARD, "implementation": "foreach"}, "precision": "bf16_mixed",
+        },
+        "loss in chunks": {"loss": CHUNKED},
+        "loss in chunks, bf16": {"loss": CHUNKED, "precision": "bf16"},
+        "loss in chunks, bf16 mixed": {"loss": CHUNKED, "precision": "bf16_mixed"},
+        "loss in uneven chunks": {
+            "loss": {"method": "chunked", "chunks": 7},
+            "training": {"batch_size": 3, "sequence_length": 67},
+        },
+        "loss in chunks, LoRA, 2 micro-batches": {
+            "loss": CHUNKED, "training": {"gradient_accumulation_steps": 2},
+            "adapters": {"method": "lora", "rank": 8, "target_modules": ["q_proj", "v_proj"]},
+        },
+        "loss in chunks, full checkpointing, updates in backward": {
+            "loss": CHUNKED, "activation_checkpointing": {"policy": "full"},
+            "optimizer": IN_BACKWARD,
+        },
+        "updates in backward, few tokens": {
+            "optimizer": IN_BACKWARD, "training": {"batch_size": 1, "sequence_length": 4},
+        },
     }  # fmt: skip
     cases += [("llama", name, _plan(*shapes["llama"], **more)) for name, more in extra.items()]
+    cases += [
+        (name, "loss in chunks", _plan(*shapes[name], loss=CHUNKED))
+        for name in ("gpt2 eager", "gemma2")
+    ]
+    cases += [
+        (
+            name,
+            f"updates in backward, {optimizer}",
+            _plan(*shapes[name], optimizer={**IN_BACKWARD, "name": optimizer}),
+        )
+        for name, optimizer in (
+            ("gpt2 eager", "adafactor"),
+            ("bert", "rmsprop"),
+            ("vit", "adagrad"),
+            ("cnn", "sgd"),
+            ("t5", "adam"),
+            ("gemma2", "adafactor"),
+        )
+    ]
     return [pytest.param(*case, id=f"{case[0]}: {case[1]}") for case in cases]
 
 

@@ -21,6 +21,7 @@ from memplanner.tape.tape import (
     INPUTS,
     OPTIMIZER_STATE,
     PARAMETERS,
+    TEMPORARIES,
     Array,
     Tape,
 )
@@ -50,13 +51,15 @@ def training_loop(
     tape: Tape,
     *,
     states_from_start: bool = False,
+    states_in_backward: bool = False,
     workspaces: Sequence[tuple[Phase, int]] = (),
 ) -> TrainingLoop:
     """The loop that ``tape`` is a step of.
 
     ``states_from_start``: the optimizer makes its state when it is made (Adagrad), not in its first
-    step (``Adam._init_group``, ``SGD.step``). ``workspaces`` are what a library takes from the
-    allocator, in bytes, when the first step first comes to a phase, and keeps from then on (cuBLAS:
+    step (``Adam._init_group``, ``SGD.step``). ``states_in_backward``: that step is made in
+    backward, parameter by parameter. ``workspaces`` are what a library takes from the allocator, in
+    bytes, when the first step first comes to a phase, and keeps from then on (cuBLAS:
     ``getCurrentCUDABlasHandle``, a handle for each thread); they are numbered after the tape's
     storages.
     """
@@ -85,20 +88,12 @@ def training_loop(
     states = loaded[late]
     absent = np.zeros(len(tape.size_bytes), dtype=np.bool_)
     absent[loaded[~early & ~late]] = True
-    optimizer = next(
-        (span.start for span in tape.phases if span.phase == "optimizer_step"), len(events)
-    )
-    before = places < optimizer
-    there = ~((step < 0) & absent[np.abs(step) - 1])
-    first = np.concatenate([step[before & there], states + 1, step[~before & there], exchange])
-    first_places = np.concatenate(
-        [
-            places[before & there],
-            np.full(len(states), min(optimizer, len(events) - 1)),
-            places[~before & there],
-            last,
-        ]
-    )
+    there = np.flatnonzero(~((step < 0) & absent[np.abs(step) - 1]))
+    made = _updates(tape, states) if states_in_backward else _optimizer_step(tape, states)
+    at = np.searchsorted(places[there], made)
+    first = np.concatenate([np.insert(step[there], at, states + 1), exchange])
+    made = np.minimum(made, len(events) - 1)
+    first_places = np.concatenate([np.insert(places[there], at, made), last])
     first, first_places = _with_workspaces(tape, workspaces, first, first_places)
     where = np.zeros(len(tape.size_bytes), dtype=np.int64)
     where[loaded] = np.arange(start)
@@ -115,6 +110,55 @@ def training_loop(
         carried=carried,
         events=len(events),
     )
+
+
+def _optimizer_step(tape: Tape, states: Array) -> Array:
+    """The events before which ``states`` are made: where the optimizer's step begins."""
+    starts = (span.start for span in tape.phases if span.phase == "optimizer_step")
+    return np.full(len(states), next(starts, len(tape.events)), dtype=np.int64)
+
+
+def _updates(tape: Tape, states: Array) -> Array:
+    """The same where backward updates: each parameter's in the order of their gradients' deaths."""
+    updates: dict[int, list[int]] = defaultdict(list)
+    for place in np.flatnonzero(tape.events < 0).tolist():
+        gradient = -int(tape.events[place]) - 1
+        if tape.category[gradient] == GRADIENTS:
+            updates[int(tape.module[gradient])].append(_update_start(tape, place))
+    own: dict[int, list[int]] = defaultdict(list)
+    for number, state in enumerate(states.tolist()):
+        own[int(tape.module[state])].append(number)
+    made = np.full(len(states), len(tape.events), dtype=np.int64)
+    for module, numbers in own.items():
+        starts = updates[module]
+        counters = [not tape.storages[int(tape.source[states[n]])].shape for n in numbers]
+        for place, number in enumerate(numbers):
+            if sum(counters) == len(starts):  # each parameter's states begin with its step counter
+                which = sum(counters[: place + 1]) - 1
+            else:
+                which = place * len(starts) // len(numbers)
+            if 0 <= which < len(starts):
+                made[number] = starts[which]
+    return made
+
+
+def _update_start(tape: Tape, death: int) -> int:
+    """Where the update begins after which a gradient dies: before the temporaries just made."""
+    start, waiting = death, set[int]()
+    for place in range(death - 1, -1, -1):
+        event = int(tape.events[place])
+        storage = abs(event) - 1
+        if tape.category[storage] != TEMPORARIES:
+            break
+        if event < 0:
+            waiting.add(storage)
+        elif storage not in waiting:
+            break
+        else:
+            waiting.remove(storage)
+        if not waiting:
+            start = place
+    return start
 
 
 def _with_workspaces(

@@ -10,7 +10,7 @@ import torch
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from tests.truth.ground_truth import Births
-from tests.truth.real_step import _optimizer, loss_of
+from tests.truth.real_step import _InBackward, _optimizer, loss_of
 
 CPU = torch.device("cpu")
 
@@ -60,7 +60,8 @@ def real_run(model: Model, plan: Plan, steps: int) -> Run:
             if isinstance(value, torch.Tensor) and id(value) not in copies:
                 copies[id(value)] = value.clone()
         moved = {name: copies.get(id(value), value) for name, value in batch.items()}
-        optimizer = _optimizer(module, plan)
+        in_backward = plan.optimizer.update == "in_backward"
+        optimizer: Any = _InBackward(module, plan) if in_backward else _optimizer(module, plan)
         output = loss = None
         for _ in range(steps):
             starts.append(len(watch.events))

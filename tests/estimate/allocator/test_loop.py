@@ -42,6 +42,9 @@ LOOPS: dict[str, dict[str, Any]] = {
     },
     "momentum free": {"optimizer__name": "sgd"},
     "eager state": {"optimizer__name": "adagrad"},
+    "updates in backward": {"optimizer__update": "in_backward"},
+    "factored in backward": {"optimizer__update": "in_backward", "optimizer__name": "adafactor"},
+    "eager state in backward": {"optimizer__update": "in_backward", "optimizer__name": "adagrad"},
 }
 MODELS = ("llama", "long llama", "bert", "t5", "vit", "mixtral")
 
@@ -50,7 +53,11 @@ MODELS = ("llama", "long llama", "bert", "t5", "vit", "mixtral")
 def pair(model: str, name: str) -> tuple[Run, TrainingLoop]:
     plan = planned(2, 24, **LOOPS[name])
     tape = estimate(tiny(model), plan, CPU)._tape
-    loop = training_loop(tape, states_from_start=plan.optimizer.name == "adagrad")
+    loop = training_loop(
+        tape,
+        states_from_start=plan.optimizer.name == "adagrad",
+        states_in_backward=plan.optimizer.update == "in_backward",
+    )
     return real_run(tiny(model), plan, STEPS), loop
 
 

@@ -1,0 +1,51 @@
+"""Training-side savers in the exported script: the engine's own code as files beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+
+from memplanner.export.script_data import META
+from memplanner.export.target import Subject
+from memplanner.messages.protocol import ExportedFile
+from memplanner.plan import Plan
+from memplanner.techniques.precision import autocast_type
+from memplanner.techniques.prepare import no_context, transform
+from memplanner.techniques.target import Target
+
+_LOSS_FILE = "chunked_loss.py"
+_OFFLOAD_FILE = "kept_on_host.py"
+
+
+def loss_arguments(subject: Subject) -> str:
+    """What ``chunk_loss`` is given beside the model; empty for a loss that stays whole.
+
+    Raises ``PlanError`` where the model has no head for it.
+    """
+    plan, model = subject.plan, subject.model
+    if plan.loss.method == "whole":
+        return ""
+    transform(model.build(META), model, plan, Target.of(subject.device), no_context, META)
+    dtype = autocast_type(plan)
+    more = "" if dtype is None else f", compute_type={dtype}"
+    return f"chunks={plan.loss.chunks}{more}"
+
+
+def offload_arguments(plan: Plan) -> str:
+    """What ``keep_on_host`` is given beside the model; empty where nothing is offloaded."""
+    if plan.activation_offload.to == "none":
+        return ""
+    pinned = 'device.type == "cuda"' if plan.activation_offload.pin_memory else "False"
+    return f"pin_memory={pinned}"
+
+
+def saver_files(plan: Plan) -> Iterator[ExportedFile]:
+    """The modules that the script imports, each of which needs torch alone."""
+    used = {
+        _LOSS_FILE: plan.loss.method == "chunked",
+        _OFFLOAD_FILE: plan.activation_offload.to == "host",
+    }
+    for name, is_used in used.items():
+        if is_used:
+            source = files("memplanner.techniques").joinpath(name)
+            yield ExportedFile(name=name, text=source.read_text("utf-8"))

@@ -1,0 +1,1 @@
+"""Weights taken away: which, by what scores, and what is left of the module."""

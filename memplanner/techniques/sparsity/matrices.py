@@ -1,0 +1,97 @@
+"""Linear layers as matrices (out, in), whichever way round they keep their weight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def is_transposed(layer: nn.Module) -> bool:
+    """Whether the layer keeps its weight as (in, out), as GPT-2's ``Conv1D`` does."""
+    return type(layer).__name__ == "Conv1D"
+
+
+def is_matrix(layer: object) -> bool:
+    """Whether the layer's whole work is one product: torch's ``nn.Linear``, or ``Conv1D``."""
+    if isinstance(layer, nn.Linear):
+        return type(layer).forward is nn.Linear.forward
+    return isinstance(layer, nn.Module) and is_transposed(layer)
+
+
+def matrix(layer: Any) -> torch.Tensor:
+    """The weight (out, in), without its gradient: a view."""
+    weight: torch.Tensor = layer.weight.detach()
+    return weight.t() if is_transposed(layer) else weight
+
+
+def gradient(layer: Any) -> torch.Tensor:
+    """The weight's gradient (out, in); zeros where the loss does not reach it."""
+    given = layer.weight.grad
+    if given is None:
+        return torch.zeros_like(matrix(layer))
+    own: torch.Tensor = given.detach()
+    return own.t() if is_transposed(layer) else own
+
+
+def importance(layer: nn.Module, method: str) -> torch.Tensor:
+    """What each weight counts for in a sum over a structure, fp32 (out, in).
+
+    Of magnitude its square, of taylor |weight × gradient| (LLM-Pruner, Ma et al. 2023,
+    arXiv:2305.11627).
+    """
+    weight = matrix(layer).float()
+    return weight.square() if method == "magnitude" else (weight * gradient(layer).float()).abs()
+
+
+def keep_outputs(layer: Any, kept: torch.Tensor) -> None:
+    """Leaves the rows ``kept`` (indices) of the matrix, and of the bias."""
+    own = layer.weight.detach().index_select(1 if is_transposed(layer) else 0, kept)
+    _replace(layer, "weight", own)
+    if layer.bias is not None:
+        _replace(layer, "bias", layer.bias.detach().index_select(0, kept))
+    if is_transposed(layer):
+        layer.nf = len(kept)
+    else:
+        layer.out_features = len(kept)
+
+
+def keep_inputs(layer: Any, kept: torch.Tensor) -> None:
+    """Leaves the columns ``kept`` (indices) of the matrix."""
+    own = layer.weight.detach().index_select(0 if is_transposed(layer) else 1, kept)
+    _replace(layer, "weight", own)
+    if is_transposed(layer):
+        layer.nx = len(kept)
+    else:
+        layer.in_features = len(kept)
+
+
+def keep_of_each(module: Any, name: str, dim: int, kept: torch.Tensor) -> None:
+    """Of each matrix of the stacked parameter ``name`` other indices: ``kept`` is (stack, n)."""
+    own: torch.Tensor = getattr(module, name).detach()
+    shape = [own.shape[0], 1, 1]
+    shape[dim] = kept.shape[1]
+    wide = list(own.shape)
+    wide[dim] = kept.shape[1]
+    _replace(module, name, own.gather(dim, kept.reshape(shape).expand(wide)))
+
+
+def _replace(module: nn.Module, name: str, value: torch.Tensor) -> None:
+    trained = getattr(module, name).requires_grad
+    setattr(module, name, nn.Parameter(value.contiguous(), requires_grad=trained))
+
+
+def child(module: nn.Module, path: str) -> Any:
+    """The part at a dotted path inside the module, or None."""
+    part: Any = module
+    for name in path.split("."):
+        part = part._modules.get(name) if isinstance(part, nn.Module) else None
+    return part
+
+
+def other_parameters(module: nn.Module, names: Sequence[str]) -> list[tuple[str, nn.Parameter]]:
+    """What the module holds beside the parts at ``names``."""
+    inside = tuple(f"{name}." for name in names)
+    return [item for item in module.named_parameters() if not item[0].startswith(inside)]
