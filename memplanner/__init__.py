@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from memplanner.model import load as load
     from memplanner.plan import Plan as Plan
     from memplanner.run import apply as apply
+    from memplanner.run.reloading import load_compressed as load_compressed
 
 __version__ = "0.1.0"
-__all__ = ["Plan", "__version__", "apply", "estimate", "export", "load"]
+__all__ = ["Plan", "__version__", "apply", "estimate", "export", "load", "load_compressed"]
 
 _HOMES = {
     "Plan": "memplanner.plan",
@@ -32,6 +33,7 @@ _HOMES = {
     "estimate": "memplanner.estimate",
     "export": "memplanner.export",
     "load": "memplanner.model",
+    "load_compressed": "memplanner.run.reloading",
 }
 
 

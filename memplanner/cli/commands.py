@@ -118,7 +118,17 @@ def apply(
     inputs: Inputs = None,
     trust_code: TrustCode = False,
     steps: Annotated[int, typer.Option("--steps", help="Optimizer steps to run.")] = 3,
-    data: Annotated[Path | None, typer.Option("--data", help="A text file to train on.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="A text file to train and judge on.")
+    ] = None,
+    quality: Annotated[
+        bool,
+        typer.Option("--quality/--no-quality", help="Judge what compressing real weights costs."),
+    ] = True,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="FOLDER", help="Save the compressed model there."),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Start although the estimate exceeds the free memory.")
     ] = False,
@@ -143,6 +153,8 @@ def apply(
                     steps=steps,
                     data=None if data is None else str(data),
                     force=force,
+                    quality=quality,
+                    save=save,
                     on_event=printer.event,
                     stop=stop,
                 )

@@ -13,6 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from memplanner.cli.quality import quality_tables
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import CATEGORIES, Estimate, Layer
 from memplanner.messages.history import CalibrationRecord
@@ -133,6 +134,8 @@ def _on_device(estimate: Estimate) -> Table:
     whole_device = (peak.device_low_bytes, peak.device_bytes, peak.device_high_bytes)
     sizes_shown = [_bold(format_bytes(size or 0)) for size in whole_device]
     table.add_row(_bold("device"), *sizes_shown)
+    if peak.calibrated_bytes is not None:
+        table.add_row("device, by runs on this card", "", format_bytes(peak.calibrated_bytes), "")
     return table
 
 
@@ -205,6 +208,13 @@ class RunPrinter:
         self._console.print(_bold(result.sentence))
         if result.measured is not None:
             self._console.print(_comparison(result.predicted, result.measured))
+        if result.quality is not None:
+            for table in quality_tables(result.quality, _table):
+                self._console.print(table)
+        if result.saved is not None:
+            self._console.print(
+                f"Saved in {result.saved}; memplanner.load_compressed opens that folder again."
+            )
         for note in result.notes:
             self._console.print(f"Note: {note}")
 

@@ -92,6 +92,10 @@ class ApplyPlan(Request):
     """A text file to train on; None for generated data."""
     force: bool = False
     """Start although the estimate exceeds the free memory."""
+    quality: bool = True
+    """Judge what compressing real weights costs."""
+    save: str | None = None
+    """A new folder for the compressed model."""
 
 
 class StopRun(Request):

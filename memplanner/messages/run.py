@@ -83,6 +83,49 @@ class RunFigures(Message):
     """The phase of each point of the curve."""
 
 
+class LayerQuality(Message):
+    """One layer that compression has changed."""
+
+    name: str
+    type: str
+    """Of the layer as it is now."""
+    output_error: float
+    """‖y′ − y‖ / ‖y‖ of its outputs for the inputs it had in the uncompressed model."""
+    before_bytes: int
+    """What its own tensors take."""
+    after_bytes: int
+
+
+class QualityFigures(Message):
+    """The model before or after compression."""
+
+    loss: float | None
+    """The mean over all that was judged; None for a model that has none."""
+    perplexity: float | None
+    """exp(loss); None where the loss is not that of the next token."""
+    memory_bytes: int
+    """Parameters and buffers, each storage once."""
+    disk_bytes: int
+    """Its safetensors file, header included."""
+    per_second: float | None
+    """Tokens or samples, forward alone; None where it was not on the run's device."""
+
+
+class QualityReport(Message):
+    """What compression costs and saves, on the source's own weights, before training goes on."""
+
+    data: str
+    """What it was judged on, in words."""
+    unit: Literal["tokens", "samples"]
+    count: int
+    """How many of the unit were judged."""
+    before: QualityFigures
+    after: QualityFigures
+    layers: tuple[LayerQuality, ...]
+    """The layers that changed but kept their shape, in the model's order; empty where some went."""
+    seconds: float
+
+
 class RunResult(Message):
     """The end of a run: predicted against measured."""
 
@@ -108,6 +151,10 @@ class RunResult(Message):
     """Out of memory: phase and module."""
     notes: tuple[str, ...] = ()
     seconds: float
+    quality: QualityReport | None = None
+    """Of a plan that compresses real weights."""
+    saved: str | None = None
+    """The folder that the compressed model was written to."""
 
 
 RunEvent = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,8 @@ def batches(
             f"cannot train on {path}; leave the text file out."
         )
     text = read_text(path)
-    tokens = _tokens(model, text, path)
-    stream = _from_tokens(model, tokens, batch_size, sequence_length, device)
+    tokens = tokenize(model, text, path)
+    stream = text_batches(model, tokens, batch_size, sequence_length, device)
     return TrainingData(stream, f"{path.name}, {format_count(len(tokens))} tokens")
 
 
@@ -88,13 +89,14 @@ def _generated(
         yield model.batch(batch_size, sequence_length, device)
 
 
-def _from_tokens(
+def text_batches(
     model: Model,
     tokens: torch.Tensor,
     batch_size: int,
     sequence_length: int,
     device: torch.device,
 ) -> Iterator[Batch]:
+    """Micro-batches of ``tokens``, one after the other, without end."""
     position = 0
     while True:
         batch = model.batch(batch_size, sequence_length, device)
@@ -107,19 +109,26 @@ def _from_tokens(
         yield {name: ids if value is made_up else value for name, value in batch.items()}
 
 
-def _tokens(model: Model, text: str, path: Path) -> torch.Tensor:
-    """int64 of one dimension, at least one token."""
+def tokenize(model: Model, text: str, path: Path) -> torch.Tensor:
+    """The tokens of ``text``, which ``path`` holds: int64 of one dimension, at least one.
+
+    Without a tokenizer every byte is one. Raises ``SourceError``.
+    """
     vocabulary = vocabulary_size(model)
     if model.tokenizer is None:
         data = torch.frombuffer(bytearray(text.encode("utf-8")), dtype=torch.uint8)
         return data.to(torch.int64) % vocabulary
-    values = _tokenizer(model.tokenizer)(text, add_special_tokens=False)["input_ids"]
+    tokenizer = open_tokenizer(model.tokenizer)
+    # not verbose: a text longer than the model takes is cut into sequences here
+    values = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
     if not values:
         raise SourceError(f"{path} gives no token; name a file with some text.")
     return torch.tensor(values, dtype=torch.int64) % vocabulary
 
 
-def _tokenizer(path: str) -> Any:
+@lru_cache(maxsize=1)  # that of a GGUF file takes seconds
+def open_tokenizer(path: str) -> Any:
+    """The tokenizer in a folder or GGUF file. Raises ``SourceError``."""
     from transformers import AutoTokenizer
 
     from memplanner.model.hugging_face import CLASS_ERRORS, one_line
@@ -136,7 +145,6 @@ def _tokenizer(path: str) -> Any:
             f"The tokenizer of {path} cannot be opened ({one_line(error)}); leave the text file "
             "out to train on generated tokens."
         ) from error
-    tokenizer.model_max_length = TEXT_BYTES  # the text is cut into sequences here
     return tokenizer
 
 

@@ -16,7 +16,7 @@ from memplanner.plan import Plan
 from memplanner.techniques.base import RecomputeContext
 from memplanner.techniques.prepare import Prepared
 
-_MIXED = {"bf16_mixed": "bf16", "fp16_mixed": "fp16"}
+_MIXED = {"bf16_mixed": "bf16", "bf16_autocast": "bf16", "fp16_mixed": "fp16"}
 _KERNELS = {
     "math": SDPBackend.MATH,
     "flash": SDPBackend.FLASH_ATTENTION,

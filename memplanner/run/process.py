@@ -32,6 +32,7 @@ from memplanner.run.request import (
     RunRequest,
     read_event,
 )
+from memplanner.run.saving import check_save
 from memplanner.run.stopping import StopSignal
 from memplanner.units import format_bytes
 
@@ -52,13 +53,18 @@ def apply(
     on_event: Callable[[RunEvent], None] | None = None,
     stop: StopSignal | None = None,
     history: Path | None = None,
+    quality: bool = True,
+    save: str | Path | None = None,
 ) -> RunResult:
     """Runs ``steps`` optimizer steps of the plan on the device, in a process of its own.
 
     ``data`` is a text file to train on; without it data of the planned shape is generated. Every
     event, the result included, goes to ``on_event``. A run that was measured is kept in the
-    history (the file ``history``, else the user's own). Raises ``RunError`` before anything starts:
-    when the estimate exceeds the free memory and not ``force``, or the card is not here.
+    history (the file ``history``, else the user's own). Where the plan compresses real weights, the
+    result holds a report on their ``quality``, and the compressed model is saved as the new folder
+    ``save``, both before a step is made. Raises ``RunError`` before anything starts:
+    when the estimate exceeds the free memory and not ``force``, the card is not here, or there is
+    nothing to save.
     """
     planned = Plan() if plan is None else plan
     chosen = find_device(device) if isinstance(device, str) else device
@@ -74,6 +80,9 @@ def apply(
     if chosen.kind == "cpu" and planned.precision == "fp16_mixed":
         # accelerate would quietly train in fp32 (accelerate/accelerator.py: Accelerator.__init__)
         raise RunError("precision=fp16_mixed runs on cards only; choose bf16_mixed for the CPU.")
+    if save is not None:
+        save = str(Path(save).expanduser().absolute())
+        check_save(model, planned, Path(save))
     prediction = estimate(model, planned, chosen)
     if not force:
         _check_memory(prediction)
@@ -86,6 +95,8 @@ def apply(
         device=chosen,
         steps=steps,
         data=data,
+        quality=quality,
+        save=save,
         predicted=prediction.figures(),
     )
     if stop is not None and stop.requested:

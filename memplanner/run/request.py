@@ -30,6 +30,10 @@ class RunRequest(Message):
     device: Device
     steps: int
     data: str | None
+    quality: bool = True
+    """Whether compression of real weights is judged."""
+    save: str | None = None
+    """Where the compressed model goes."""
     predicted: RunFigures
 
 

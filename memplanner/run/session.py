@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 
 import torch
@@ -34,11 +35,12 @@ from memplanner.run.failure import described, line_at_fault, module_at_fault
 from memplanner.run.interruption import Interruption
 from memplanner.run.memory_limit import limit_memory, remaining_bytes
 from memplanner.run.out_of_memory import advice, asked_bytes, is_out_of_memory
+from memplanner.run.quality import Judge
 from memplanner.run.request import RunRequest
 from memplanner.run.sampler import Position, Sampler
 from memplanner.run.trainer import StepResult, Trainer, measured_figures
 from memplanner.run.wording import counted, stopped_after
-from memplanner.techniques.prepare import Prepared, prepare
+from memplanner.techniques.prepare import Prepared, compression, prepare
 from memplanner.techniques.target import Target
 from memplanner.units import format_bytes, format_parameters
 
@@ -61,6 +63,7 @@ class Session:
     last: StepResult | None = None
     """The last steady step: one with the optimizer's state made before it."""
     sampler: Sampler | None = None
+    judge: Judge | None = None
 
     def run(self) -> RunResult:
         """Runs the plan; every way it can end is a result."""
@@ -118,7 +121,7 @@ class Session:
                 predicted=request.predicted,
             )
         )
-        self.prepared = prepared = self._prepare(model, device)
+        self.prepared = prepared = self._prepare(model, device, data)
         accelerator = make_accelerator(plan, cpu=device.type == "cpu")
         backend = AccelerateBackend(accelerator, prepared)
         trainer = Trainer(prepared, backend, data, device, self.position)
@@ -133,12 +136,13 @@ class Session:
             length = min(length, limit)
         return batches(model, self.request.data, training.batch_size, length, device)
 
-    def _prepare(self, model: Model, device: torch.device) -> Prepared:
+    def _prepare(self, model: Model, device: torch.device, data: TrainingData) -> Prepared:
         self.work = "building the model"
         limit_memory(self.request.device)
-        # what is quantized would not fit on a card before; the layers go there one by one
-        quantized = self.request.plan.quantization.method != "none"
-        module = model.build(torch.device("cpu") if quantized else device)
+        # what becomes smaller may not fit on a card before
+        plan = self.request.plan
+        shrinks = plan.quantization.method != "none" or plan.pruning.structure != "none"
+        module = model.build(torch.device("cpu") if shrinks else device)
         kind = "random weights"
         if model.load_weights is not None:
             model.load_weights(module)
@@ -154,11 +158,38 @@ class Session:
             device,
             module=module,
             recompute=recomputation(self.request.plan),
+            calibration=data.batches,
+            witness=self._judge(model, device),
         )
         self.notes += prepared.notes
+        if self.judge is not None:
+            self.notes += self.judge.notes
         sections = [section.summary for _, section in self.request.plan.sections()]
         self._say("Plan applied", ", ".join(part for part in sections if part not in {"", "off"}))
         return prepared
+
+    def _judge(self, model: Model, device: torch.device) -> Judge | None:
+        """Who judges and saves what is compressed; None where nothing real is."""
+        request = self.request
+        if not compression(request.plan):
+            return None
+        if model.load_weights is None:
+            self.notes.append(
+                "The weights are random, so what compression costs is not judged; open a source "
+                "that has weights."
+            )
+            return None
+        self.judge = Judge(
+            model,
+            request.plan,
+            device,
+            data_path=request.data,
+            say=self._say,
+            stopped=lambda: self.interruption.after_step,
+            judging=request.quality,
+            save=None if request.save is None else Path(request.save),
+        )
+        return self.judge
 
     def _train(self, trainer: Trainer, backend: AccelerateBackend, sampler: Sampler) -> None:
         steps = self.request.steps
@@ -183,7 +214,9 @@ class Session:
                 )
             )
             if number == 0 and backend.updates:
-                self._say("Step 1", "the optimizer's state is made at its end")
+                in_backward = self.request.plan.optimizer.update == "in_backward"
+                moment = "in its backward" if in_backward else "at its end"
+                self._say("Step 1", f"the optimizer's state is made {moment}")
         skipped = len(self.losses) - backend.updates
         if skipped:
             self.notes.append(
@@ -205,7 +238,8 @@ class Session:
         """Such as ``forward, layers.3``, or the work before the first step."""
         watch = self.position.watch
         if watch is None or self.prepared is None:
-            return self.work
+            judging = "" if self.judge is None else self.judge.work
+            return judging or self.work
         phase = watch.current_phase.replace("_", " ")
         module = module_at_fault(error, watch, self.prepared.module)
         return f"{phase}, {module}" if module else phase
@@ -259,4 +293,6 @@ class Session:
             where=where,
             notes=tuple(self.notes),
             seconds=monotonic() - self.started,
+            quality=None if self.judge is None else self.judge.report,
+            saved=None if self.judge is None else self.judge.saved,
         )

@@ -26,6 +26,7 @@ from memplanner.tape.steady import Ownership, steady_tape
 from memplanner.tape.watch import StorageWatch
 from memplanner.techniques.prepare import Prepared, cast_batch
 from memplanner.techniques.step import Backend, Held, run_step
+from memplanner.techniques.updates_in_backward import UpdatesInBackward
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Trainer:
         """One step. ``profiled`` also reads the CPU allocator's own account of it."""
         watch = FaultWatch(self.prepared.module)
         owned = Ownership(watch)
+        if isinstance(self.prepared.optimizer, UpdatesInBackward):
+            self.prepared.optimizer.around = owned.updating
         with ExitStack() as stack:
             stack.enter_context(watch)
             self._note_standing(watch, owned)

@@ -99,7 +99,8 @@ class RunWork:
         try:
             result = apply(
                 model, request.plan, request.device, steps=request.steps, data=request.data,
-                force=request.force, on_event=send, stop=stop,
+                force=request.force, quality=request.quality, save=request.save,
+                on_event=send, stop=stop,
             )  # fmt: skip
         finally:
             self._end()  # before the last reply, which the next request may follow at once

@@ -24,6 +24,9 @@ from memplanner.messages.estimate import (
     Timeline,
 )
 from memplanner.messages.run import (
+    LayerQuality,
+    QualityFigures,
+    QualityReport,
     RunEvent,
     RunFigures,
     RunProgress,
@@ -351,6 +354,35 @@ def run_result(steps: int = 30) -> RunResult:
         step_seconds=(5.1,) * steps,
         notes=("Each block keeps its own rotary tables for backward.",),
         seconds=5.1 * steps + 4,
+    )
+
+
+def quality() -> QualityReport:
+    """Of a model that was quantized: two layers of many."""
+    layers = tuple(
+        LayerQuality(
+            name=f"model.layers.{number}.mlp.down_proj",
+            type="QuantizedLinear",
+            output_error=error,
+            before_bytes=4 * MIB,
+            after_bytes=MIB,
+        )
+        for number, error in enumerate((0.04, 0.083))
+    )
+    before = QualityFigures(
+        loss=3.19, perplexity=24.35, memory_bytes=513 * MIB, disk_bytes=513 * MIB, per_second=1234.0
+    )
+    after = QualityFigures(
+        loss=3.27, perplexity=26.41, memory_bytes=160 * MIB, disk_bytes=160 * MIB, per_second=None
+    )
+    return QualityReport(
+        data="alice.txt, 4\u2009096 tokens",
+        unit="tokens",
+        count=4096,
+        before=before,
+        after=after,
+        layers=layers,
+        seconds=31.0,
     )
 
 

@@ -140,6 +140,19 @@ def test_the_run_panel_follows_a_run(qtbot: QtBot) -> None:
     assert not button(panel, "Stop now").isEnabled()
 
 
+def test_the_run_panel_ends_with_what_compression_costs(qtbot: QtBot) -> None:
+    panel = RunPanel()
+    qtbot.addWidget(panel)
+    panel.start(sample.run_started(30))
+    assert "Quality" not in words_of(panel)
+    panel.handle(sample.run_result().model_copy(update={"quality": sample.quality()}))
+    said = words_of(panel)
+    for words in ("24.35 → 26.41", "513 MiB → 160 MiB", "8.3%", "alice.txt"):
+        assert words in said
+    panel.start(sample.run_started(30))
+    assert "Quality" not in words_of(panel)
+
+
 def test_the_stop_buttons_ask_once(qtbot: QtBot) -> None:
     panel = RunPanel()
     qtbot.addWidget(panel)

@@ -126,7 +126,12 @@ class LayerTable:
             ("inputs", "batch of the step", _INPUTS, int(own[_INPUTS])),
             ("workspaces", "of libraries", _WORKSPACES, int(own[_WORKSPACES])),
             *(
-                (lower(row.title), row.explanation, _OTHER if row.other else _AROUND, row.size_bytes)
+                (
+                    lower(row.title),
+                    row.explanation,
+                    _OTHER if row.other else _AROUND,
+                    row.size_bytes,
+                )
                 for row in around
             ),
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from memplanner.messages.run import QualityReport
 from memplanner.units import NOTHING, format_bytes, format_count
@@ -34,8 +35,8 @@ class QualityPart(Part):
             return
         before, after = report.before, report.after
         self.right.setToolTip(report.data)
-        self._perplexity.setText(_pair(before.perplexity, after.perplexity, loss_words))
-        self._loss.setText(_pair(before.loss, after.loss, loss_words))
+        self._perplexity.setText(_pair(before.perplexity, after.perplexity, _loss))
+        self._loss.setText(_pair(before.loss, after.loss, _loss))
         self._memory.setText(_pair(before.memory_bytes, after.memory_bytes, format_bytes))
         self._disk.setText(_pair(before.disk_bytes, after.disk_bytes, format_bytes))
         self._speed.setText(_pair(before.per_second, after.per_second, _speed))
@@ -50,6 +51,10 @@ def _pair(before: float | None, after: float | None, words: Callable[..., str]) 
         return NOTHING
     old, new = (NOTHING if value is None else words(value) for value in (before, after))
     return f"{old} {ARROW} {new}"
+
+
+def _loss(value: float) -> str:
+    return format_count(round(value)) if 1000 <= value < inf else loss_words(value)
 
 
 def _speed(value: float) -> str:

