@@ -26,16 +26,18 @@ from memplanner_ui.look.theme import SchemeChoice, apply_theme
 from memplanner_ui.main_window import MainWindow
 from memplanner_ui.session import Session
 from memplanner_ui.settings import SettingsFile
+from memplanner_ui.workspace import TIMELINE
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = QSize(1440, 900)
-SOURCE, DEVICE = "preset:llama-3.1-8b", "H100 80GB"
+SOURCE, DEVICE, LARGER_DEVICE = "preset:llama-3.1-8b", "H100 80GB", "H200 141GB"
 PLAN: dict[str, object] = {
     "training.batch_size": 1,
     "training.sequence_length": 4096,
     "training.gradient_accumulation_steps": 8,
     "precision": "bf16",
 }
+CHECKPOINTED = {**PLAN, "activation_checkpointing.policy": "full", "optimizer.name": "sgd"}
 RUN_SOURCE, RUN_DEVICE = "preset:smollm2-135m", "CPU"
 RUN_PLAN: dict[str, object] = {
     "training.batch_size": 1,
@@ -58,7 +60,8 @@ class Picture(NamedTuple):
     device: str
     plan: dict[str, object]
     module: str = ""
-    """Empty: the plan is applied, and the picture shows its run."""
+    """Selected; empty: the picture shows the timeline, or a run of the plan."""
+    timeline: bool = False
 
 
 PICTURES = (
@@ -66,11 +69,12 @@ PICTURES = (
         "layers-light",
         "light",
         SOURCE,
-        DEVICE,
+        LARGER_DEVICE,
         {**PLAN, "training.gradient_accumulation_steps": 1},
         "model.layers.0.mlp",
     ),
     Picture("layers-dark", "dark", SOURCE, DEVICE, PLAN, "model.layers.0.self_attn"),
+    Picture("timeline-light", "light", SOURCE, DEVICE, CHECKPOINTED, timeline=True),
     Picture("live-light", "light", RUN_SOURCE, RUN_DEVICE, RUN_PLAN),
 )
 
@@ -91,6 +95,7 @@ def main() -> int:
 def take(picture: Picture, path: Path) -> None:
     """Opens a window, brings it to what the picture shows, saves it and closes the window."""
     with tempfile.TemporaryDirectory() as settings:
+        os.environ["XDG_DATA_HOME"] = settings  # a run goes into no history of the user's
         engine = EngineClient(None)
         session = Session(Document(), engine, SettingsFile(Path(settings) / "window.json"))
         window = MainWindow(session)
@@ -105,7 +110,9 @@ def take(picture: Picture, path: Path) -> None:
         wait_for(lambda: document.estimate is not None, "the first estimate")
         document.set_plan(Plan().with_values(picture.plan))
         wait_for(lambda: document.estimate_is_current, "the estimate of the plan")
-        if picture.module:
+        if picture.timeline:
+            window.workspace.show_view(TIMELINE)
+        elif picture.module:
             show_module(session, picture.module)
         else:
             window.actions_["apply"].trigger()
