@@ -71,7 +71,7 @@ class Prediction:
         self.prepare_changes = prepare_changes
         """Records what later changes of batch and sequence need, for idle moments."""
         self.plan, self.device, self.method, self.seconds = plan, device, method, seconds
-        self._curve = tape.curve_bytes
+        self._curve = whole if tape is self._whole else tape.curve_bytes
         self.peak_event = int(self._curve.argmax())
         self.scratch_bytes = int(whole[self._scratch_event] - self._curve[self.peak_event])
 

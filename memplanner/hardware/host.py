@@ -9,11 +9,15 @@ while (``inactive_file``) are counted as free: the kernel drops them before it r
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
 
 from memplanner.messages.device import Device
 
+FRESH_SECONDS = 0.25
+"""How long a device's figures are used again: reading them takes as long as an estimate."""
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 
@@ -52,7 +56,12 @@ def host_memory() -> HostMemory:
 
 
 def host_device() -> Device:
-    """This machine's CPU, with what of its memory is used now."""
+    """This machine's CPU, with what of its memory is used now, or was a moment ago."""
+    return _host_device(int(monotonic() / FRESH_SECONDS))
+
+
+@lru_cache(maxsize=1)
+def _host_device(moment: int) -> Device:
     memory = host_memory()
     return Device(
         name="CPU",
