@@ -126,7 +126,7 @@ def test_sizes_are_those_of_the_format(whole: nn.Module, seen: dict[str, Seen], 
     )
 
 
-@pytest.mark.parametrize("name", SAVED)
+@pytest.mark.parametrize("name", sorted(SAVED))
 def test_the_saved_model_says_the_same(seen: dict[str, Seen], name: str) -> None:
     each = seen[name]
     again = mp.load_compressed(each.folder)
