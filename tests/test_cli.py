@@ -24,7 +24,8 @@ from tests.run.recipes import write_recipe
 from tests.terminal import LOUD, assert_one_sentence, estimated, memplanner, silent, started
 
 TOP = ["schema", "model", "device", "plan", "peak", "layers", "timeline", "fits", "spare_bytes",
-       "method", "notes", "seconds", "verdict", "overhead"]  # fmt: skip
+       "method", "notes", "seconds", "verdict", "overhead",
+       "allocator"]  # fmt: skip
 PEAK = ["allocated_bytes", "reserved_bytes", "device_bytes", "phase", "module", "by_category",
         "device_low_bytes", "device_high_bytes", "calibrated_bytes"]  # fmt: skip
 MODEL = {"name", "class", "parameters", "trainable_parameters"}

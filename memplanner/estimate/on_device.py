@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from memplanner.errors import PlanError
-from memplanner.estimate.allocator import AllocatorSettings, LoopReplay, replay, training_loop
+from memplanner.estimate.allocator import (
+    AllocatorSettings,
+    LoopReplay,
+    OutOfMemory,
+    replay,
+    training_loop,
+)
 from memplanner.hardware.kernels import convolution_bytes
 from memplanner.hardware.margin import Margin
 from memplanner.hardware.overhead import driver_reserve, overhead, total
@@ -47,6 +53,8 @@ class OnDevice:
     verdict: Verdict | None
     calibrated_bytes: int | None
     """The expected figure as runs on this very card correct it; None without such runs."""
+    failure: OutOfMemory | None = None
+    """The allocation that fails on this device, all cached memory given back."""
     notes: tuple[str, ...] = ()
     """What is wrong with the run's settings, each in a sentence."""
 
@@ -85,6 +93,7 @@ def on_device(
         states_in_backward=plan.optimizer.update == "in_backward",
     )
     replayed = replay(loop, settings, device_bytes=memory)
+    failure = None
     if capacity is not None and replayed.reserved_bytes + beside.expected_bytes > capacity:
         limited = replay(
             loop,
@@ -92,7 +101,8 @@ def on_device(
             limit_bytes=max(0, capacity - beside.expected_bytes),
             device_bytes=memory,
         )
-        if limited.failure is None:  # by giving cached memory back
+        failure = limited.failure
+        if failure is None:  # by giving cached memory back
             replayed = limited
     own = _spread(replayed.reserved_bytes, allocated_bytes, _convolution_scratch_bytes(tape))
     whole = own.plus(beside)
@@ -106,6 +116,7 @@ def on_device(
         calibrated_bytes=None
         if correction is None
         else correction.applied(replayed.reserved_bytes) + beside.expected_bytes,
+        failure=failure,
         notes=notes,
     )
 

@@ -22,6 +22,8 @@ from memplanner.hardware.overhead import unknown_overhead
 from memplanner.messages.base import SCHEMA
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import (
+    AllocationFailure,
+    AllocatorFigures,
     Estimate,
     KeptTensor,
     Layer,
@@ -38,7 +40,7 @@ from memplanner.messages.run import RunFigures
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.tape import PARAMETERS, Tape
-from memplanner.units import format_count
+from memplanner.units import format_bytes, format_count
 
 _LONG_REPLAY_EVENTS = 15_000
 """A tenth of a second."""
@@ -144,6 +146,29 @@ class Prediction:
         """What the device holds beside torch's allocator."""
         return self.on_device.overhead
 
+    @cached_property
+    def allocator(self) -> AllocatorFigures | None:
+        """What torch's allocator is where reserved memory is highest; None if not modelled."""
+        replayed, failure = self.on_device.replayed, self.on_device.failure
+        if replayed is None:
+            return None
+        tape = self._whole
+        return AllocatorFigures(
+            segments=replayed.peak.segments,
+            inactive_split_bytes=replayed.peak.inactive_split_bytes,
+            fragmentation=replayed.peak.fragmentation,
+            steps=replayed.steps,
+            retries=replayed.retries,
+            fails=None
+            if failure is None
+            else AllocationFailure(
+                step=failure.step,
+                phase=tape.phase_at(failure.event),
+                module=tape.module_names[int(tape.context[failure.event])],
+                requested_bytes=failure.requested_bytes,
+            ),
+        )
+
     @property
     def spare_bytes(self) -> int | None:
         """Memory that the device has left over at the expected peak; negative: what is missing."""
@@ -184,6 +209,13 @@ class Prediction:
                 or "What the device holds beside allocated memory is not known."
             )
         notes += self.on_device.notes
+        fails = None if self.allocator is None else self.allocator.fails
+        if fails is not None:
+            where = f" of {fails.module}" if fails.module else ""
+            notes.append(
+                f"A run would end in {fails.phase.replace('_', ' ')}{where} of step "
+                f"{fails.step + 1}, which asks for {format_bytes(fails.requested_bytes)} more."
+            )
         if self.on_device.replayed is not None and self.on_device.replayed.retries:
             notes.append(
                 "It fits only while torch gives cached memory back, which stalls the card at "
@@ -228,6 +260,7 @@ class Prediction:
                 "spare_bytes": self.spare_bytes,
                 "verdict": self.verdict,
                 "overhead": self.overhead,
+                "allocator": self.allocator,
                 "notes": self.notes,
             }
         )

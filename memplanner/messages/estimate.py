@@ -73,6 +73,32 @@ class OverheadRow(Message):
     source: str
 
 
+class AllocationFailure(Message):
+    """The allocation at which the run would end on this device."""
+
+    step: int
+    """Counted from 0."""
+    phase: Phase
+    module: str
+    requested_bytes: int
+
+
+class AllocatorFigures(Message):
+    """torch's allocator where reserved memory is highest, in a run from its start."""
+
+    segments: int
+    inactive_split_bytes: int
+    """Free, but stuck in segments that are partly in use."""
+    fragmentation: float
+    """The share of reserved memory that is not allocated then, 0 to 1."""
+    steps: int
+    """How many were replayed, until one left the allocator as it found it."""
+    retries: int
+    """Allocations for which all cached memory had to be given back."""
+    fails: AllocationFailure | None
+    """None where none does, or the device's memory is not known."""
+
+
 class Peak(Message):
     """The highest moment of a steady training step."""
 
@@ -160,6 +186,8 @@ class Estimate(Message):
     verdict: Verdict | None = None
     overhead: tuple[OverheadRow, ...] = ()
     """What the device holds beside torch's allocator."""
+    allocator: AllocatorFigures | None = None
+    """None where the device's allocator is not modelled."""
 
 
 class KeptTensor(Message):

@@ -48,7 +48,7 @@ class Inference:
         if not self._operations[number][1]:
             return self._correct(func, args, func(*args, **kwargs))
         try:
-            key: tuple[Any, ...] = (number, *map(_key, args))
+            key: tuple[Any, ...] = (number, torch.get_default_dtype(), *map(_key, args))
             if kwargs:
                 key += tuple((name, _key(value)) for name, value in kwargs.items())
         except _UnkeyedError:

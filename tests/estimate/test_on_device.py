@@ -106,6 +106,29 @@ def test_a_standing_workspace_lifts_the_whole_curve() -> None:
     assert lifted.without_scratch().size_bytes[-2:].tolist() == [3000, 500]
 
 
+def test_where_a_run_would_end_is_said() -> None:
+    reserved = of().peak.reserved_bytes or 0
+    beside = total(overhead(CARD)).expected_bytes
+    prediction = sized(reserved + beside - 2 * MIB)
+    allocator = prediction.allocator
+    assert allocator is not None
+    assert allocator.fails is not None
+    assert prediction.verdict == "does_not_fit"
+    assert allocator.fails.requested_bytes > 0
+    assert any(f"of step {allocator.fails.step + 1}" in note for note in prediction.notes)
+    assert prediction.message().allocator == allocator
+
+
+def test_the_allocators_figures_are_those_of_its_highest_moment() -> None:
+    prediction = of()
+    allocator = prediction.allocator
+    assert allocator is not None
+    assert allocator.fails is None
+    assert allocator.segments * 2 * MIB <= (prediction.peak.reserved_bytes or 0)
+    assert 0 < allocator.fragmentation < 1
+    assert sized(0).allocator is not None, "no memory at all is no crash"
+
+
 def test_settings_of_the_allocator_count(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = of().peak.reserved_bytes or 0
     monkeypatch.setenv("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")

@@ -85,6 +85,18 @@ def test_numbers_of_another_kind_are_another_call() -> None:
     assert infer(aten.mul.Scalar, (whole, 1.0), {}).dtype is torch.float32
 
 
+def test_a_model_may_change_the_default_type() -> None:
+    infer = Inference(on_cpu)
+    whole = meta(3, dtype=torch.int64)
+    before = torch.get_default_dtype()
+    try:
+        for kind in (torch.float32, torch.bfloat16):
+            torch.set_default_dtype(kind)
+            assert infer(aten.div.Tensor, (whole, whole), {}).dtype is kind
+    finally:
+        torch.set_default_dtype(before)
+
+
 def test_a_view_stays_a_view() -> None:
     infer = Inference(on_cpu)
     for _ in range(2):

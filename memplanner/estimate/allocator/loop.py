@@ -236,7 +236,7 @@ def _likeness(tape: Tape, storage: int, with_module: bool) -> tuple[int, ...]:
     return size, kind, int(tape.module[storage]) if owned else -1
 
 
-def on_device(events: Array, places: Array, size_bytes: Array) -> tuple[Array, Array]:
+def taking_memory(events: Array, places: Array, size_bytes: Array) -> tuple[Array, Array]:
     """Events and places without storages that take nothing."""
     taking = size_bytes[np.abs(events) - 1] > 0
     return events[taking], places[taking]

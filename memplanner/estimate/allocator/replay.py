@@ -8,7 +8,7 @@ import numpy as np
 
 from memplanner.estimate.allocator.caching import UNIT_BYTES, Block, CachingAllocator
 from memplanner.estimate.allocator.expandable import caching_allocator
-from memplanner.estimate.allocator.loop import TrainingLoop, on_device
+from memplanner.estimate.allocator.loop import TrainingLoop, taking_memory
 from memplanner.estimate.allocator.results import LoopReplay, OutOfMemory, Reservation
 from memplanner.estimate.allocator.rounding import round_sizes, segment_bytes
 from memplanner.estimate.allocator.settings import AllocatorSettings
@@ -106,7 +106,7 @@ class _Part:
 
     @classmethod
     def of(cls, events: Array, places: Array, size_bytes: Array) -> _Part:
-        events, places = on_device(events, places, size_bytes)
+        events, places = taking_memory(events, places, size_bytes)
         return cls(events.tolist(), places.tolist())
 
 
