@@ -33,7 +33,7 @@ RESERVED_SPREAD = 0.03
 """How far reserved memory may lie from the replay, as a part of it.
 
 Kernels of other versions, workspaces that no rule states, loops that hold a tensor longer. It is
-above the largest error of the public runs whose conditions are known (2.0 %, ``docs/accuracy.md``).
+above the largest error of the public runs whose conditions are known (1.7 %, ``docs/accuracy.md``).
 """
 _CONVOLUTION = "aten.convolution.default"
 _CONVOLUTION_BACKWARD = "aten.convolution_backward.default"
@@ -85,7 +85,7 @@ def on_device(
         device, eager_loading=environment.get("CUDA_MODULE_LOADING") == "EAGER", measured=measured
     )
     beside = total(rows)
-    capacity = None if memory is None else memory - driver_reserve(device).high_bytes
+    capacity_bytes = None if memory is None else memory - driver_reserve(device).high_bytes
     settings, notes = _settings(environment)
     loop = training_loop(
         tape,
@@ -94,11 +94,14 @@ def on_device(
     )
     replayed = replay(loop, settings, device_bytes=memory)
     failure = None
-    if capacity is not None and replayed.reserved_bytes + beside.expected_bytes > capacity:
+    if (
+        capacity_bytes is not None
+        and replayed.reserved_bytes + beside.expected_bytes > capacity_bytes
+    ):
         limited = replay(
             loop,
             settings,
-            limit_bytes=max(0, capacity - beside.expected_bytes),
+            limit_bytes=max(0, capacity_bytes - beside.expected_bytes),
             device_bytes=memory,
         )
         failure = limited.failure
@@ -111,8 +114,8 @@ def on_device(
         replayed=replayed,
         overhead=rows,
         device=whole,
-        capacity_bytes=capacity,
-        verdict=_verdict(whole, capacity, retries=replayed.retries),
+        capacity_bytes=capacity_bytes,
+        verdict=_verdict(whole, capacity_bytes, retries=replayed.retries),
         calibrated_bytes=None
         if correction is None
         else correction.applied(replayed.reserved_bytes) + beside.expected_bytes,
@@ -156,12 +159,12 @@ def _convolution_scratch_bytes(tape: Tape) -> int:
     return convolution_bytes(given, 0, made, channels_last=False, tensor_cores=True).high_bytes
 
 
-def _verdict(whole: Margin, capacity: int | None, *, retries: int) -> Verdict | None:
-    if capacity is None:
+def _verdict(whole: Margin, capacity_bytes: int | None, *, retries: int) -> Verdict | None:
+    if capacity_bytes is None:
         return None
-    if whole.expected_bytes > capacity:
+    if whole.expected_bytes > capacity_bytes:
         return "does_not_fit"
-    return "fits" if whole.high_bytes <= capacity and not retries else "at_risk"
+    return "fits" if whole.high_bytes <= capacity_bytes and not retries else "at_risk"
 
 
 def _by_allocated(allocated_bytes: int, device: Device) -> OnDevice:

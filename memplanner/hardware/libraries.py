@@ -29,9 +29,6 @@ TRAINING_THREADS = 2
 GRAD_SCALER_BYTES = (4, 4)
 """What a loss scaler keeps on the device: its scale and growth tracker, of one element each
 (``torch/amp/grad_scaler.py: _lazy_init_scale_growth_tracker``)."""
-GRAD_SCALER_STEP_BYTES = (8, 8, 4, 4)
-"""What it makes at each step: the scale's reciprocal by way of fp64, and whether any gradient
-overflowed (``step``, ``_unscale_grads_``)."""
 
 _OLDER_BYTES = (2 * 4096 + 8 * 16) * KIB
 """``:4096:2:16:8``, for cards before Hopper."""

@@ -16,7 +16,8 @@ from typing import IO, NamedTuple
 
 from memplanner.errors import DeviceError
 from memplanner.hardware import nvml
-from memplanner.hardware.overhead import CONTEXT, KERNELS, overhead
+from memplanner.hardware.margin import Margin
+from memplanner.hardware.overhead import CONTEXT, KERNELS, overhead, row_of
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import OverheadRow
 from memplanner.units import MIB
@@ -58,7 +59,7 @@ def measure_overhead(
             f"What {device.name} holds can be measured only on a CUDA card of this machine; "
             "choose one, such as cuda:0."
         )
-    before = _used(device)
+    before_bytes = _used_bytes(device)
     with subprocess.Popen(
         [*command, device.selector],
         stdin=subprocess.PIPE,
@@ -84,38 +85,30 @@ def measure_overhead(
     if first is None or second is None:
         why = (late or errors or ["it ended early"])[0].rstrip(".")
         raise DeviceError(f"The process that measures {device.name} failed: {why}.")
-    if abs(_used(device) - before) > _STEADY_BYTES:
+    if abs(_used_bytes(device) - before_bytes) > _STEADY_BYTES:
         raise DeviceError(
             f"Other programs’ use of {device.name} changed while its context was measured; measure "
             "again when they are still."
         )
     return MeasuredOverhead(
-        _rows(device, before, first, second), second.torch, second.cuda, nvml.driver_version()
+        _rows(device, before_bytes, first, second), second.torch, second.cuda, nvml.driver_version()
     )
 
 
-def _rows(device: Device, before: int, first: _Stage, second: _Stage) -> tuple[OverheadRow, ...]:
+def _rows(
+    device: Device, before_bytes: int, first: _Stage, second: _Stage
+) -> tuple[OverheadRow, ...]:
     """The context as it is; kernels from those seen up to as many more as the catalogue allows."""
-    context = max(0, first.used_bytes - before - first.reserved_bytes)
-    kernels = max(0, second.used_bytes - before - second.reserved_bytes - context)
+    context_bytes = max(0, first.used_bytes - before_bytes - first.reserved_bytes)
+    both_bytes = second.used_bytes - before_bytes - second.reserved_bytes
+    kernels_bytes = max(0, both_bytes - context_bytes)
     catalogue = {row.name: row for row in overhead(device)}[KERNELS]
-    more = catalogue.high_bytes - catalogue.expected_bytes
+    more_bytes = catalogue.high_bytes - catalogue.expected_bytes
     source = f"measured on this card with torch {second.torch}"
+    kernels = Margin(kernels_bytes, kernels_bytes, kernels_bytes + more_bytes)
     return (
-        OverheadRow(
-            name=CONTEXT,
-            low_bytes=context,
-            expected_bytes=context,
-            high_bytes=context,
-            source=source,
-        ),
-        OverheadRow(
-            name=KERNELS,
-            low_bytes=kernels,
-            expected_bytes=kernels,
-            high_bytes=kernels + more,
-            source=source,
-        ),
+        row_of(CONTEXT, Margin.exactly(context_bytes), source),
+        row_of(KERNELS, kernels, source),
     )
 
 
@@ -128,7 +121,7 @@ def _stage(device: Device, child: subprocess.Popen[str], name: str) -> _Stage | 
     if line is None:  # what else it prints is not for us
         return None
     facts = json.loads(line)
-    stage = _Stage(int(facts["reserved_bytes"]), _used(device), facts["torch"], facts["cuda"])
+    stage = _Stage(int(facts["reserved_bytes"]), _used_bytes(device), facts["torch"], facts["cuda"])
     try:
         child.stdin.write("on\n")
         child.stdin.flush()
@@ -137,7 +130,7 @@ def _stage(device: Device, child: subprocess.Popen[str], name: str) -> _Stage | 
     return stage
 
 
-def _used(device: Device) -> int:
+def _used_bytes(device: Device) -> int:
     used = nvml.used_bytes(device.index or 0)
     if used is None:
         raise DeviceError(

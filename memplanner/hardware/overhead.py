@@ -129,21 +129,21 @@ def overhead(
     data = _read()
     if device.kind == "cuda":
         line = context_line(device)
-        rows.append(_row(CONTEXT, _context(line, data.context), data.line.told))
-        rows.append(_row(KERNELS, _context(line, data.kernels), data.kernels.told))
+        rows.append(row_of(CONTEXT, _context(line, data.context), data.line.told))
+        rows.append(row_of(KERNELS, _context(line, data.kernels), data.kernels.told))
         if eager_loading:
             eager = data.eager_kernels
-            rows.append(_row(EAGER_KERNELS, eager.times(1), eager.told))
+            rows.append(row_of(EAGER_KERNELS, eager.times(1), eager.told))
     elif device.kind == "rocm":
-        rows.append(_row(HIP_CONTEXT, data.hip_context.times(1), data.hip_context.told))
+        rows.append(row_of(HIP_CONTEXT, data.hip_context.times(1), data.hip_context.told))
     if device.kind in {"cuda", "rocm"} and ranks > 1:
         buffers = data.communicator
-        rows.append(_row(COMMUNICATION, buffers.times(communicators), buffers.told))
+        rows.append(row_of(COMMUNICATION, buffers.times(communicators), buffers.told))
     better = {row.name: row for row in measured}
     rows = [better.get(row.name, row) for row in rows]
     if device.kind != "cpu" and device.used_bytes:
         held = Margin.exactly(device.used_bytes)
-        rows.append(_row(OTHER_PROGRAMS, held, "the driver, now"))
+        rows.append(row_of(OTHER_PROGRAMS, held, "the driver, now"))
     return tuple(rows)
 
 
@@ -231,7 +231,8 @@ def _context(line: Margin, shares: _Shares) -> Margin:
     )
 
 
-def _row(name: str, margin: Margin, source: str) -> OverheadRow:
+def row_of(name: str, margin: Margin, source: str) -> OverheadRow:
+    """A part of what a device holds, with where its size is from."""
     return OverheadRow(
         name=name,
         low_bytes=margin.low_bytes,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class AllocatorTrace:
         return highest(size for _, size in self.changes)
 
 
-def highest(changes: Any) -> int:
+def highest(changes: Iterable[int]) -> int:
     """The highest running sum of ``changes``, at least 0."""
     live = top = 0
     for change in changes:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
+from memplanner.tape.known_operations import once_an_operation
 from memplanner.tape.results import Correction
 from memplanner.tape.shortcuts import shortcut
 
@@ -37,18 +38,13 @@ class Inference:
     def __init__(self, correct: Correction) -> None:
         self._correct = correct
         self._known: dict[Any, Any] = {}
-        self._operations: dict[int, tuple[Any, bool]] = {}
-        """By number: the operation, and whether it returns new tensors only."""
 
     def __call__(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What ``func`` returns; its storages are new wherever the operation makes new ones."""
-        number = id(func)  # hashing an operation runs Python code
-        if number not in self._operations:
-            self._operations[number] = func, _makes_new(func)  # held, so that its number stays its
-        if not self._operations[number][1]:
+        if not _makes_new(func):
             return self._correct(func, args, func(*args, **kwargs))
         try:
-            key: tuple[Any, ...] = (number, torch.get_default_dtype(), *map(_key, args))
+            key: tuple[Any, ...] = (id(func), torch.get_default_dtype(), *map(_key, args))
             if kwargs:
                 key += tuple((name, _key(value)) for name, value in kwargs.items())
         except _UnkeyedError:
@@ -73,6 +69,7 @@ def inference(correct: Correction) -> Inference:
     return Inference(correct)
 
 
+@once_an_operation  # which holds it too, so that its number stays its own
 def _makes_new(func: Any) -> bool:
     """Whether an operation returns nothing but new tensors, and takes some."""
     schema = func._schema

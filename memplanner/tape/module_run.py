@@ -6,8 +6,8 @@ how it grew from one to twice as many.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
 from math import log2, prod
@@ -87,22 +87,13 @@ class CallShapes:
 def in_a_thread(measure: Callable[[], ModuleRun]) -> ModuleRun:
     """What ``measure`` returns, in a thread without the recording's modes, hooks and autocast."""
     grad = torch.is_grad_enabled()
-    result: list[Any] = []
 
-    def work() -> None:
-        try:
-            with torch.set_grad_enabled(grad):
-                result.append(measure())
-        except Exception as error:  # noqa: BLE001 - raised again by who waits for it
-            result.append(error)
+    def work() -> ModuleRun:
+        with torch.set_grad_enabled(grad):
+            return measure()
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    if isinstance(result[0], Exception):
-        raise result[0]
-    run: ModuleRun = result[0]
-    return run
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(work).result()
 
 
 def observe(
@@ -115,8 +106,8 @@ def observe(
             return part
         shape = tuple(sizes.get(size, size) for size in part.shape)
         made = sample(shape, part.dtype)
-        if part.is_floating_point():
-            made = made.sub_(0.5) if made.dtype.is_floating_point and made.numel() > 1 else made
+        if made.is_floating_point() and made.numel() > 1:
+            made.sub_(0.5)
         return made.requires_grad_(part.requires_grad)
 
     real_args, real_kwargs = map_tensors(real, (args, kwargs))

@@ -94,9 +94,7 @@ class RealCalls:
             given = originals.get(part.untyped_storage()._cdata)
             if given is not None and given.shape == part.shape:
                 return given  # changed in place
-            made = torch.empty_strided(
-                part.size(), part.stride(), dtype=part.dtype, device="meta"
-            )  # fmt: skip
+            made = torch.empty_strided(part.size(), part.stride(), dtype=part.dtype, device="meta")
             self._values.note_real(made, part, guessed=guessed)
             return made
 

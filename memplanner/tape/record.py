@@ -26,6 +26,7 @@ from memplanner.tape.shortcuts import updates_weightless
 from memplanner.tape.stand_in import StandIns
 from memplanner.tape.steady import Ownership, steady_tape
 from memplanner.tape.tape import WORKSPACES, Tape
+from memplanner.tape.tensor_trees import tensors_in
 from memplanner.tape.values import Values
 from memplanner.tape.watch import StorageWatch
 from memplanner.techniques import step as step_parts
@@ -149,7 +150,7 @@ def record(
     with watch:
         watch.phase("load", 0)
         owned.note_module(prepared.module)
-        owned.note_inputs(_tensors(batch))
+        owned.note_inputs(tensors_in(batch))
         try:
             with without_collection(), _uncompiled():
                 keep = _run(prepared, batch, backend, watch, owned, held)
@@ -285,17 +286,6 @@ def _gradients_only(prepared: Prepared, watch: StorageWatch, micro_batch: int) -
             parameter.grad = torch.empty_like(parameter)
             if isinstance(prepared.optimizer, UpdatesInBackward):
                 prepared.optimizer.update(parameter)
-
-
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from _tensors(part)
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _tensors(part)
 
 
 def _first_line(error: BaseException) -> str:

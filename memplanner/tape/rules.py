@@ -35,7 +35,7 @@ class DeviceRules(TorchFunctionMode):
         return self
 
     def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        super().__exit__(*error)  # type: ignore[no-untyped-call]  # torch's own lack of types
         self._depth -= 1
         if self.autocast is not None and not self._depth:
             self.autocast.forget()

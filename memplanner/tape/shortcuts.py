@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from memplanner.tape.known_operations import once_an_operation
+
 aten = torch.ops.aten
 
 _BINARY = frozenset({aten.mul.Tensor, aten.add.Tensor, aten.sub.Tensor, aten.div.Tensor})
@@ -96,18 +98,13 @@ def updates_weightless(func: Any, args: tuple[Any, ...]) -> bool:
 
     Optimizers' operations do; their step counters are real tensors on the CPU and are counted.
     """
-    number = id(func)  # hashing an operation runs Python code
-    if number not in _known:
-        _known[number] = func, _in_place(func)  # held, so that its number stays its
-    if not _known[number][1]:
+    if not _in_place(func):
         return False
     first = args[0][0] if isinstance(args[0], (list, tuple)) and args[0] else args[0]
     return isinstance(first, torch.Tensor) and first.device.type == "meta"
 
 
-_known: dict[int, tuple[Any, bool]] = {}
-
-
+@once_an_operation
 def _in_place(func: Any) -> bool:
     name: str = func.overloadpacket.__name__
     return name.endswith("_") and not name.endswith("__") and name not in {"resize_", "set_"}

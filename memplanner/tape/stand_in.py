@@ -96,8 +96,8 @@ class StandIns:
     def _measure(self, forward: _Forward, args: Any, kwargs: Any) -> ModuleRun:
         kind, error = type(forward.module).__name__, self._types[type(forward.module)]
         parameters = sum(part.numel() for part in forward.module.parameters())
-        size = sum(part.nbytes for part in forward.module.parameters())
-        copied = forward.copied if size <= LARGEST_COPY_BYTES else None
+        parameter_bytes = sum(part.nbytes for part in forward.module.parameters())
+        copied = forward.copied if parameter_bytes <= LARGEST_COPY_BYTES else None
         if copied is not None:
             real = filled(copied, self._real_module(forward.name))
             shapes = CallShapes.of(args, kwargs)

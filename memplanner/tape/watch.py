@@ -23,6 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from memplanner.messages.estimate import Phase
 from memplanner.tape.accumulation import adds_in_place, only_reference
+from memplanner.tape.known_operations import once_an_operation
 
 ROOT = 0
 """The index of the root module, which also stands for no module at all."""
@@ -93,11 +94,11 @@ class StorageWatch(TorchDispatchMode):
             register_module_forward_pre_hook(self._enter_module),
             register_module_forward_hook(self._leave_module, always_call=True),
         ]
-        super().__enter__()  # type: ignore[no-untyped-call]
+        super().__enter__()  # type: ignore[no-untyped-call]  # torch's own lack of types
         return self
 
     def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        super().__exit__(*error)  # type: ignore[no-untyped-call]  # torch's own lack of types
         for hook in self._hooks:
             hook.remove()
 
@@ -328,15 +329,10 @@ def _parts(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
     return ()
 
 
-_names: dict[int, tuple[Any, str]] = {}
-
-
+@once_an_operation
 def _name(func: Any) -> str:
     """``str(func)``, which torch puts together anew each time."""
-    number = id(func)
-    if number not in _names:
-        _names[number] = func, str(func)  # held, so that its number stays its
-    return _names[number][1]
+    return str(func)
 
 
 def _shapes(value: Any) -> tuple[tuple[int, ...], ...]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 import numpy as np
 import pytest
 
 from memplanner.estimate import Prediction, estimate
+from memplanner.estimate.allocator import TrainingLoop, training_loop
 from memplanner.estimate.workspaces import with_workspaces
 from memplanner.hardware.overhead import overhead, total
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import OverheadRow
 from memplanner.messages.history import CalibrationRecord, Correction
-from memplanner.tape.tape import WORKSPACES
+from memplanner.tape.tape import OPTIMIZER_STATE, WORKSPACES
 from memplanner.units import GIB, MIB
 from tests.estimate.recordings import H100, planned, record_whole, tiny
 
@@ -179,3 +183,24 @@ def test_reserved_by_phase_is_highest_where_the_peak_is() -> None:
     highest = prediction.reserved_by_phase()
     assert max(highest.values()) <= (prediction.peak.reserved_bytes or 0)
     assert {"forward", "backward", "optimizer_step"} <= highest.keys()
+
+
+@pytest.mark.parametrize("name", ["adagrad", "adamw"])
+def test_adagrads_state_is_there_before_the_first_step(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = import_module("memplanner.estimate.on_device")
+    loops: list[TrainingLoop] = []
+
+    def kept(*args: Any, **options: Any) -> TrainingLoop:
+        loops.append(training_loop(*args, **options))
+        return loops[-1]
+
+    monkeypatch.setattr(module, "training_loop", kept)
+    prediction = of(optimizer__name=name)
+    assert (prediction.peak.reserved_bytes or 0) > 0
+    there = set(loops[0].setup.tolist())
+    states = np.flatnonzero(prediction._whole.category == OPTIMIZER_STATE) + 1
+    on_card = [state for state in states.tolist() if prediction._whole.size_bytes[state - 1]]
+    assert on_card
+    assert there.issuperset(on_card) is (name == "adagrad")

@@ -192,3 +192,14 @@ def test_folders_of_other_kinds_say_what_to_open(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(SourceError, match="open the base model"):
         load(tmp_path)
+
+
+def test_floats_that_json_lacks_are_read_as_transformers_writes_them(tmp_path: Path) -> None:
+    model = load(
+        config_file(
+            tmp_path, model_type="mamba2", architectures=["Mamba2ForCausalLM"], vocab_size=64,
+            hidden_size=16, num_hidden_layers=1, state_size=8, num_heads=4, head_dim=8, n_groups=1,
+            expand=2, time_step_limit=[0.0, {"__float__": "Infinity"}],
+        )
+    )  # fmt: skip
+    assert model.config["time_step_limit"] == [0.0, float("inf")]

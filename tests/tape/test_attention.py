@@ -125,6 +125,8 @@ A100, H100, T4, V100 = (
 )
 RTX_4090, B200 = Target("cuda", (8, 9)), Target("cuda", (10, 0))
 MASK = torch.zeros(16, 16, dtype=HALF, device="meta")
+SPREAD_MASK = torch.zeros(16, 1, dtype=HALF, device="meta").expand(16, 16)
+"""Its rows do not lie densely: the last stride is 0."""
 TRAINED_MASK = torch.zeros(16, 16, dtype=HALF, device="meta", requires_grad=True)
 
 CUDA_CASES: list[tuple[str, Target, str, dict[str, Any], dict[str, Any], str]] = [
@@ -136,6 +138,7 @@ CUDA_CASES: list[tuple[str, Target, str, dict[str, Any], dict[str, Any], str]] =
     ("fp32 is not flash", H100, "auto", {"kind": FULL}, {}, "efficient"),
     ("a mask is not flash", A100, "auto", {}, {"attn_mask": MASK}, "efficient"),
     ("a mask is cuDNN's on Hopper", H100, "auto", {}, {"attn_mask": MASK}, "cudnn"),
+    ("a mask without dense rows is nobody's", H100, "auto", {}, {"attn_mask": SPREAD_MASK}, "math"),
     ("a trained mask is neither's", H100, "auto", {}, {"attn_mask": TRAINED_MASK}, "efficient"),
     ("heads over 256 wide", A100, "auto", {"width": 264}, {}, "efficient"),
     ("heads that are not aligned", A100, "auto", {"width": 60, "kind": FULL}, {}, "efficient"),

@@ -69,6 +69,38 @@ def test_reduced_losses_lie_where_the_unreduced_one_was(func: Any, reduction: in
     assert weightless.untyped_storage().nbytes() == real.untyped_storage().nbytes()
 
 
+TURNED = torch.zeros(4, 3).t()
+LAYOUTS: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "softmax": (aten._softmax_backward_data.default, (TURNED, torch.zeros(3, 4), 1, FULL)),
+    "log_softmax": (aten._log_softmax_backward_data.default, (TURNED, torch.zeros(3, 4), 1, FULL)),
+    "layer_norm": (
+        aten.native_layer_norm_backward.default,
+        (TURNED, torch.zeros(3, 4), [4], torch.zeros(3, 1), torch.ones(3, 1), torch.ones(4),
+         torch.ones(4), [True, True, True]),
+    ),
+    **{
+        f"embedding_bag, {name}": (
+            aten._embedding_bag.default,
+            (torch.zeros(5, 2), torch.tensor([0, 1, 2]), torch.tensor([0, 2]), False, mode),
+        )
+        for mode, name in enumerate(("sum", "mean", "max"))
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_shapes_layouts_and_storages_are_those_of_the_cpu(name: str) -> None:
+    func, args = LAYOUTS[name]
+    on_meta = tuple(part.to("meta") if isinstance(part, torch.Tensor) else part for part in args)
+    real, weightless = func(*args), on_cpu(func, on_meta, func(*on_meta))
+
+    def described(result: Any) -> list[Any]:
+        parts = result if isinstance(result, tuple) else (result,)
+        return [(part.shape, part.stride(), part.untyped_storage().nbytes()) for part in parts]
+
+    assert described(weightless) == described(real)
+
+
 def test_other_operations_are_left_alone() -> None:
     result = object()
     assert on_cpu(aten.mm.default, (torch.ones(1, dtype=HALF),), result) is result

@@ -136,6 +136,8 @@ class CachingAllocator:
         self.segments = 0
         self.retries = 0
         """Allocations that needed all cached blocks released (``num_alloc_retries``)."""
+        self.refused = 0
+        """Units last asked of the driver that it, or the memory fraction, did not grant."""
         self.place: Callable[[int], int] = self._next_address
         """Gives the address of a new segment of so many units."""
         self._top = 0
@@ -321,12 +323,14 @@ class CachingAllocator:
         """``alloc_block``."""
         needed = segment_bytes(size * UNIT_BYTES, self.settings) // UNIT_BYTES
         if self.reserved + needed > self._allowed:
+            self.refused = needed
             return None
         return self._segment(pool, size, needed)
 
     def _segment(self, pool: Pool, size: int, needed: int) -> Block | None:
         """A segment of its own (``cudaMalloc``)."""
         if self.reserved + needed > self._limit:
+            self.refused = needed
             return None
         self.reserved += needed
         self.segments += 1

@@ -104,6 +104,7 @@ class ExpandableAllocator(CachingAllocator):
         assert segment is not None
         mapped = -(-size // segment.page) * segment.page
         if self.reserved + mapped > self._limit:
+            self.refused = mapped
             return False
         _drop(pool, block)
         if mapped < block.size:

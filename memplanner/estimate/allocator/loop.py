@@ -8,12 +8,10 @@ beginning, so the survivors of a step take the places of what ``load`` holds.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from memplanner.messages.estimate import Phase
 from memplanner.tape.tape import (
     ACTIVATIONS,
     BUFFERS,
@@ -52,16 +50,12 @@ def training_loop(
     *,
     states_from_start: bool = False,
     states_in_backward: bool = False,
-    workspaces: Sequence[tuple[Phase, int]] = (),
 ) -> TrainingLoop:
     """The loop that ``tape`` is a step of.
 
     ``states_from_start``: the optimizer makes its state when it is made (Adagrad), not in its first
     step (``Adam._init_group``, ``SGD.step``). ``states_in_backward``: that step is made in
-    backward, parameter by parameter. ``workspaces`` are what a library takes from the allocator, in
-    bytes, when the first step first comes to a phase, and keeps from then on (cuBLAS:
-    ``getCurrentCUDABlasHandle``, a handle for each thread); they are numbered after the tape's
-    storages.
+    backward, parameter by parameter.
     """
     start = tape.phases[0].stop
     events = tape.events
@@ -94,13 +88,10 @@ def training_loop(
     first = np.concatenate([np.insert(step[there], at, states + 1), exchange])
     made = np.minimum(made, len(events) - 1)
     first_places = np.concatenate([np.insert(places[there], at, made), last])
-    first, first_places = _with_workspaces(tape, workspaces, first, first_places)
     where = np.zeros(len(tape.size_bytes), dtype=np.int64)
     where[loaded] = np.arange(start)
     return TrainingLoop(
-        size_bytes=np.concatenate(
-            [tape.size_bytes, np.array([size for _, size in workspaces], dtype=np.int64)]
-        ),
+        size_bytes=tape.size_bytes,
         setup=setup + 1,
         setup_places=where[setup],
         first=first,
@@ -159,19 +150,6 @@ def _update_start(tape: Tape, death: int) -> int:
         if not waiting:
             start = place
     return start
-
-
-def _with_workspaces(
-    tape: Tape, workspaces: Sequence[tuple[Phase, int]], first: Array, places: Array
-) -> tuple[Array, Array]:
-    """The first step with its libraries' workspaces; those of a phase that is not run are left."""
-    starts = {span.phase: span.start for span in reversed(tape.phases)}
-    for number, (phase, _) in enumerate(workspaces, len(tape.size_bytes)):
-        if phase in starts:
-            start = min(starts[phase], len(tape.events) - 1)
-            at = int(np.searchsorted(places, start))
-            first, places = np.insert(first, at, number + 1), np.insert(places, at, start)
-    return first, places
 
 
 def _as_moved(tape: Tape, storages: Array) -> Array:

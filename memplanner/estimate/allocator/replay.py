@@ -10,7 +10,7 @@ from memplanner.estimate.allocator.caching import UNIT_BYTES, Block, CachingAllo
 from memplanner.estimate.allocator.expandable import caching_allocator
 from memplanner.estimate.allocator.loop import TrainingLoop, taking_memory
 from memplanner.estimate.allocator.results import LoopReplay, OutOfMemory, Reservation
-from memplanner.estimate.allocator.rounding import round_sizes, segment_bytes
+from memplanner.estimate.allocator.rounding import round_sizes
 from memplanner.estimate.allocator.settings import AllocatorSettings
 from memplanner.tape.tape import Array
 
@@ -77,7 +77,7 @@ def replay(
             event=end.event,
             storage=storage,
             requested_bytes=int(loop.size_bytes[storage]),
-            segment_bytes=segment_bytes(int(sizes[storage]) * UNIT_BYTES, settings),
+            segment_bytes=allocator.refused * UNIT_BYTES,
             allocated_bytes=end.allocated_bytes,
             reserved_bytes=end.reserved_bytes,
             limit_bytes=limit_bytes,

@@ -18,7 +18,7 @@ class OutOfMemory:
     storage: int
     requested_bytes: int
     segment_bytes: int
-    """What the driver was asked for."""
+    """What the driver was asked for last: with expandable segments, whole pages."""
     allocated_bytes: int
     reserved_bytes: int
     limit_bytes: int | None

@@ -191,17 +191,6 @@ def test_a_first_step_has_no_gradients_to_free_and_makes_the_state_late() -> Non
     assert training_loop(CARRYING, states_from_start=True).setup.tolist() == [1, 2]
 
 
-def test_workspaces_come_with_the_first_step_and_stay() -> None:
-    loop = training_loop(CARRYING, workspaces=[("forward", 8 * MIB), ("backward", 9 * MIB)])
-    assert loop.first.tolist() == [7, 4, 6, 8, 5, -4, 2, -6]
-    assert loop.size_bytes.tolist()[-2:] == [8 * MIB, 9 * MIB]
-    without, found = replay(training_loop(CARRYING)), replay(loop)
-    assert found.allocated_bytes == without.allocated_bytes + 17 * MIB
-    assert found.end.allocated_bytes == without.end.allocated_bytes + 17 * MIB
-    absent = training_loop(CARRYING, workspaces=[("load", 8 * MIB)])
-    assert replay(absent).failure is None
-
-
 def test_the_curve_stands_beside_the_tape() -> None:
     found = replay(training_loop(CARRYING))
     assert found.settled
@@ -225,6 +214,19 @@ def test_running_out_says_where_and_of_how_much() -> None:
     early = replay(loop, limit_bytes=90 * MIB).failure
     assert early is not None
     assert (early.step, early.event, early.storage) == (0, 0, 0)
+
+
+def test_expandable_segments_ask_for_whole_pages() -> None:
+    tape = tape_of(
+        [20 * MIB, 30 * MIB],
+        [PARAMETERS, ACTIVATIONS],
+        [1, 2, -2],
+        [("load", 1), ("forward", 1), ("backward", 1)],
+    )
+    chosen = AllocatorSettings.parse("expandable_segments:True")
+    failure = replay(training_loop(tape), chosen, limit_bytes=55 * MIB).failure
+    assert failure is not None
+    assert (failure.requested_bytes, failure.segment_bytes) == (30 * MIB, 40 * MIB)
 
 
 def test_a_step_that_keeps_something_new_is_closed() -> None:
