@@ -36,7 +36,12 @@ def change(before: float | None, after: float | None) -> str:
     """Such as ``+4.1%`` of ``before``; a dash where one is not known."""
     if before is None or after is None or not before:
         return NOTHING
-    return f"{after / before - 1:+.1%}".replace("-", MINUS)
+    return share(after / before - 1)
+
+
+def share(value: float | None) -> str:
+    """Such as ``+4.1%``; a dash where it is not known."""
+    return NOTHING if value is None else f"{value:+.1%}".replace("-", MINUS)
 
 
 def _before_and_after(report: QualityReport, make: MakeTable) -> Table:

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from memplanner.cli.quality import quality_tables
+from memplanner.cli.quality import quality_tables, share
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import CATEGORIES, Estimate, Layer
 from memplanner.messages.history import CalibrationRecord
@@ -26,7 +26,7 @@ from memplanner.messages.run import (
     RunStarted,
     RunStep,
 )
-from memplanner.units import format_bytes, format_difference, format_parameters
+from memplanner.units import NOTHING, format_bytes, format_difference, format_parameters
 
 _LARGEST = 12
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
@@ -234,7 +234,7 @@ def _comparison(predicted: RunFigures, measured: RunFigures) -> Table:
             format_bytes(row.predicted_bytes),
             format_bytes(row.measured_bytes),
             format_difference(row.predicted_bytes, row.measured_bytes),
-            "–" if row.error is None else f"{row.error:+.1%}".replace("-", "−"),
+            share(row.error),
         )
         table.add_row(*(map(_bold, cells) if row is whole else cells))
     return table
@@ -248,8 +248,8 @@ def print_devices(devices: Iterable[Device]) -> None:
         table.add_row(
             device.name + here,
             "not known" if device.memory_bytes is None else format_bytes(device.memory_bytes),
-            format_bytes(device.free_bytes or 0) if device.local else "–",
-            device.architecture or "–",
+            format_bytes(device.free_bytes or 0) if device.local else NOTHING,
+            device.architecture or NOTHING,
         )
     _console().print(table)
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from memplanner.export.head import comment, origin
 from memplanner.export.target import ExportTarget, Subject
-
-_MIXED = {"bf16_mixed": "bf16", "bf16_autocast": "bf16", "fp16_mixed": "fp16"}
+from memplanner.techniques.precision import mixed_precision
 
 
 class Accelerate(ExportTarget):
@@ -42,6 +41,8 @@ class Accelerate(ExportTarget):
         "activation_offload.to": "run the forward in torch.autograd.graph.save_on_cpu()",
         "loss.method": "patch the head and its loss before accelerator.prepare(), as the script "
         "target does",
+        "pruning.structure": "prune the model before accelerator.prepare(), as the script target "
+        "does",
         "quantization.method": "quantize the model before accelerator.prepare(), as the script "
         "target does; for NF4, transformers' BitsAndBytesConfig does so on loading",
         "adapters.method": "add the adapters through peft before accelerator.prepare()",
@@ -55,7 +56,7 @@ class Accelerate(ExportTarget):
     def text(self, subject: Subject, cannot_say: tuple[str, ...]) -> str:
         """The configuration, below a comment on what the script must do itself."""
         device = subject.device
-        mixed = _MIXED.get(subject.plan.precision, "no")
+        mixed = mixed_precision(subject.plan)
         lines = [
             "compute_environment: LOCAL_MACHINE",
             "debug: false",

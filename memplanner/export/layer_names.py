@@ -1,4 +1,4 @@
-"""Names of layers as a person would write them in a script."""
+"""Layers as a person would name them in a script."""
 
 from __future__ import annotations
 
@@ -17,3 +17,9 @@ def short_names(module: nn.Module, wanted: Sequence[str]) -> list[str]:
     }
     is_clear = named == set(wanted) and not any(ending.isdecimal() for ending in endings)
     return endings if is_clear else list(wanted)
+
+
+def layer_classes(module: nn.Module, names: Sequence[str]) -> str:
+    """The classes of the linear layers ``names``, as ``isinstance`` takes them."""
+    plain = all(isinstance(module.get_submodule(name), nn.Linear) for name in names)
+    return "nn.Linear" if plain else "nn.Linear | Conv1D"

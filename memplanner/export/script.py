@@ -21,7 +21,7 @@ from memplanner.export.script_data import META, Data, data
 from memplanner.export.script_model import Building, building
 from memplanner.export.script_pruning import SPARSITY_FILE, pruned_parts, sparsity_source
 from memplanner.export.script_quantization import (
-    FILE_NAME,
+    LOW_BIT_FILE,
     low_bit_source,
     quantized_layers,
 )
@@ -33,19 +33,12 @@ from memplanner.model.blocks import block_lists
 from memplanner.model.hugging_face import transformers_class
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
-from memplanner.techniques.adapters import linear_names
+from memplanner.techniques.layer_choice import linear_names
+from memplanner.techniques.optimizer import optimizer_class
 from memplanner.techniques.precision import autocast_type, stored_type
 from memplanner.techniques.prepare import check
 from memplanner.techniques.target import Target
 
-_OPTIMIZERS = {
-    "adamw": "AdamW",
-    "adam": "Adam",
-    "sgd": "SGD",
-    "adafactor": "Adafactor",
-    "rmsprop": "RMSprop",
-    "adagrad": "Adagrad",
-}
 _KERNELS = {
     "math": "MATH",
     "flash": "FLASH_ATTENTION",
@@ -53,13 +46,6 @@ _KERNELS = {
     "cudnn": "CUDNN_ATTENTION",
 }
 _WALKS = {"for_loop": "foreach=False", "foreach": "foreach=True", "fused": "fused=True"}
-_OF_LIBRARIES = {
-    "bitsandbytes_8bit": ("bitsandbytes", "{}8bit"),
-    "bitsandbytes_paged_8bit": ("bitsandbytes", "Paged{}8bit"),
-    "torchao_8bit": ("torchao", "{}8bit"),
-    "torchao_4bit": ("torchao", "{}4bit"),
-}
-"""For an implementation that is not torch's: the library, and its class for that of torch."""
 _LABELS = frozenset({"labels", "start_positions"})
 """With one of these a transformers class returns its loss."""
 
@@ -138,7 +124,7 @@ class Script(ExportTarget):
         if plan.pruning.structure != "none":
             beside.append(ExportedFile(name=SPARSITY_FILE, text=sparsity_source()))
         if plan.quantization.method != "none":
-            beside.append(ExportedFile(name=FILE_NAME, text=low_bit_source()))
+            beside.append(ExportedFile(name=LOW_BIT_FILE, text=low_bit_source()))
         beside += saver_files(plan)
         return Rendering((*rendering.files, *beside), rendering.cannot_say)
 
@@ -181,6 +167,7 @@ def _values(subject: Subject, built: Building, batches: Data, dtype: str) -> dic
     plan, model = subject.plan, subject.model
     checkpointing = plan.activation_checkpointing
     autocast = autocast_type(plan)
+    optimizer_module, optimizer_name = optimizer_class(plan)
     needs_module = (
         checkpointing.policy != "none"
         or plan.adapters.method != "none"
@@ -204,8 +191,8 @@ def _values(subject: Subject, built: Building, batches: Data, dtype: str) -> dic
         "pruned": pruned,
         "quantized": quantized_layers(module, subject),
         "lora": _lora(module, plan),
-        "optimizer_name": _optimizer_class(plan).rpartition(".")[2],
-        "optimizer_class": _optimizer_class(plan),
+        "optimizer_name": optimizer_name,
+        "optimizer_class": f"{optimizer_module}.{optimizer_name}",
         "optimizer_options": _optimizer_options(plan),
         "chunked_loss": loss_arguments(subject),
         "offload": offload_arguments(plan),
@@ -284,14 +271,12 @@ def _add_imports(imports: Imports, values: dict[str, Any]) -> None:
             imports.add("sparsity", "make_permanent")
         if pruned.batches:
             imports.add("itertools", "islice")
-        if "Conv1D" in pruned.classes:
-            imports.add("transformers.pytorch_utils", "Conv1D")
     if values["quantized"]:
         imports.add("low_bit", "Format", "quantize_layers")
         if any("installed()" in argument for argument in values["quantized"].arguments):
             imports.add("low_bit", "installed")
-        if "Conv1D" in values["quantized"].classes:
-            imports.add("transformers.pytorch_utils", "Conv1D")
+    if any("Conv1D" in part.classes for part in (pruned, values["quantized"]) if part):
+        imports.add("transformers.pytorch_utils", "Conv1D")
     if values["chunked_loss"]:
         imports.add("chunked_loss", "chunk_loss")
     if values["offload"]:
@@ -374,13 +359,6 @@ def _lora(module: nn.Module, plan: Plan) -> dict[str, Any] | None:
         "dropout": section.dropout,
         "targets": literal(targets, before=23, indent=8, after=1),
     }
-
-
-def _optimizer_class(plan: Plan) -> str:
-    """Such as ``torch.optim.AdamW``."""
-    name = _OPTIMIZERS[plan.optimizer.name]
-    library, pattern = _OF_LIBRARIES.get(plan.optimizer.implementation, ("torch", "{}"))
-    return f"{library}.optim.{pattern.format(name)}"
 
 
 def _optimizer_options(plan: Plan) -> list[str]:

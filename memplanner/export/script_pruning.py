@@ -10,14 +10,13 @@ from functools import cache
 
 from torch import nn
 
-from memplanner.export.layer_names import short_names
+from memplanner.export.layer_names import layer_classes, short_names
+from memplanner.export.one_module import one_module
 from memplanner.export.python_source import literal
-from memplanner.export.script_quantization import one_module
 from memplanner.export.target import Subject
 from memplanner.techniques.precision import stored_type
-from memplanner.techniques.pruned_layers import layer_names
 from memplanner.techniques.pruned_structure import check_reload, checked_structure
-from memplanner.techniques.pruning import smaller_of, zeros_of
+from memplanner.techniques.pruning import layer_names, smaller_of, zeros_of
 from memplanner.techniques.sparsity.structure import Smaller, make_smaller
 from memplanner.techniques.sparsity.zeros import Zeros
 
@@ -74,11 +73,10 @@ def pruned_parts(module: nn.Module, subject: Subject) -> Pruned | None:
         configured = hasattr(getattr(module, "config", None), "to_json_file")
         return Pruned(False, paths, "", _options(smaller), batches, False, configured)
     names = layer_names(module, section)
-    own = any(not isinstance(module.get_submodule(name), nn.Linear) for name in names)
     return Pruned(
         zeros=True,
         names=tuple(short_names(module, names)),
-        classes="nn.Linear | Conv1D" if own else "nn.Linear",
+        classes=layer_classes(module, names),
         options=_options(zeros_of(plan)),
         batches=batches,
         masks=section.kept_as == "masks",

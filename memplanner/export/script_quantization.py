@@ -6,21 +6,19 @@ code: the package ``memplanner.techniques.low_bit`` as one file.
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 from torch import nn
 
-from memplanner.export.layer_names import short_names
-from memplanner.export.python_source import Imports, literal
+from memplanner.export.layer_names import layer_classes, short_names
+from memplanner.export.one_module import one_module
+from memplanner.export.python_source import literal
 from memplanner.export.target import Subject
 from memplanner.techniques.low_bit.formats import Format
 from memplanner.techniques.quantization import compute_type, format_of, layer_names
 
-FILE_NAME = "low_bit.py"
+LOW_BIT_FILE = "low_bit.py"
 _PACKAGE = "memplanner.techniques.low_bit"
 _PARTS = (
     "codebooks", "packing", "formats", "encoding", "expansion", "bitsandbytes", "linear",
@@ -56,7 +54,6 @@ def quantized_layers(module: nn.Module, subject: Subject) -> QuantizedLayers | N
     if section.method == "none":
         return None
     names = layer_names(module, section)
-    own = any(not isinstance(module.get_submodule(name), nn.Linear) for name in names)
     arguments = []
     dtype = compute_type(subject.plan)
     if dtype is not None:
@@ -65,7 +62,7 @@ def quantized_layers(module: nn.Module, subject: Subject) -> QuantizedLayers | N
         arguments.append('use_bitsandbytes=device.type == "cuda" and installed()')
     return QuantizedLayers(
         names=tuple(short_names(module, names)),
-        classes="nn.Linear | Conv1D" if own else "nn.Linear",
+        classes=layer_classes(module, names),
         options=_options(format_of(section)),
         arguments=tuple(arguments),
     )
@@ -90,31 +87,3 @@ def _options(kept: Format) -> tuple[str, ...]:
 def low_bit_source() -> str:
     """The package as one module."""
     return one_module(_PACKAGE, _PARTS, _HEAD)
-
-
-def one_module(package: str, parts: Sequence[str], head: str) -> str:
-    """The modules ``parts`` of a package, each after those that it needs, as one after ``head``."""
-    imports = Imports()
-    bodies = []
-    for part in parts:
-        source = files(package).joinpath(f"{part}.py").read_text("utf-8")
-        bodies.append(_body(source, imports, package))
-    space = "\n\n" if bodies[0].startswith(("def ", "class ", "@")) else "\n"
-    return head + imports.source() + space + "\n\n".join(bodies)
-
-
-def _body(source: str, imports: Imports, package: str) -> str:
-    """The source after its imports, which are gathered; those of the package itself fall away."""
-    last = 0
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Import):
-            for name in node.names:
-                imports.add(name.name)
-        elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            if module != "__future__" and not module.startswith(package):
-                imports.add(module, *(name.name for name in node.names))
-        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
-            break
-        last = node.end_lineno or last
-    return "\n".join(source.splitlines()[last:]).strip("\n") + "\n"

@@ -28,7 +28,7 @@ class ActivationOffload(Section):
         "Exact, but each crosses the bus twice a step; recomputing is often faster."
     )
 
-    to: Destination = option("none", "To", "Where kept activations lie until backward.")
+    to: Destination = option("none", "Offload to", "Where kept activations lie until backward.")
     pin_memory: bool = option(
         True,
         "Pinned memory",

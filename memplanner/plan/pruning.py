@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+from memplanner.plan.linear_layers import Layers, names_option
 from memplanner.plan.section import Section, choices, option
 
 Structure = Annotated[
@@ -56,14 +57,6 @@ KeptAs = Annotated[
         ),
     ),
 ]
-Layers = Annotated[
-    Literal["all_but_head", "all", "named"],
-    choices(
-        ("all_but_head", "All linear but the head", "The head decides most; it stays as it is."),
-        ("all", "All linear layers", "The head too."),
-        ("named", "By name", "Those that the names or patterns choose."),
-    ),
-]
 BlockChoice = Annotated[
     Literal["deepest", "influence"],
     choices(
@@ -107,12 +100,7 @@ class Pruning(Section):
     layers: Layers = option(
         "all_but_head", "Layers", "Which layers get zeros.", when="structure=unstructured,n_m"
     )
-    target_modules: tuple[str, ...] = option(
-        (),
-        "Names",
-        "Names of layers such as q_proj, or patterns such as model.layers.*.mlp.*.",
-        when="layers=named",
-    )
+    target_modules: tuple[str, ...] = names_option()
     kept_as: KeptAs = option(
         "masks", "Kept as", "How the zeros are kept.", when="structure=unstructured,n_m"
     )
@@ -183,3 +171,7 @@ class Pruning(Section):
             return False
         by_influence = self.block_choice == "influence" and self.block_ratio > 0
         return self.method != "magnitude" or (self.structure == "structured" and by_influence)
+
+    def takes_effect(self, name: str) -> bool:
+        """As every section says, but for batches: scores of blocks may want them, too."""
+        return self.needs_data if name == "calibration_batches" else super().takes_effect(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+from memplanner.plan.linear_layers import Layers, names_option
 from memplanner.plan.section import Section, choices, option
 
 Method = Annotated[
@@ -17,14 +18,6 @@ Method = Annotated[
             "QLoRA's 4 bits, spaced for normally distributed weights. Saves memory now.",
         ),
         ("companding", "Companding", "Evenly spaced levels behind a curve. Saves memory now."),
-    ),
-]
-Layers = Annotated[
-    Literal["all_but_head", "all", "named"],
-    choices(
-        ("all_but_head", "All linear but the head", "The head decides most; it stays as it is."),
-        ("all", "All linear layers", "The head too."),
-        ("named", "By name", "Those that the names or patterns choose."),
     ),
 ]
 Granularity = Annotated[
@@ -119,12 +112,7 @@ class Quantization(Section):
     layers: Layers = option(
         "all_but_head", "Layers", "Which layers.", when="method=linear,nf4,companding"
     )
-    target_modules: tuple[str, ...] = option(
-        (),
-        "Names",
-        "Names of layers such as q_proj, or patterns such as model.layers.*.mlp.*.",
-        when="layers=named",
-    )
+    target_modules: tuple[str, ...] = names_option()
     compute_type: ComputeType = option(
         "auto",
         "Products in",

@@ -14,9 +14,9 @@ from memplanner.errors import RunError
 from memplanner.messages.device import Device
 from memplanner.plan import Plan
 from memplanner.techniques.base import RecomputeContext
+from memplanner.techniques.precision import mixed_precision
 from memplanner.techniques.prepare import Prepared
 
-_MIXED = {"bf16_mixed": "bf16", "bf16_autocast": "bf16", "fp16_mixed": "fp16"}
 _KERNELS = {
     "math": SDPBackend.MATH,
     "flash": SDPBackend.FLASH_ATTENTION,
@@ -49,7 +49,7 @@ def make_accelerator(plan: Plan, *, cpu: bool) -> Accelerator:
     try:
         return Accelerator(
             cpu=cpu,
-            mixed_precision=_MIXED.get(plan.precision, "no"),
+            mixed_precision=mixed_precision(plan),
             gradient_accumulation_steps=plan.training.gradient_accumulation_steps,
         )
     except ValueError as error:

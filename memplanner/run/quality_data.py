@@ -50,7 +50,7 @@ class QualityData:
 
     @property
     def description(self) -> str:
-        """Such as ``alice.txt, 4 096 tokens``."""
+        """Such as ``alice.txt, 2 048 tokens``."""
         counted = f"{format_count(self.count)} {self.counted}"
         return ", ".join(filter(None, (self.name, counted, self.remark)))
 

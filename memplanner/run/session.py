@@ -139,10 +139,8 @@ class Session:
     def _prepare(self, model: Model, device: torch.device, data: TrainingData) -> Prepared:
         self.work = "building the model"
         limit_memory(self.request.device)
-        # what becomes smaller may not fit on a card before
-        plan = self.request.plan
-        shrinks = plan.quantization.method != "none" or plan.pruning.structure != "none"
-        module = model.build(torch.device("cpu") if shrinks else device)
+        # what is compressed may not fit on a card before
+        module = model.build(torch.device("cpu") if compression(self.request.plan) else device)
         kind = "random weights"
         if model.load_weights is not None:
             model.load_weights(module)

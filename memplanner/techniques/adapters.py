@@ -8,6 +8,7 @@ from torch import nn
 from memplanner.errors import PlanError
 from memplanner.plan.adapters import Adapters as Section
 from memplanner.techniques.base import Situation, Technique
+from memplanner.techniques.layer_choice import linear_names
 
 _HALVES = frozenset({torch.float16, torch.bfloat16})
 _ADAPTABLE = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -48,19 +49,6 @@ class Adapters(Technique):
                     parameter.data = parameter.data.float()
                 parameter.requires_grad_(True)
         return adapted
-
-
-def linear_names(module: nn.Module) -> list[str]:
-    """The paths of every linear layer but the output head, peft's ``all-linear``."""
-    head = getattr(module, "get_output_embeddings", lambda: None)()
-    classifiers = {"classifier", "score", "lm_head", "head", "fc"}
-    return [
-        name
-        for name, child in module.named_modules()
-        if (isinstance(child, nn.Linear) or type(child).__name__ == "Conv1D")
-        and child is not head
-        and name not in classifiers
-    ]
 
 
 def _transposed(module: nn.Module, targets: list[str]) -> bool:

@@ -7,7 +7,7 @@ weightless parameters their states are allocated without them (``low_bit/states.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
@@ -157,33 +157,49 @@ def _made(parameters: list[nn.Parameter], plan: Plan, target: Target) -> torch.o
         options["fused"] = True
     if section.name in {"sgd", "rmsprop"}:
         options["momentum"] = section.momentum
-    kinds: dict[str, type[torch.optim.Optimizer]] = {
-        "adamw": torch.optim.AdamW,
-        "adam": torch.optim.Adam,
-        "sgd": torch.optim.SGD,
-        "adafactor": torch.optim.Adafactor,
-        "rmsprop": torch.optim.RMSprop,
-        "adagrad": torch.optim.Adagrad,
-    }
-    return kinds[section.name](parameters, **options)
+    return _class(plan)(parameters, **options)
 
 
-_LIBRARIES = {
-    "bitsandbytes_8bit": "bitsandbytes",
-    "bitsandbytes_paged_8bit": "bitsandbytes",
-    "torchao_8bit": "torchao",
-    "torchao_4bit": "torchao",
+_CLASSES = {
+    "adamw": "AdamW",
+    "adam": "Adam",
+    "sgd": "SGD",
+    "adafactor": "Adafactor",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
 }
+"""In ``torch.optim``."""
+_OF_LIBRARIES = {
+    "bitsandbytes_8bit": ("bitsandbytes", "{}8bit"),
+    "bitsandbytes_paged_8bit": ("bitsandbytes", "Paged{}8bit"),
+    "torchao_8bit": ("torchao", "{}8bit"),
+    "torchao_4bit": ("torchao", "{}4bit"),
+}
+"""For an implementation that is not torch's: the library, and its class for that of torch."""
+
+
+def optimizer_class(plan: Plan) -> tuple[str, str]:
+    """Where the optimizer comes from and its name, such as ``("torch.optim", "AdamW")``."""
+    library, pattern = _OF_LIBRARIES.get(plan.optimizer.implementation, ("torch", "{}"))
+    return f"{library}.optim", pattern.format(_CLASSES[plan.optimizer.name])
+
+
+def _class(plan: Plan) -> Callable[..., torch.optim.Optimizer]:
+    """Imported only when it is called for: a library takes seconds."""
+    module, name = optimizer_class(plan)
+    found: Callable[..., torch.optim.Optimizer] = getattr(import_module(module), name)
+    return found
 
 
 def _installed(chosen: str) -> bool:
-    return find_spec(_LIBRARIES[chosen]) is not None
+    return find_spec(_OF_LIBRARIES[chosen][0]) is not None
 
 
 def _missing(chosen: str) -> str:
+    library, _ = _OF_LIBRARIES[chosen]
     return (
-        f"optimizer.implementation={chosen} needs {_LIBRARIES[chosen]}, which is not installed; "
-        f"run pip install 'memplanner[{_LIBRARIES[chosen]}]', or choose auto."
+        f"optimizer.implementation={chosen} needs {library}, which is not installed; "
+        f"run pip install 'memplanner[{library}]', or choose auto."
     )
 
 
@@ -203,15 +219,4 @@ def _in_few_bits(
         return WeightlessAdam(parameters, make_state, temporaries)
     if not _installed(chosen):
         raise PlanError(_missing(chosen))
-    adam = "AdamW" if section.name == "adamw" else "Adam"
-    library = import_module(f"{_LIBRARIES[chosen]}.optim")  # seconds, and only needed here
-    kinds = {
-        "bitsandbytes_8bit": f"{adam}8bit",
-        "bitsandbytes_paged_8bit": f"Paged{adam}8bit",
-        "torchao_8bit": f"{adam}8bit",
-        "torchao_4bit": f"{adam}4bit",
-    }
-    made: torch.optim.Optimizer = getattr(library, kinds[chosen])(
-        parameters, lr=section.learning_rate, weight_decay=section.weight_decay
-    )
-    return made
+    return _class(plan)(parameters, lr=section.learning_rate, weight_decay=section.weight_decay)

@@ -31,6 +31,12 @@ def autocast_type(plan: Plan) -> torch.dtype | None:
     return AUTOCAST.get(plan.precision)
 
 
+def mixed_precision(plan: Plan) -> str:
+    """What accelerate calls autocast's type: ``bf16``, ``fp16`` or ``no``."""
+    words = {None: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}
+    return words[autocast_type(plan)]
+
+
 class Precision(Technique):
     """Casts the module; activations follow from its parameters, or from autocast."""
 

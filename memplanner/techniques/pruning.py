@@ -1,7 +1,7 @@
 """Pruning: zeros in linear layers, or a smaller module; what is left is trained.
 
-Scores, masks and structures are in ``techniques/sparsity``; what a model lets be pruned is checked
-in ``techniques/pruned_layers`` and ``techniques/pruned_structure``.
+Scores, masks and structures are in ``techniques/sparsity``; what may be taken from a model is
+checked in ``techniques/pruned_structure``.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from memplanner.errors import PlanError
 from memplanner.model.loaded import Batch
 from memplanner.plan import Plan
 from memplanner.plan.pruning import Pruning as Section
 from memplanner.techniques.base import Situation, Technique
+from memplanner.techniques.layer_choice import chosen_layers
 from memplanner.techniques.precision import autocast_type, stored_type
-from memplanner.techniques.pruned_layers import layer_names
 from memplanner.techniques.pruned_structure import check_reload, checked_structure
+from memplanner.techniques.sparsity.matrices import matrix
 from memplanner.techniques.sparsity.structure import Smaller, make_smaller
 from memplanner.techniques.sparsity.zeros import Zeros, put_zeros
 from memplanner.techniques.target import Target
@@ -92,6 +94,34 @@ class Pruning(Technique):
                 "Taylor scores take a gradient for every parameter once, before the first step."
             )
         return notes
+
+
+def layer_names(module: nn.Module, section: Section) -> list[str]:
+    """The paths of the layers that get zeros, in the module's order.
+
+    Raises ``PlanError``, also for rows that M does not divide.
+    """
+    names = chosen_layers(
+        module,
+        section,
+        "pruning",
+        verb="prune",
+        off="structure=none",
+        shared="which would get the same zeros",
+    )
+    if section.structure == "n_m":
+        _check_rows(module, names, section)
+    return names
+
+
+def _check_rows(module: nn.Module, names: Sequence[str], section: Section) -> None:
+    for name in names:
+        columns = matrix(module.get_submodule(name)).shape[1]
+        if columns % section.m:
+            raise PlanError(
+                f"{name} has {columns} inputs, which pruning.m={section.m} does not divide; "
+                f"choose an m that does, or pruning.structure=unstructured."
+            )
 
 
 def zeros_of(plan: Plan) -> Zeros:

@@ -11,7 +11,7 @@ import pytest
 
 from memplanner.errors import PlanError
 from memplanner.export import render
-from memplanner.export.script_quantization import FILE_NAME, low_bit_source
+from memplanner.export.script_quantization import LOW_BIT_FILE, low_bit_source
 from memplanner.messages.device import Device
 from memplanner.model import load
 from memplanner.model.loaded import Model
@@ -28,7 +28,7 @@ def rendered(model: Model, device: Device, **changes: Any) -> dict[str, str]:
 
 def test_it_needs_torch_alone(tmp_path: Path) -> None:
     """In a Python that finds nothing of memplanner, and no other file either."""
-    (tmp_path / FILE_NAME).write_text(low_bit_source())
+    (tmp_path / LOW_BIT_FILE).write_text(low_bit_source())
     code = (
         "import sys, torch, low_bit\n"
         "layer = low_bit.QuantizedLinear(torch.randn(8, 64), None, low_bit.Format('nf4'))\n"
@@ -42,7 +42,7 @@ def test_it_needs_torch_alone(tmp_path: Path) -> None:
 
 
 def test_it_is_formatted(tmp_path: Path) -> None:
-    path = tmp_path / FILE_NAME
+    path = tmp_path / LOW_BIT_FILE
     path.write_text(low_bit_source())
     done = subprocess.run(
         [sys.executable, "-m", "ruff", "format", "--check", "--line-length", "100", path],
@@ -53,7 +53,7 @@ def test_it_is_formatted(tmp_path: Path) -> None:
 
 def test_it_is_there_only_where_the_plan_needs_it(llama: Model, card: Device) -> None:
     assert set(rendered(llama, card)) == {"train.py"}
-    assert set(rendered(llama, card, quantization__method="nf4")) == {"train.py", FILE_NAME}
+    assert set(rendered(llama, card, quantization__method="nf4")) == {"train.py", LOW_BIT_FILE}
 
 
 @pytest.mark.parametrize(

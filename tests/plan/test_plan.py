@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from memplanner.errors import PlanError
 from memplanner.plan import Choices, Plan, Section, difference, keys, migrations
+from memplanner.plan.pruning import Pruning
 from memplanner.plan.quantization import Quantization
 from tests.plan.plans import plans
 
@@ -134,6 +135,18 @@ def test_the_plan_and_its_file_import_nothing_heavy() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_batches_for_scores_take_effect_wherever_scores_need_data() -> None:
+    blocks = {"structure": "structured", "block_ratio": 0.25, "block_choice": "influence"}
+    for section, needed in (
+        (Pruning(structure="structured"), False),
+        (Pruning(method="wanda"), False),
+        (Pruning(structure="n_m", method="wanda"), True),
+        (Pruning.model_validate(blocks), True),
+    ):
+        assert section.needs_data is needed
+        assert section.takes_effect("calibration_batches") is needed
 
 
 def test_a_field_takes_effect_where_all_that_it_depends_on_does() -> None:

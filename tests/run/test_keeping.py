@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import memplanner as mp
-from memplanner.errors import DeviceError
+from memplanner.errors import DeviceError, RunError
 from memplanner.estimate import Prediction, estimate
+from memplanner.hardware import card_identity
+from memplanner.hardware.measurement import MeasuredOverhead
 from memplanner.history import History, default_path
 from memplanner.messages.device import Device
-from memplanner.messages.estimate import Phase
-from memplanner.messages.run import RunResult
+from memplanner.messages.estimate import OverheadRow, Phase
+from memplanner.messages.history import CalibrationRecord
+from memplanner.messages.run import RunResult, RunSample
 from memplanner.run.calibrate import calibrate
+from memplanner.run.ending import Followed
 from memplanner.run.keeping import keep, known_calibration
+from memplanner.run.request import RunRequest
 from memplanner.units import GIB
 from tests.run.recipes import write_recipe
 
@@ -84,6 +91,30 @@ def test_two_runs_of_a_card_correct_its_next_estimate(
     assert (corrected.calibrated_bytes or 0) > (corrected.device_bytes or 0)
 
 
+def test_a_new_correction_leaves_what_was_measured_beside_the_allocator(
+    prediction: Prediction, tmp_path: Path
+) -> None:
+    file = tmp_path / "history.sqlite3"
+    row = OverheadRow(
+        name="context", low_bytes=1, expected_bytes=2, high_bytes=3, source="measured"
+    )
+    with History(file) as history:
+        history.add_calibration(
+            CalibrationRecord(
+                at="2026-01-01T00:00:00+00:00",
+                card=card_identity(CARD),
+                device_name=CARD.name,
+                overhead=(row,),
+            )
+        )
+    for _ in range(2):
+        assert keep(prediction, result(prediction), phases(prediction, 1.04), file) == ""
+    record, _ = known_calibration(CARD, file)
+    assert record is not None
+    assert record.correction is not None
+    assert record.overhead == (row,)
+
+
 def test_a_damaged_history_is_a_sentence_and_no_end(prediction: Prediction, tmp_path: Path) -> None:
     file = tmp_path / "history.sqlite3"
     file.write_bytes(b"no database" * 100)
@@ -95,3 +126,73 @@ def test_only_a_card_of_this_machine_is_calibrated(tmp_path: Path) -> None:
     model = mp.load(str(write_recipe(tmp_path)))
     with pytest.raises(DeviceError, match="only on a CUDA card"):
         calibrate(model, Device(name="CPU", kind="cpu", memory_bytes=GIB, local=True))
+
+
+def test_the_highest_reserved_of_each_phase_is_kept(prediction: Prediction) -> None:
+    followed = Followed(
+        RunRequest(
+            source="x", inputs=(), trust_code=False, model=prediction.model, plan=prediction.plan,
+            device=CARD, steps=1, data=None, predicted=prediction.figures(),
+        )
+    )  # fmt: skip
+    for phase, reserved in (("forward", 5), ("forward", 3), ("backward", 7), ("forward", None)):
+        followed.note(
+            RunSample.model_validate(
+                {
+                    "seconds": 0.0, "allocated_bytes": 1, "highest_bytes": 1,
+                    "reserved_bytes": reserved, "device_bytes": None, "phase": phase,
+                    "step": 1, "micro_batch": 0,
+                }
+            )
+        )  # fmt: skip
+    assert followed.reserved_by_phase == {"forward": 5, "backward": 7}
+
+
+CALIBRATION: Any = import_module("memplanner.run.calibrate")  # its name is a function's too
+
+
+@pytest.fixture
+def measured_card(prediction: Prediction, monkeypatch: pytest.MonkeyPatch) -> OverheadRow:
+    """The card answers as if it were here: its context measured, its runs 4 % above."""
+    row = OverheadRow(
+        name="CUDA context", low_bytes=1, expected_bytes=2, high_bytes=3, source="measured"
+    )
+    answer = MeasuredOverhead((row,), torch="2", cuda="13", driver="580")
+    monkeypatch.setattr(CALIBRATION, "measure_overhead", lambda device: answer)
+
+    def run(*_: Any, history: Path, **__: Any) -> RunResult:
+        ended = result(prediction)
+        assert keep(prediction, ended, phases(prediction, 1.04), history) == ""
+        return ended
+
+    monkeypatch.setattr(CALIBRATION, "apply", run)
+    return row
+
+
+def test_a_calibration_holds_the_context_and_what_two_runs_ask_for(
+    prediction: Prediction, measured_card: OverheadRow, tmp_path: Path
+) -> None:
+    file = tmp_path / "history.sqlite3"
+    record = calibrate(mp.load(prediction.model.source), CARD, path=file)
+    assert record.overhead == (measured_card,)
+    assert record.correction is not None
+    assert record.correction.runs == 2
+    assert known_calibration(CARD, file) == (record, "")
+
+
+def test_a_calibration_whose_run_ends_early_says_so_and_keeps_the_context(
+    prediction: Prediction,
+    measured_card: OverheadRow,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    failed = result(prediction).model_copy(
+        update={"outcome": "failed", "sentence": "The card fell off."}
+    )
+    monkeypatch.setattr(CALIBRATION, "apply", lambda *_, **__: failed)
+    file = tmp_path / "history.sqlite3"
+    with pytest.raises(RunError, match=r"ended early: The card fell off\."):
+        calibrate(mp.load(prediction.model.source), CARD, path=file)
+    record, _ = known_calibration(CARD, file)
+    assert record is not None
+    assert (record.overhead, record.correction) == ((measured_card,), None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from memplanner.errors import PlanError
-from memplanner.techniques.adapters import linear_names
+from memplanner.techniques.layer_choice import linear_names
 from memplanner.techniques.prepare import prepare
 from tests.estimate.recordings import CPU, META, planned, tiny
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 import torch
@@ -78,10 +79,5 @@ class Format:
 
     def kept_bytes(self, shape: tuple[int, int], dtype: torch.dtype) -> int:
         """Bytes that a matrix of ``shape`` takes, scales included."""
-        total = 0
-        for size, kind in self.layout(shape, dtype).values():
-            count = 1
-            for length in size:
-                count *= length
-            total += count * kind.itemsize
-        return total
+        layout = self.layout(shape, dtype).values()
+        return sum(prod(size) * kind.itemsize for size, kind in layout)

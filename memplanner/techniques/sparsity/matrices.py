@@ -18,7 +18,8 @@ def is_matrix(layer: object) -> bool:
     """Whether the layer's whole work is one product: torch's ``nn.Linear``, or ``Conv1D``."""
     if isinstance(layer, nn.Linear):
         return type(layer).forward is nn.Linear.forward
-    return isinstance(layer, nn.Module) and is_transposed(layer)
+    named = isinstance(layer, nn.Module) and is_transposed(layer)
+    return named and isinstance(getattr(layer, "weight", None), torch.Tensor)
 
 
 def matrix(layer: Any) -> torch.Tensor:
