@@ -28,6 +28,7 @@ from memplanner.messages.estimate import (
     Timeline,
 )
 from memplanner.messages.run import (
+    RunEvent,
     RunFigures,
     RunProgress,
     RunResult,
@@ -307,8 +308,8 @@ class FakeEngine:
             curve_phases=("forward", "backward", "optimizer_step"),
         )
 
-        def run(event: object) -> protocol.Run:
-            return protocol.Run(id=request.id, event=event)  # type: ignore[arg-type]
+        def run(event: RunEvent) -> protocol.Run:
+            return protocol.Run(id=request.id, event=event)
 
         yield run(
             RunStarted(
@@ -387,7 +388,6 @@ if __name__ == "__main__":
         time.sleep(30)
     engine = FakeEngine()
     if "--deaf" in sys.argv:
-        engine.answer_only_hello = True  # type: ignore[attr-defined]
         for line in sys.stdin:
             asked = protocol.read_request.validate_json(line)
             if isinstance(asked, protocol.Hello):

@@ -4,13 +4,20 @@ import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from memplanner.messages.estimate import Layer
 from memplanner.units import GIB, KIB, MIB, format_bytes, parse_bytes
 from memplanner_ui.look.theme import apply_theme
-from memplanner_ui.views.layer_model import BAR_ROLE, NAME_ROLE, TOTAL, LayerModel
+from memplanner_ui.views.layer_model import (
+    BAR_ROLE,
+    NAME,
+    NAME_ROLE,
+    SHARE,
+    TOTAL,
+    LayerModel,
+)
 from memplanner_ui.views.layer_table import LayerTable
 from memplanner_ui.views.layers import LayersView
 from memplanner_ui.views.parts import Around
@@ -308,3 +315,25 @@ def test_no_estimate_leaves_an_empty_tree(view: LayersView) -> None:
     assert view.tree.layer_model.rowCount() == 0
     view.select("lm_head")
     assert not view.tree.currentIndex().isValid()
+
+
+@pytest.mark.parametrize("width", [500, 660, 900])
+def test_names_and_moments_have_room_at_every_width(
+    qtbot: QtBot, qapp: QApplication, width: int
+) -> None:
+    apply_theme(qapp, "light")
+    view = LayersView()
+    qtbot.addWidget(view)
+    view.resize(width, 500)
+    view.set_estimate(sample.estimate())
+    view.show()
+    qtbot.waitExposed(view)
+    assert view.tree.columnWidth(NAME) >= 150
+    assert view.tree.isColumnHidden(SHARE) == (width < 800)
+    for button in view.moments.findChildren(QPushButton):
+        assert button.width() >= button.minimumWidth()
+        right = button.mapTo(view, button.rect().topRight()).x()
+        assert right < width
+    field, box = view.filter_field.geometry(), view.group_box.geometry()
+    assert not field.intersects(view.moments.parentWidget().geometry())
+    assert box.right() < width

@@ -1,225 +1,25 @@
-"""The timeline: what it draws is what the estimate says, and mouse, keys and table reach it."""
+"""The timeline: both schemes show it, and mouse, keys and table reach it."""
 
 from __future__ import annotations
 
 import time
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QImage, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from memplanner.messages.estimate import CATEGORIES, Estimate, Span, Timeline
 from memplanner.messages.run import RunResult
-from memplanner.units import GIB
+from memplanner.units import format_bytes
 from memplanner_ui.look import theme
 from memplanner_ui.look.theme import apply_theme
 from memplanner_ui.main_window import MainWindow
 from memplanner_ui.views.timeline import TimelineView
-from memplanner_ui.views.timeline_data import (
-    STACKED,
-    Step,
-    bounds,
-    columns,
-    measured_at,
-    measured_curves,
-    step_of,
-)
-from memplanner_ui.views.timeline_table import rows
 from memplanner_ui.workspace import LIVE, TIMELINE
 from tests.ui import sample
-
-
-def estimate(points: int = 200, *, load: int = 20, unknown_device: bool = False) -> Estimate:
-    """Two micro-batches of eight, parts that vary, standing workspaces, a curve reserved."""
-    made = sample.estimate(device=sample.card(memory_bytes=None) if unknown_device else None)
-    along = np.linspace(0, 1, points)
-    wave = np.abs(np.sin(6 * along))
-    parts = {
-        "parameters": np.full(points, 15 * GIB),
-        "gradients": along * 15 * GIB,
-        "optimizer_state": np.full(points, 30 * GIB),
-        "activations": wave * 9 * GIB,
-        "temporaries": (wave > 0.97) * 2 * GIB,
-        "workspaces": np.full(points, GIB // 4),
-        "buffers": np.full(points, 4096),
-        "inputs": along * 8192,
-    }
-    by_category = {name: parts[name].astype(np.int64) for name in CATEGORIES}
-    total = np.sum(list(by_category.values()), axis=0)
-    peak = int(total.argmax())
-    edges = [load + share * points // 8 for share in range(9)]
-    names = ("forward", "backward", "forward", "backward", "optimizer_step")
-    stops = (edges[2], edges[4], edges[5], edges[7], edges[8])
-    starts = (load, *stops[:-1])
-    spans = [
-        Span(name, place // 2 if name != "optimizer_step" else 0, start, stop)  # type: ignore[arg-type]  # literals above
-        for place, (name, start, stop) in enumerate(zip(names, starts, stops, strict=True))
-    ]
-    before = tuple(range(load))
-    return made.model_copy(
-        update={
-            "timeline": Timeline(
-                events=load + points,
-                event=(*before, *range(load, load + points)),
-                allocated_bytes=(*[GIB] * load, *total.tolist()),
-                by_category={
-                    name: (*[0] * load, *values.tolist()) for name, values in by_category.items()
-                },
-                phases=(Span("load", 0, 0, load), *spans),
-                peak_event=load + peak,
-                reserved_bytes=tuple([75 * GIB] * (load + points)),
-            ),
-            "peak": made.peak.model_copy(
-                update={
-                    "allocated_bytes": int(total[peak]),
-                    "by_category": made.peak.by_category.model_copy(
-                        update={name: int(values[peak]) for name, values in by_category.items()}
-                    ),
-                }
-            ),
-        }
-    )
-
-
-def step(points: int = 200) -> Step:
-    made = step_of(estimate(points))
-    assert made is not None
-    return made
-
-
-# What is drawn
-
-
-def test_the_step_is_the_estimates_without_loading() -> None:
-    made, whole = step(), estimate().timeline
-    assert made.events == 200
-    assert made.total.tolist() == list(whole.allocated_bytes[20:])
-    assert (made.parts.sum(axis=0) == made.total).all()
-    assert (made.tops[-1] == made.total).all()
-    assert made.peak == made.total.argmax()
-    assert [one.title for one in made.micro_batches] == ["Micro-batch 1", "Micro-batches 2 to 8"]
-    assert made.phases[0].left == 0
-    assert made.phases[-1].right == made.events
-    assert made.title_at(10) == "Forward, micro-batch 1"
-    assert made.title_at(199) == "Optimizer step"
-
-
-def test_what_is_always_there_lies_below_what_varies_each_in_the_fixed_order() -> None:
-    made = step()
-    fixed = [name for name, size in zip(STACKED, made.fixed, strict=True) if size]
-    assert fixed == ["parameters", "optimizer_state", "overhead"]
-    assert list(made.layers[: len(fixed)]) == fixed
-    rest = [STACKED.index(name) for name in made.layers[len(fixed) :]]
-    assert rest == sorted(rest)
-    assert (np.ptp(made.tops[: len(fixed)], axis=1) == 0).all()
-
-
-def test_what_hangs_from_the_card_is_what_the_bar_shows_beside_the_step() -> None:
-    shown = estimate()
-    made = step_of(shown)
-    assert made is not None
-    assert made.capacity_bytes == shown.device.memory_bytes
-    overhead, other = made.beside_bytes
-    assert other == shown.device.used_bytes
-    reserved, spare = shown.peak.reserved_bytes, shown.spare_bytes
-    assert reserved is not None
-    assert spare is not None
-    assert reserved + overhead + other == (made.capacity_bytes or 0) - spare
-
-
-def test_a_source_with_parameters_only_has_no_step() -> None:
-    whole = estimate()
-    only = Timeline(
-        events=3,
-        event=(0, 1, 2),
-        allocated_bytes=(1, 2, 3),
-        by_category={},
-        phases=(Span("load", 0, 0, 3),),
-        peak_event=2,
-    )
-    assert step_of(whole.model_copy(update={"timeline": only})) is None
-
-
-@given(st.integers(2, 700), st.integers(1, 300), st.floats(0, 0.9), st.floats(0.05, 1))
-def test_columns_keep_the_highest_and_are_a_pixel_wide_at_least(
-    points: int, pixels: int, start: float, share: float
-) -> None:
-    made = step(points)
-    left = start * made.events
-    right = min(float(made.events), left + max(1.0, share * made.events))
-    edges, chosen = columns(made, left, right, pixels)
-    assert len(edges) == len(chosen) + 1 <= pixels + 1
-    inside = (made.at >= left) & (made.at < right)
-    if inside.any():
-        assert made.total[chosen].max() >= made.total[inside].max()
-    assert np.diff(edges).min() >= (right - left) / pixels * (1 - 1e-6)
-    assert edges[0] == pytest.approx(left)
-    assert edges[-1] == right
-
-
-def test_the_axis_is_cut_only_where_the_fixed_part_is_large() -> None:
-    made = step()
-    bottom, top = bounds(made, 0.0, cut=True)
-    assert 0 < bottom < sum(made.fixed)
-    assert bounds(made, 0.0, cut=False) == (0.0, top)
-    assert top > (made.capacity_bytes or 0)
-    assert top > made.total.max()
-    varied = made.parts - made.parts.min(axis=1, keepdims=True)
-    nothing_fixed = step_of(
-        estimate().model_copy(
-            update={
-                "timeline": estimate().timeline.model_copy(
-                    update={
-                        "allocated_bytes": tuple(np.append([0] * 20, varied.sum(axis=0)).tolist()),
-                        "by_category": {},
-                    }
-                )
-            }
-        )
-    )
-    assert nothing_fixed is not None
-    assert bounds(nothing_fixed, 0.0, cut=True)[0] == 0
-
-
-def test_a_runs_curve_lies_in_the_phases_it_was_measured_in() -> None:
-    made, figures = step(), sample.figures(1.02)
-    curves = measured_curves(made, figures)
-    assert len(curves) == len(made.phases)
-    for (x, _), stretch in zip(curves, made.phases, strict=True):
-        assert stretch.left <= x[0] <= x[-1] < stretch.right
-    # the last recorded micro-batch stands for the last that ran
-    last_forward = [i for i, phase in enumerate(figures.curve_phases) if phase == "forward"][-40:]
-    assert curves[2][1].tolist() == [figures.curve_bytes[i] for i in last_forward]
-    assert measured_at(curves, 0.0) == figures.curve_bytes[0]
-    assert measured_at([], 3.0) is None
-    broken = figures.model_copy(update={"curve_phases": figures.curve_phases[:-1]})
-    assert measured_curves(made, broken) == []
-
-
-def test_the_table_has_the_peak_first_and_each_phase_at_its_highest() -> None:
-    made = step()
-    listed = rows(made)
-    assert listed[0].moment.is_peak
-    assert listed[0].title.startswith("Peak: Backward")
-    assert [row.title for row in listed[1:]] == [
-        "Forward, micro-batch 1",
-        "Backward, micro-batch 1",
-        "Forward, micro-batches 2 to 8",
-        "Backward, micro-batches 2 to 8",
-        "Optimizer step",
-    ]
-    for row, stretch in zip(listed[1:], made.phases, strict=True):
-        assert row.moment.total_bytes == made.total[stretch.left : stretch.right].max()
-        assert sum(row.moment.parts) == row.moment.total_bytes
-
-
-# The view
+from tests.ui.timeline_sample import estimate, parameters_only
 
 
 @pytest.fixture
@@ -262,21 +62,15 @@ def test_areas_and_limit_are_drawn_in_both_schemes(
 def test_the_readout_says_the_peak_and_follows_the_mouse(qtbot: QtBot, view: TimelineView) -> None:
     said = view.readout.text
     assert said.startswith("Peak: Backward")
-    assert "73.6 GiB reserved" not in said
+    assert "68.4 GiB allocated, 74.1 GiB reserved" in said
     assert view.plot.accessibleDescription() == said
     area = view.plot._scale().area
     QTest.mouseMove(view.plot, QPoint(int(area.left()) + 2, int(area.center().y())))
     qtbot.waitUntil(lambda: view.readout.text.startswith("Forward, micro-batch 1, event 0 of 200"))
     assert "45.3 GiB allocated" in view.readout.text
     assert "parameters 15.0 GiB" in view.readout.text
-    QApplication.sendEvent(view.plot, _leave())
+    QApplication.sendEvent(view.plot, QEvent(QEvent.Type.Leave))
     assert view.readout.text == said
-
-
-def _leave() -> object:
-    from PySide6.QtCore import QEvent
-
-    return QEvent(QEvent.Type.Leave)
 
 
 def test_keys_move_zoom_and_reset(view: TimelineView) -> None:
@@ -381,6 +175,9 @@ def test_without_an_estimate_or_a_step_it_says_so(view: TimelineView) -> None:
     assert "once it is estimated" in view._empty.text()
     assert view._empty.isVisible()
     assert not view.as_table.isEnabled()
+    view.set_estimate(parameters_only())
+    assert "no step to show" in view._empty.text()
+    assert view._empty.isVisible()
     view.set_estimate(estimate(unknown_device=True))
     assert view.plot.isVisible()
     assert not has_color(picture(view), theme.current().color("trouble"))
@@ -394,7 +191,9 @@ def test_a_run_of_the_same_plan_on_the_same_device_is_drawn_over_it(view: Timeli
     accent = theme.current().color("accent")
     view.set_result(result())
     assert has_color(picture(view), accent)
-    assert "measured" in view.readout.text
+    ran = result().measured
+    assert ran is not None
+    assert f"measured {format_bytes(ran.allocated_bytes)}" in view.readout.text  # peak by peak
     assert "last run measured" in view._caption.text()
     view.set_result(result(plan=sample.plan(2)))
     assert not has_color(picture(view), accent)

@@ -21,6 +21,7 @@ from memplanner_ui.commands import Commands
 from memplanner_ui.engine import EngineState
 from memplanner_ui.engine_log import EngineLog
 from memplanner_ui.header import Header
+from memplanner_ui.look import type as fonts
 from memplanner_ui.notices import Notice
 from memplanner_ui.palette import Palette
 from memplanner_ui.panes import LeftDock, RightDock
@@ -225,7 +226,7 @@ class MainWindow(QMainWindow):
         """Shows the docks that are wanted; the right one is a tab where the window is narrow."""
         opened = self.session.document.model is not None
         right_wanted = opened and self.actions_["right_dock"].isChecked()
-        narrow = self.width() < FOLDS_BELOW
+        narrow = self.width() < fonts.scaled(FOLDS_BELOW)
         self.left.setVisible(opened and self.actions_["left_dock"].isChecked())
         self.right.fold_into(self.workspace, right_wanted and narrow)
         self.right.setVisible(right_wanted and not narrow)

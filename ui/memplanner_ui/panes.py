@@ -35,7 +35,7 @@ class _Dock(QDockWidget):
         )
         self.header = PaneHeader(title)
         self.setTitleBarWidget(self.header)
-        self.setMinimumWidth(fonts.scaled(260))
+        self.setMinimumWidth(fonts.scaled(264))  # the run's buttons and a scroll bar
         self.width_at_first = fonts.scaled(width)
 
 

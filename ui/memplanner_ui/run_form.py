@@ -11,6 +11,7 @@ from memplanner.messages.device import Device
 from memplanner_ui.files import choose_file
 from memplanner_ui.look import type as fonts
 from memplanner_ui.run_control import RunSettings
+from memplanner_ui.views.rows import ShrinkingLabel
 
 MOST_STEPS = 100_000
 
@@ -29,7 +30,7 @@ class RunForm(QWidget):
         self.steps.setAccessibleName("Optimizer steps to run")
         self.steps.setFixedWidth(fonts.scaled(76))
         self.steps.valueChanged.connect(self.steps_changed)
-        self._source = QLabel()
+        self._source = ShrinkingLabel()
         self._source.setProperty("ink", "secondary")
         self._choose = QPushButton("Choose a text file…")
         self._choose.setProperty("small", True)
@@ -37,7 +38,7 @@ class RunForm(QWidget):
         self._generated = QPushButton("Use generated data")
         self._generated.setProperty("small", True)
         self._generated.clicked.connect(lambda: self.set_data(None))
-        self._device = QLabel()
+        self._device = ShrinkingLabel()
         self._device.setProperty("ink", "faint")
         steps = QLabel("Steps")
         steps.setBuddy(self.steps)
@@ -63,13 +64,14 @@ class RunForm(QWidget):
     def set_data(self, path: str | None) -> None:
         """Trains on a text file, or on generated data."""
         self._data = path
-        self._source.setText("generated, of the planned shape" if path is None else Path(path).name)
-        self._source.setToolTip(path or "")
+        words = "generated, of the planned shape" if path is None else Path(path).name
+        self._source.set_text(words)
+        self._source.setToolTip(path or words)
         self._generated.setVisible(path is not None)
 
     def set_device(self, device: Device | None) -> None:
         """Says where a run would take place."""
-        self._device.setText("" if device is None else f"runs on this machine’s {device.name}")
+        self._device.set_text("" if device is None else f"runs on this machine’s {device.name}")
 
     def focus(self) -> None:
         """Gives the focus to the number of steps."""

@@ -17,6 +17,9 @@ from memplanner_ui.views.rows import ShrinkingLabel
 STOP_AFTER_MS = 2000
 
 
+_AT_ONCE_SECONDS = 0.002
+
+
 class StatusBar(QStatusBar):
     """One line of facts; work that takes over two seconds gets a way to stop it."""
 
@@ -70,11 +73,8 @@ class StatusBar(QStatusBar):
             self.say("No estimate yet")
             return
         method = estimate.method[:1].upper() + estimate.method[1:]
-        seconds = (
-            f"{estimate.seconds:.2f}" if estimate.seconds >= 0.1 else (f"{estimate.seconds:.3f}")
-        )
         notes = "\n".join(estimate.notes)
-        words = f"{method}, in {seconds} s"
+        words = f"{method}, {_duration(estimate.seconds)}"
         if estimate.notes:
             count = len(estimate.notes)
             words += f"; {count} {'note' if count == 1 else 'notes'}"
@@ -121,3 +121,10 @@ class StatusBar(QStatusBar):
             self._fact.setToolTip(self._detail)
         name, color = ("history", "accent") if working else (self._icon_name, self._icon_color)
         self._icon.setPixmap(icons.icon(name, color).pixmap(QSize(14, 14)))
+
+
+def _duration(seconds: float) -> str:
+    """How long an estimate took; what was remembered took no time to speak of."""
+    if seconds < _AT_ONCE_SECONDS:
+        return "at once"
+    return f"in {seconds:.2f} s" if seconds >= 0.1 else f"in {seconds:.3f} s"

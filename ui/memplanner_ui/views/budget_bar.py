@@ -232,7 +232,7 @@ class BudgetBar(QWidget):
                 inner = area.adjusted(8, 0, -8, 0)
                 _draw(painter, title_font, inner, middle | Qt.AlignmentFlag.AlignLeft, TITLES[name])
                 _draw(painter, number_font, inner, middle | Qt.AlignmentFlag.AlignRight, number)
-            elif area.width() > max(NUMBER_WIDTH, width + 8):
+            elif area.width() > _room_for(number):
                 ground = None if name != "other" else colors.color("other")
                 center = QRectF(area.center().x() - width / 2 - 3, area.top() + 4, width + 6, 0)
                 if ground is not None:
@@ -317,10 +317,11 @@ class BudgetBar(QWidget):
         if needed() > room:
             titles = [SHORT_TITLES.get(name, TITLES[name]) for name, _ in entries]
         if needed() > room:  # the numbers that stand in the bar are not said twice
+            numbers = shown(budget.parts, budget.peak_bytes)
             wide = {
                 PARTS[index]
                 for index, area in self._segments(_frame(budget))
-                if area.width() > NUMBER_WIDTH
+                if area.width() > _room_for(plain_number(numbers[index], budget.peak_bytes))
             }
             entries = [(name, "" if name in wide else number) for name, number in entries]
         left, center = _SIDE, self._y(_LEGEND_Y)
@@ -370,6 +371,11 @@ class BudgetBar(QWidget):
             free = self._budget.free_bytes
             return f"Free at the peak: {format_bytes(free)}\n{exact(free)}"
         return ""
+
+
+def _room_for(number: str) -> float:
+    """The width from which a segment carries its number."""
+    return max(NUMBER_WIDTH, QFontMetricsF(fonts.semibold("body")).horizontalAdvance(number) + 8)
 
 
 def _draw(painter: QPainter, font: QFont, area: QRectF, flags: Qt.AlignmentFlag, text: str) -> None:

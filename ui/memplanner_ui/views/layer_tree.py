@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QPainter, QPen
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -24,6 +24,7 @@ from memplanner_ui.views.layer_table import LayerTable
 _OPEN_AT_ONCE = 200
 """A filter opens what it found down to about this many rows."""
 _SHARE_WIDTH, _NUMBER_WIDTH = 166, 72
+_NAME_LEAST = 180
 
 
 class LayerTree(QTreeView):
@@ -73,6 +74,18 @@ class LayerTree(QTreeView):
         for column in range(SHARE + 1, COLUMNS):
             header.resizeSection(column, fonts.scaled(_NUMBER_WIDTH))
         self.setSortingEnabled(True)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keeps room for names: first the shares give way, then the view scrolls sideways."""
+        header, least = self.header(), fonts.scaled(_NAME_LEAST)
+        numbers = sum(header.sectionSize(column) for column in range(SHARE + 1, COLUMNS))
+        room = self.viewport().width() - numbers
+        self.setColumnHidden(SHARE, room - fonts.scaled(_SHARE_WIDTH) < least)
+        modes = QHeaderView.ResizeMode
+        header.setSectionResizeMode(NAME, modes.Stretch if room >= least else modes.Interactive)
+        if room < least:
+            header.resizeSection(NAME, least)
+        super().resizeEvent(event)
 
     def _set_up_actions(self) -> None:
         copy = QAction("Copy rows", self)

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import get_args
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
 
 from memplanner.messages.estimate import Estimate, Layer, Moment
 from memplanner_ui.look import icons
@@ -71,22 +80,48 @@ class LayersView(QWidget):
         self.group_box.toggled.connect(self._rebuild)
         label = QLabel("Bytes at")
         label.setProperty("ink", "secondary")
+        self._moment_row = QWidget()
+        moments = QHBoxLayout(self._moment_row)
+        moments.setContentsMargins(0, 0, 0, 0)
+        moments.setSpacing(8)
+        moments.addWidget(label)
+        moments.addWidget(self.moments)
+        moments.addStretch(1)
         self._said.setProperty("ink", "faint")
         self._said.setFont(fonts.font("secondary"))
-        bar = QHBoxLayout()
+        self._bar = bar = QGridLayout()
         bar.setContentsMargins(12, 5, 14, 5)
-        bar.setSpacing(8)
-        bar.addWidget(field, 1)
-        bar.addWidget(label)
-        bar.addWidget(self.moments)
-        bar.addWidget(self._said)
-        bar.addStretch(1)
-        bar.addWidget(self.group_box)
+        bar.setHorizontalSpacing(8)
+        bar.setVerticalSpacing(5)
+        bar.addWidget(field, 0, 0)
+        bar.addWidget(self._moment_row, 0, 1)
+        bar.addWidget(self._said, 0, 2)
+        bar.addWidget(self.group_box, 0, 4)
+        bar.setColumnStretch(0, 1)
+        bar.setColumnStretch(3, 1)
         layout = QVBoxLayout(self)
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(bar)
         layout.addWidget(self.tree, 1)
+
+    def minimumSizeHint(self) -> QSize:
+        """Of the moments alone, which go below the filter where they have to."""
+        margins = self._bar.contentsMargins()
+        least = self._moment_row.minimumSizeHint().width() + margins.left() + margins.right()
+        return QSize(least, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: object) -> None:
+        """Gives the moments a row of their own where they have no room beside the filter."""
+        margins = self._bar.contentsMargins()
+        needed = margins.left() + margins.right() + 4 * self._bar.horizontalSpacing()
+        needed += self.filter_field.minimumWidth()
+        needed += self._moment_row.sizeHint().width() + self.group_box.sizeHint().width()
+        if needed <= self.width():
+            self._bar.addWidget(self._moment_row, 0, 1)
+        else:
+            self._bar.addWidget(self._moment_row, 1, 0, 1, 5)
 
     def set_estimate(self, estimate: Estimate | None) -> None:
         """Shows the layers of ``estimate``; asks for those of another moment when one is chosen."""

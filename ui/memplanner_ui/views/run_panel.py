@@ -68,7 +68,7 @@ class RunPanel(Panel):
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName("Steps done")
-        self._after = QPushButton("Stop after this step")
+        self._after = QPushButton("Stop after step")
         icons.set_icon(self._after, "stop")
         self._after.setToolTip("Ends the run when its step is complete (Ctrl+.)")
         self._after.clicked.connect(self._stop_after)

@@ -184,6 +184,9 @@ class TimelineView(QWidget):
             return
         moment = self.step.moment(point)
         measured = measured_at(self._measured, float(moment.event))
+        if moment.is_peak and self._measured and self._result and self._result.measured:
+            # a run is at its highest somewhere else between two points: peak is held against peak
+            measured = self._result.measured.allocated_bytes
         self.readout.show_moment(moment, self.step.events, measured)
         self.plot.setAccessibleDescription(self.readout.text)
 

@@ -33,7 +33,7 @@ def paint_grid(painter: QPainter, scale: Scale) -> None:
     for value, text in ticks.sizes(scale.top, count, scale.bottom, unit):
         y = round(scale.y(value))
         painter.fillRect(QRectF(area.left(), y, area.width(), 1), colors.color("hairline"))
-        if y > area.top() + height:
+        if y > area.top() + 1.5 * height:  # else it would touch the unit
             painter.setPen(colors.color("text2"))
             painter.drawText(QRectF(0, y - height / 2, area.left() - 7, height), _RIGHT, text)
     painter.setPen(colors.color("text2"))
@@ -52,8 +52,8 @@ def _paint_break(painter: QPainter, at: QPointF) -> None:
     painter.restore()
 
 
-def paint_events(painter: QPainter, scale: Scale) -> None:
-    """The numbers of events below the areas."""
+def paint_events(painter: QPainter, scale: Scale, side: float) -> None:
+    """The numbers of events below the areas; ``side`` is the room right of them."""
     colors, area = theme.current(), scale.area
     painter.fillRect(QRectF(area.left(), area.bottom(), area.width(), 1), colors.color("border"))
     painter.setFont(fonts.font("axis"))
@@ -64,7 +64,8 @@ def paint_events(painter: QPainter, scale: Scale) -> None:
         x, text = scale.x(float(event)), format_count(event)
         painter.fillRect(QRectF(round(x), area.bottom(), 1, 4), colors.color("border"))
         width = metrics.horizontalAdvance(text) + 4
-        painter.drawText(QRectF(x - width / 2, area.bottom() + 5, width, 16), _CENTER, text)
+        left = min(x - width / 2, area.right() + side - width)
+        painter.drawText(QRectF(left, area.bottom() + 5, width, 16), _CENTER, text)
 
 
 def band_areas(step: Step, scale: Scale, top: float) -> list[tuple[Stretch, QRectF]]:

@@ -189,7 +189,7 @@ class TimelinePlot(QWidget):
         areas.paint_beside(painter, step, scale)
         areas.paint(painter, step, scale, edges, points, pixel)
         marks.paint_phase_edges(painter, step, scale)
-        marks.paint_events(painter, scale)
+        marks.paint_events(painter, scale, _SIDE)
         painter.setClipRect(scale.area)
         marks.paint_reserved(painter, step, scale, edges, points)
         marks.paint_measured(painter, self._measured, scale, int(scale.area.width() / pixel))

@@ -55,7 +55,7 @@ class TimelineReadout(QWidget):
         super().__init__(parent)
         self._moment: Moment | None = None
         self._events = 0
-        self._measured: int | None = None
+        self._measured_bytes: int | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("At the cursor")
         theme.current().changed.connect(self.update)
@@ -69,7 +69,7 @@ class TimelineReadout(QWidget):
         self, moment: Moment | None, events: int, measured_bytes: int | None = None
     ) -> None:
         """Reads ``moment`` out; ``measured_bytes`` is what the last run had there."""
-        self._moment, self._events, self._measured = moment, events, measured_bytes
+        self._moment, self._events, self._measured_bytes = moment, events, measured_bytes
         said = "" if moment is None else description(moment, events)
         if measured_bytes is not None:
             said += f"; measured {format_bytes(measured_bytes)}"
@@ -95,7 +95,7 @@ class TimelineReadout(QWidget):
     def _paint_place(self, painter: QPainter, row: QRectF, moment: Moment) -> None:
         colors = theme.current()
         title = f"Peak: {moment.title}" if moment.is_peak else moment.title
-        kind = "allocated" if self._measured is None else "predicted"
+        kind = "allocated" if self._measured_bytes is None else "predicted"
         words = [
             (f"{format_bytes(moment.total_bytes)} {kind}", "text", True),
             (title, "text", False),
@@ -103,8 +103,8 @@ class TimelineReadout(QWidget):
         ]
         if moment.reserved_bytes is not None:
             words.insert(1, (f"{format_bytes(moment.reserved_bytes)} reserved", "text2", False))
-        if self._measured is not None:
-            words.insert(1, (f"{format_bytes(self._measured)} measured", "accent", True))
+        if self._measured_bytes is not None:
+            words.insert(1, (f"{format_bytes(self._measured_bytes)} measured", "accent", True))
         left = row.left()
         for text, ink, strong in words:
             painter.setFont(fonts.semibold("body") if strong else fonts.font("body"))

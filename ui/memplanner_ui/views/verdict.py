@@ -17,6 +17,11 @@ from memplanner_ui.views.parts import PHASES, distance, margin_bytes, whole_peak
 
 _ICON = 24.0
 _LEFT, _TEXT_LEFT = 15.0, 51.0
+_SMALLER: dict[fonts.Role, tuple[fonts.Role, ...]] = {
+    "verdict": ("notice", "heading"),
+    "body": ("secondary",),
+}
+"""What a line is written in where it has no room, since a cut number says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +161,9 @@ class Verdict(QWidget):
         for role, color, text, center in rows:
             font = fonts.font(role)
             width = self.width() - _TEXT_LEFT - 6
-            if role == "body" and QFontMetrics(font).horizontalAdvance(text) > width:
-                font = fonts.font("secondary")
+            for smaller in _SMALLER.get(role, ()):
+                if QFontMetrics(font).horizontalAdvance(text) >= width:
+                    font = fonts.font(smaller)
             painter.setFont(font)
             painter.setPen(colors.color(color))
             shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, int(width))
