@@ -20,15 +20,38 @@ from tests.truth.real_step import Measured, measure
 CPU = Device(name="cpu", kind="cpu", memory_bytes=16 * 1024**3)
 
 
-CURVE_GAP = 0.02
-SCRATCH_ERROR = 0.02
-"""Of the peak, as promised."""
-EXCEPTIONS: dict[str, str] = {
-    "llama: LoRA, full checkpointing": (
-        "transformers makes the embeddings want a gradient here, which no adapter needs"
+class Bars(NamedTuple):
+    """How far a case may be off, as parts of its measured peak. The peak itself is equal."""
+
+    curve: float = 0.0005
+    """At any birth of the step."""
+    category: float = 0.0005
+    """In any category at the peak."""
+    scratch: float = 0.004
+    """At the allocator's level, where kernels' scratch depends on the processor."""
+    why: str = ""
+
+
+BARS = Bars()
+_CAST = "the copy inside an einsum is made before autocast's cast, and predicted after it"
+_CHUNKS = "the head's gradient is made in the forward, where the measured step sees an activation"
+EXCEPTIONS = {
+    "llama: LoRA, full checkpointing": Bars(
+        curve=0.035,
+        why="transformers makes the embeddings want a gradient here, which no adapter needs",
     ),
+    "mamba-2: bf16_mixed, foreach": Bars(curve=0.007, why=_CAST),
+    "xlnet: bf16_mixed, foreach": Bars(curve=0.016, why=_CAST),
+    "segformer: batch 1, adafactor": Bars(
+        curve=0.006, why="a bias's gradient is summed before its layer's products, not after them"
+    ),
+    "gemma2: loss in chunks": Bars(category=0.012, why=_CHUNKS),
+    "gpt2 eager: loss in chunks": Bars(category=0.015, why=_CHUNKS),
+    "llama: loss in chunks": Bars(category=0.014, why=_CHUNKS),
+    "llama: loss in chunks, bf16": Bars(category=0.014, why=_CHUNKS),
+    "llama: loss in uneven chunks": Bars(category=0.016, why=_CHUNKS),
 }
-"""Cases that miss a bar, each with its reason; they stay in the table."""
+"""Cases that miss a bar, each with its own and the reason; they stay in the table."""
 
 
 class Row(NamedTuple):
@@ -55,6 +78,15 @@ class Row(NamedTuple):
         """Kernels' scratch included, against the allocator level."""
         return (self.predicted_with_scratch_bytes - self.allocator_bytes) / self.allocator_bytes
 
+    def meets(self, bars: Bars) -> bool:
+        """Whether the peak is equal and nothing else is further off than ``bars``."""
+        return (
+            self.predicted_bytes == self.tensor_bytes
+            and self.curve_gap <= bars.curve
+            and self.category_gap <= bars.category
+            and abs(self.scratch_error) <= bars.scratch
+        )
+
 
 class _Steps(NamedTuple):
     """A step as its births: after each, the bytes alive in each category."""
@@ -65,14 +97,11 @@ class _Steps(NamedTuple):
 
 
 def check(row: Row, table: list[Row]) -> None:
-    """Puts the row into the table; fails where it misses a bar and is no named exception."""
+    """Puts the row into the table; fails where it misses its bars, or needs none of its own."""
     table.append(row)
-    met = (
-        row.predicted_bytes == row.tensor_bytes
-        and row.curve_gap <= CURVE_GAP
-        and abs(row.scratch_error) <= SCRATCH_ERROR
-    )
-    assert met != (row.name in EXCEPTIONS), row
+    own = EXCEPTIONS.get(row.name)
+    assert row.meets(own or BARS), row
+    assert own is None or not row.meets(BARS), f"{row.name} is no exception any more"
 
 
 def compare(model: Any, module: Any, batch: dict[str, Any], plan: mp.Plan, title: str) -> Row:

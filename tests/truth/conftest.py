@@ -1,4 +1,4 @@
-"""Truth is measured on one thread, and its rows go into the table at the end of the run."""
+"""Truth is measured from one seed, and its rows go into the table at the end of the run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,9 @@ from tests.truth.table import PROPERTY
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """On a busy machine threads that wait for each other turn milliseconds into seconds."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def one_seed() -> None:
+    """Routing and dropout are the same each time."""
     torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

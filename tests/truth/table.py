@@ -41,8 +41,9 @@ def print_table(terminalreporter: Any) -> None:
     errors = [abs(row.error) for row in rows]
     scratch = [abs(row.scratch_error) for row in rows]
     equal = sum(row.predicted_bytes == row.tensor_bytes for row in rows)
+    models = {row.name.partition(": ")[0] for row in rows}
     terminalreporter.write_line(
-        f"{len(rows)} cases, {equal} equal to the byte, median error "
+        f"{len(rows)} cases of {len(models)} models, {equal} equal to the byte, median error "
         f"{statistics.median(errors):.3%}, worst {max(errors):.3%}; along the curve worst "
         f"{max(row.curve_gap for row in rows):.3%}, in a category at the peak worst "
         f"{max(row.category_gap for row in rows):.3%}; with scratch median "

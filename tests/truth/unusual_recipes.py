@@ -49,6 +49,36 @@ class _Recipe(NamedTuple):
         )
 
 
+_EXPERTS = """
+class Experts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.router = nn.Linear(32, 4)
+        self.experts = nn.ModuleList(
+            nn.Sequential(nn.Linear(32, 64), nn.SiLU(), nn.Linear(64, 32)) for _ in range(4)
+        )
+
+    def forward(self, x):
+        flat = x.reshape(-1, 32)
+        weight, chosen = self.router(flat).softmax(-1).topk(2, dim=-1)
+        out = torch.zeros_like(flat)
+{mixing}
+        return x + out.view_as(x)
+"""
+
+
+def _experts(mixing: str) -> _Recipe:
+    """Six layers of experts; ``mixing`` adds to ``out`` what the chosen ones make of ``flat``."""
+    return _Recipe(
+        forward="""
+for e in self.layers: x = e(x)
+return self.down(self.up(x)).pow(2).mean()
+""",
+        init="self.layers = nn.ModuleList(Experts() for _ in range(6))",
+        definitions=_EXPERTS.format(mixing=indent(mixing.strip(), 8 * " ")),
+    )
+
+
 _MODELS: dict[str, _Recipe] = {
     "data-dependent branch": _Recipe(
         forward="""
@@ -136,63 +166,21 @@ h = torch.take_along_dim(h, o[..., None], 1)
 return self.down(h).pow(2).mean()
 """,
     ),
-    "experts, tolist": _Recipe(
-        forward="""
-for e in self.layers: x = e(x)
-return self.down(self.up(x)).pow(2).mean()
-""",
-        init="self.layers = nn.ModuleList(Experts() for _ in range(6))",
-        definitions="""
-class Experts(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.router = nn.Linear(32, 4)
-        self.experts = nn.ModuleList(
-            nn.Sequential(nn.Linear(32, 64), nn.SiLU(), nn.Linear(64, 32)) for _ in range(4)
-        )
-
-    def forward(self, x):
-        flat = x.reshape(-1, 32)
-        weight, chosen = self.router(flat).softmax(-1).topk(2, dim=-1)
-        out = torch.zeros_like(flat)
-        counts = torch.bincount(chosen.flatten(), minlength=4).tolist()
-        order = chosen.flatten().argsort()
-        rows = flat[order // 2].split(counts)
-        done = torch.cat([expert(part) for expert, part in zip(self.experts, rows) if len(part)])
-        out = out.index_add(0, order // 2, done * weight.flatten()[order, None])
-
-        return x + out.view_as(x)
-""",
-    ),
-    "experts, where": _Recipe(
-        forward="""
-for e in self.layers: x = e(x)
-return self.down(self.up(x)).pow(2).mean()
-""",
-        init="self.layers = nn.ModuleList(Experts() for _ in range(6))",
-        definitions="""
-class Experts(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.router = nn.Linear(32, 4)
-        self.experts = nn.ModuleList(
-            nn.Sequential(nn.Linear(32, 64), nn.SiLU(), nn.Linear(64, 32)) for _ in range(4)
-        )
-
-    def forward(self, x):
-        flat = x.reshape(-1, 32)
-        weight, chosen = self.router(flat).softmax(-1).topk(2, dim=-1)
-        out = torch.zeros_like(flat)
-        mask = F.one_hot(chosen, 4).permute(2, 1, 0)
-        hit = (mask.sum((-1, -2)) > 0).nonzero()
-        for expert in hit:
-            expert = expert[0]
-            slot, token = torch.where(mask[expert])
-            out.index_add_(0, token, self.experts[expert](flat[token]) * weight[token, slot, None])
-
-        return x + out.view_as(x)
-""",
-    ),
+    "experts, tolist": _experts("""
+counts = torch.bincount(chosen.flatten(), minlength=4).tolist()
+order = chosen.flatten().argsort()
+rows = flat[order // 2].split(counts)
+done = torch.cat([expert(part) for expert, part in zip(self.experts, rows) if len(part)])
+out = out.index_add(0, order // 2, done * weight.flatten()[order, None])
+"""),
+    "experts, where": _experts("""
+mask = F.one_hot(chosen, 4).permute(2, 1, 0)
+hit = (mask.sum((-1, -2)) > 0).nonzero()
+for expert in hit:
+    expert = expert[0]
+    slot, token = torch.where(mask[expert])
+    out.index_add_(0, token, self.experts[expert](flat[token]) * weight[token, slot, None])
+"""),
     "no_grad in place": _Recipe(
         forward="""
 h = self.up(x)
