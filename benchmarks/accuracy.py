@@ -16,6 +16,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.reference.document import document, high, percent, size, summaries
+from benchmarks.reference.ladders import climb, read_ladders
 from benchmarks.reference.outcome import EXPLAINED, Outcome, Summary, predict
 from benchmarks.reference.rows import Reference, Row, RowsError, read_rows
 from memplanner.errors import MemplannerError
@@ -32,12 +33,15 @@ def main() -> None:
     try:
         reference = read_rows()
         outcomes = predictions(chosen(reference, options.row))
+        climbs = (
+            [] if options.row else [climb(ladder, reference, outcomes) for ladder in read_ladders()]
+        )
     except (MemplannerError, RowsError) as error:
         raise SystemExit(str(error)) from error
     show(reference, outcomes, chosen_only=bool(options.row))
     if options.write:
         try:
-            write_whole(options.write, document(reference, outcomes))
+            write_whole(options.write, document(reference, outcomes, climbs))
         except OSError as error:
             raise SystemExit(f"{options.write} could not be written: {why(error)}.") from error
 

@@ -26,7 +26,7 @@ from memplanner_ui.look.theme import SchemeChoice, apply_theme
 from memplanner_ui.main_window import MainWindow
 from memplanner_ui.session import Session
 from memplanner_ui.settings import SettingsFile
-from memplanner_ui.workspace import TIMELINE
+from memplanner_ui.workspace import RANKS, TIMELINE
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = QSize(1440, 900)
@@ -38,6 +38,16 @@ PLAN: dict[str, object] = {
     "precision": "bf16",
 }
 CHECKPOINTED = {**PLAN, "activation_checkpointing.policy": "full", "optimizer.name": "sgd"}
+SHARDED = {
+    **PLAN,
+    "training.batch_size": 2,
+    "training.gradient_accumulation_steps": 16,
+    "sharding.nodes": 2,
+    "sharding.cards_per_node": 8,
+    "sharding.pipeline": 4,
+    "sharding.data": "zero_2",
+    "sharding.node_link": 50,
+}
 RUN_SOURCE, RUN_DEVICE = "preset:smollm2-135m", "CPU"
 RUN_PLAN: dict[str, object] = {
     "training.batch_size": 1,
@@ -60,8 +70,9 @@ class Picture(NamedTuple):
     device: str
     plan: dict[str, object]
     module: str = ""
-    """Selected; empty: the picture shows the timeline, or a run of the plan."""
+    """Selected; empty: the picture shows the timeline, the ranks, or a run of the plan."""
     timeline: bool = False
+    ranks: bool = False
 
 
 PICTURES = (
@@ -75,6 +86,7 @@ PICTURES = (
     ),
     Picture("layers-dark", "dark", SOURCE, DEVICE, PLAN, "model.layers.0.self_attn"),
     Picture("timeline-light", "light", SOURCE, DEVICE, CHECKPOINTED, timeline=True),
+    Picture("sharding-light", "light", SOURCE, DEVICE, SHARDED, ranks=True),
     Picture("live-light", "light", RUN_SOURCE, RUN_DEVICE, RUN_PLAN),
 )
 
@@ -112,6 +124,8 @@ def take(picture: Picture, path: Path) -> None:
         wait_for(lambda: document.estimate_is_current, "the estimate of the plan")
         if picture.timeline:
             window.workspace.show_view(TIMELINE)
+        elif picture.ranks:
+            window.workspace.show_view(RANKS)
         elif picture.module:
             show_module(session, picture.module)
         else:

@@ -23,17 +23,31 @@ if TYPE_CHECKING:
     from memplanner.plan import Plan as Plan
     from memplanner.run import apply as apply
     from memplanner.run.reloading import load_compressed as load_compressed
+    from memplanner.run.sensitivity_process import sensitivity as sensitivity
+    from memplanner.techniques.bit_assignment import assign_bits as assign_bits
 
 __version__ = "0.1.0"
-__all__ = ["Plan", "__version__", "apply", "estimate", "export", "load", "load_compressed"]
+__all__ = [
+    "Plan",
+    "__version__",
+    "apply",
+    "assign_bits",
+    "estimate",
+    "export",
+    "load",
+    "load_compressed",
+    "sensitivity",
+]
 
 _HOMES = {
     "Plan": "memplanner.plan",
     "apply": "memplanner.run",
+    "assign_bits": "memplanner.techniques.bit_assignment",
     "estimate": "memplanner.estimate",
     "export": "memplanner.export",
     "load": "memplanner.model",
     "load_compressed": "memplanner.run.reloading",
+    "sensitivity": "memplanner.run.sensitivity_process",
 }
 
 

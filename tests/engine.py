@@ -97,6 +97,18 @@ class Engine:
     def estimate(self, plan: Plan = PLAN, device: str = "cpu") -> protocol.Estimated:
         return self.ask(protocol.Estimated, protocol.MakeEstimate, plan=plan, device=device)
 
+    def estimate_beside(self, plan: Plan, other: int, device: str = "cpu") -> bool:
+        """An estimate while ``other`` is being answered; whether that ended ``other``."""
+        (number,) = self.send(
+            lambda number: protocol.MakeEstimate(id=number, plan=plan, device=device)
+        )
+        superseded = False
+        while (reply := self.reply()).id != number or not is_last(reply):
+            assert reply.id in (other, number), reply
+            superseded = superseded or isinstance(reply, protocol.Superseded)
+        assert isinstance(reply, protocol.Estimated), reply
+        return superseded
+
     def start_run(self, steps: int, **fields: Any) -> tuple[int, RunStarted]:
         """Starts a run and waits until its worker has begun; its id."""
         (number,) = self.send(
@@ -126,7 +138,7 @@ def is_last(reply: AnyReply) -> bool:
     """Whether a reply ends its request."""
     if isinstance(reply, Run):
         return isinstance(reply.event, RunResult)
-    return not isinstance(reply, protocol.Progress)
+    return not isinstance(reply, protocol.Progress | protocol.FirstFigures | protocol.Effect)
 
 
 def recipe(folder: Path, *, top: str = "", model: str = "", forward: str = "") -> Path:

@@ -274,7 +274,8 @@ def test_the_json_of_an_estimate_has_the_promised_keys() -> None:
     keys = [field.alias or name for name, field in Estimate.model_fields.items()]
     assert keys == [
         "schema", "model", "device", "plan", "peak", "layers", "timeline", "fits", "spare_bytes",
-        "method", "notes", "seconds", "verdict", "overhead", "allocator",
+        "method", "notes", "seconds", "verdict", "overhead", "allocator", "host_bytes", "rank",
+        "ranks", "traffic", "states", "parts",
     ]  # fmt: skip
     assert ModelInfo.model_fields["class_name"].alias == "class"
     assert Estimate.model_fields["schema_"].default == SCHEMA

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from benchmarks.reference.ladders import Climb
+from benchmarks.reference.ladders import part as ladders_part
 from benchmarks.reference.outcome import EXPLAINED, Outcome, Summary, summarize
 from benchmarks.reference.rows import Reference, Row
 
@@ -32,7 +34,9 @@ The other reading of these rows is predicted too.
 """
 
 
-def document(reference: Reference, outcomes: Sequence[Outcome]) -> str:
+def document(
+    reference: Reference, outcomes: Sequence[Outcome], climbs: Sequence[Climb] = ()
+) -> str:
     """The whole page."""
     parts = [INTRODUCTION, "## Medians", _summaries(summaries(reference, outcomes))]
     for key, source in reference.sources.items():
@@ -40,6 +44,7 @@ def document(reference: Reference, outcomes: Sequence[Outcome]) -> str:
         if own:
             parts += [f"## {source.title}", f"`{source.file}`", source.reading, _rows(own)]
             parts += [_remarks(own)] if _remarks(own) else []
+    parts += [ladders_part(climbs)] if climbs else []
     parts += ["## Not yet", "What a plan cannot say yet is not predicted.", _later(reference)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 

@@ -6,18 +6,27 @@ import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from memplanner.cli.arguments import (
+    AsJson,
+    BatchSize,
+    DeviceName,
+    Inputs,
+    PlanFile,
+    SequenceLength,
+    Sets,
+    Source,
+    TrustCode,
+    device_named,
+    load_source,
+)
 from memplanner.cli.changes import PlanChanges
 from memplanner.cli.output import set_standard_output_apart
-from memplanner.errors import MemplannerError, SourceError, TrustNeeded
-
-if TYPE_CHECKING:
-    from memplanner.messages.device import Device
-    from memplanner.model import Model
+from memplanner.errors import MemplannerError, TrustNeeded
 
 
 class Commands(TyperGroup):
@@ -46,34 +55,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Source = Annotated[
-    str,
-    typer.Argument(
-        help="preset:NAME, a Hugging Face folder or config.json, .safetensors, .gguf, a recipe.py, "
-        "package.module:callable, or a hub id such as org/name."
-    ),
-]
-PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan's YAML.")]
-Sets = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Changes a key of the plan; repeatable."),
-]
-BatchSize = Annotated[int | None, typer.Option("--batch-size", help="training.batch_size")]
-SequenceLength = Annotated[
-    int | None, typer.Option("--sequence-length", help="training.sequence_length")
-]
-DeviceName = Annotated[
-    str, typer.Option("--device", help='cpu, auto, cuda:0, or a card such as "H100 80GB".')
-]
-Inputs = Annotated[
-    list[str] | None,
-    typer.Option("--input", metavar="NAME=SHAPE:TYPE", help="For an importable; repeatable."),
-]
-TrustCode = Annotated[
-    bool, typer.Option("--trust-code", help="Let code that comes with the model run.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
 
 @app.command()
 def estimate(
@@ -91,11 +72,11 @@ def estimate(
     from memplanner.cli.words import print_estimate
 
     with redirect_stdout(sys.stderr):  # what a model's code prints is not the answer
-        chosen, changes = _device(device), PlanChanges(plan, sets, batch_size, sequence_length)
+        chosen, changes = device_named(device), PlanChanges(plan, sets, batch_size, sequence_length)
         from memplanner.estimate import estimate as make_estimate
         from memplanner.run.keeping import known_calibration
 
-        model = _load(source, inputs, trust_code)
+        model = load_source(source, inputs, trust_code)
         calibration, trouble = known_calibration(chosen)
         prediction = make_estimate(model, changes.plan(model), chosen, calibration=calibration)
         message = prediction.message()
@@ -129,6 +110,12 @@ def apply(
         Path | None,
         typer.Option("--save", metavar="FOLDER", help="Save the compressed model there."),
     ] = None,
+    ranks: Annotated[
+        int | None,
+        typer.Option(
+            "--ranks", min=1, max=1024, help="sharding.cards_per_node: ranks on this machine."
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Start although the estimate exceeds the free memory.")
     ] = False,
@@ -139,17 +126,18 @@ def apply(
 
     printer = RunPrinter(sys.stdout, as_json=as_json)
     with redirect_stdout(sys.stderr):  # a model's code prints while its step is recorded, too
-        chosen, changes = _device(device), PlanChanges(plan, sets, batch_size, sequence_length)
+        device_named(device)  # a wrong name is said before the model is read
+        changes = PlanChanges(plan, sets, batch_size, sequence_length, ranks)
         from memplanner.cli.interrupt import stopped_by_interrupt
         from memplanner.run import apply as run_plan
 
-        model = _load(source, inputs, trust_code)
+        model = load_source(source, inputs, trust_code)
         try:
             with stopped_by_interrupt() as stop:
                 result = run_plan(
                     model,
                     changes.plan(model),
-                    chosen,
+                    device,
                     steps=steps,
                     data=None if data is None else str(data),
                     force=force,
@@ -177,14 +165,14 @@ def calibrate(
 
     printer = RunPrinter(sys.stderr, as_json=False)
     with redirect_stdout(sys.stderr):
-        chosen = _device(device)
+        chosen = device_named(device)
         from memplanner.cli.interrupt import stopped_by_interrupt
         from memplanner.run.calibrate import calibrate as measure
 
         try:
             with stopped_by_interrupt() as stop:
                 record = measure(
-                    _load(source, None, False), chosen, on_event=printer.event, stop=stop
+                    load_source(source, None, False), chosen, on_event=printer.event, stop=stop
                 )
         finally:
             printer.close()
@@ -211,11 +199,11 @@ def export(
 ) -> None:
     """Write the plan for a trainer."""
     with redirect_stdout(sys.stderr):
-        chosen, changes = _device(device), PlanChanges(plan, sets, batch_size, sequence_length)
+        chosen, changes = device_named(device), PlanChanges(plan, sets, batch_size, sequence_length)
         from memplanner.export import render
         from memplanner.export.output import write_files
 
-        model = _load(source, inputs, trust_code)
+        model = load_source(source, inputs, trust_code)
         rendering = render(target, model, changes.plan(model), chosen)
         written = () if output is None else write_files(rendering.files, output)
     if output is None:
@@ -275,25 +263,11 @@ def _sentence(error: MemplannerError) -> str:
     return str(error)
 
 
-def _device(name: str) -> Device:
-    from memplanner.hardware import find_device
-
-    return find_device(name)
-
-
-def _load(source: str, inputs: list[str] | None, trust_code: bool) -> Model:
-    try:
-        source.encode()
-    except UnicodeEncodeError as error:  # bytes of a file's name that are no text
-        raise SourceError(f"{source!a} is not named in UTF-8; rename it.") from error
-    from memplanner.model import load
-
-    return load(source, inputs=inputs or (), trust_code=trust_code)
-
-
 def main() -> None:
     """The console script."""
     set_standard_output_apart()
     # torch's profiler, which measures kernels, would print a line at each start and stop
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
+    # and DDP one that it keeps no times of weightless tensors
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     app()

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
-from rich.text import Text
 
 from memplanner.cli.quality import quality_tables, share
+from memplanner.cli.tables import bold, console_of, table_of
 from memplanner.messages.device import Device
-from memplanner.messages.estimate import CATEGORIES, Estimate, Layer
+from memplanner.messages.estimate import CATEGORIES, Estimate, Layer, Traffic
 from memplanner.messages.history import CalibrationRecord
 from memplanner.messages.protocol import Preset
 from memplanner.messages.run import (
+    RankRun,
     RunEvent,
     RunFigures,
     RunProgress,
@@ -26,45 +25,52 @@ from memplanner.messages.run import (
     RunStarted,
     RunStep,
 )
-from memplanner.units import NOTHING, format_bytes, format_difference, format_parameters
+from memplanner.units import (
+    NOTHING,
+    format_bytes,
+    format_count,
+    format_difference,
+    format_parameters,
+)
 
 _LARGEST = 12
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
-_PLAIN_WIDTH = 160
-"""Columns where nothing says how wide the output is, as in a pipe."""
-
-
-def _console(stream: TextIO | None = None) -> Console:
-    """Prints what it is given: a name with brackets or colons means nothing here."""
-    stream = stream or sys.stdout
-    width = None if stream.isatty() else _PLAIN_WIDTH
-    return Console(
-        file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True, width=width
-    )
-
-
-def _bold(text: str) -> Text:
-    return Text(text, style="bold")
 
 
 def print_estimate(estimate: Estimate) -> None:
     """Verdict, categories, largest modules, method and notes."""
-    console = _console()
+    console = console_of()
     peak, device = estimate.peak, estimate.device
     phase = peak.phase.replace("_", " ")
     where = f"{phase}, {peak.module}" if peak.module else phase
     parameters = format_parameters(estimate.model.parameters)
     trained = format_parameters(estimate.model.trainable_parameters)
     console.print(
-        _bold(estimate.model.name), f", {parameters} parameters, {trained} trained", sep=""
+        bold(estimate.model.name), f", {parameters} parameters, {trained} trained", sep=""
     )
-    console.print(_bold(verdict(estimate)))
+    console.print(bold(verdict(estimate)))
     console.print(f"Peak {format_bytes(peak.allocated_bytes)} on {device.name}, in {where}\n")
-    table = _table("Category", "At the peak")
+    table = table_of("Category", "At the peak")
     for name in CATEGORIES:
-        table.add_row(name.replace("_", " "), format_bytes(getattr(peak.by_category, name)))
-    table.add_row(_bold("allocated"), _bold(format_bytes(peak.allocated_bytes)))
+        size_bytes = getattr(peak.by_category, name)
+        if size_bytes or name not in _SELDOM:
+            table.add_row(name.replace("_", " "), format_bytes(size_bytes))
+    table.add_row(bold("allocated"), bold(format_bytes(peak.allocated_bytes)))
     console.print(table)
+    if estimate.parts:
+        parts = table_of("Model", "At the peak")
+        for part in estimate.parts:
+            parts.add_row(part.name, format_bytes(part.size_bytes))
+        console.print(parts)
+    if estimate.states:
+        states = table_of("From DeepSpeed's estimate to the peak", "Bytes")
+        for part in estimate.states:
+            states.add_row(part.name, format_bytes(part.size_bytes))
+        console.print(states)
+    if estimate.ranks:
+        console.print(_cards(estimate))
+    if estimate.traffic:
+        console.print(_traffic(estimate.traffic))
     if peak.device_bytes is not None:
         console.print(_on_device(estimate))
     console.print(_largest(estimate.layers))
@@ -75,9 +81,9 @@ def print_estimate(estimate: Estimate) -> None:
 
 def print_calibration(record: CalibrationRecord) -> None:
     """What was measured of a card, and the correction that its runs ask for."""
-    console = _console()
-    console.print(_bold(record.device_name))
-    table = _table("Beside the allocator", "Low", "Expected", "High")
+    console = console_of()
+    console.print(bold(record.device_name))
+    table = table_of("Beside the allocator", "Low", "Expected", "High")
     for row in record.overhead:
         sizes = (row.low_bytes, row.expected_bytes, row.high_bytes)
         table.add_row(row.name, *map(format_bytes, sizes))
@@ -111,10 +117,50 @@ def verdict(estimate: Estimate) -> str:
     return f"Fits, {format_bytes(spare)} to spare"
 
 
+_SELDOM = frozenset({"kv_cache", "communication"})
+"""Categories that most plans have nothing of."""
+
+
+def _cards(estimate: Estimate) -> Table:
+    """What the cards of each stage take; the other figures are of the one in bold."""
+    table = table_of("Cards", "Allocated", "Device", "Peak in", "Verdict")
+    stages = len(estimate.ranks) > 1
+    for ranks in estimate.ranks:
+        name = f"stage {ranks.stage + 1}, {ranks.count} cards" if stages else f"{ranks.count} cards"
+        cells = (
+            name,
+            format_bytes(ranks.allocated_bytes),
+            "–" if ranks.device_bytes is None else format_bytes(ranks.device_bytes),
+            ranks.phase.replace("_", " "),
+            "–" if ranks.verdict is None else ranks.verdict.replace("_", " "),
+        )
+        shown = stages and ranks.first == estimate.rank
+        table.add_row(*(bold(cell) if shown else cell for cell in cells))
+    return table
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
+
+
+def _traffic(rows: Sequence[Traffic]) -> Table:
+    """What a card sends in a step; times are what links take at their full rate."""
+    table = table_of("Sent in a step", "Link", "Calls", "Bytes", "Estimated time")
+    for row in rows:
+        table.add_row(
+            row.kind.replace("_", "-"),
+            "within nodes" if row.link == "card" else "between nodes",
+            format_count(row.calls),
+            format_bytes(row.sent_bytes),
+            "rate not known" if row.seconds is None else _time(row.seconds),
+        )
+    return table
+
+
 def _on_device(estimate: Estimate) -> Table:
     """From allocated memory to what the device shows, with the margin of each row."""
     peak = estimate.peak
-    table = _table("On the device", "Low", "Expected", "High")
+    table = table_of("On the device", "Low", "Expected", "High")
     rows = [("allocated", peak.allocated_bytes, peak.allocated_bytes, peak.allocated_bytes)]
     if peak.reserved_bytes is not None:
         slack = peak.reserved_bytes - peak.allocated_bytes
@@ -132,8 +178,8 @@ def _on_device(estimate: Estimate) -> Table:
     for name, *sizes in rows:
         table.add_row(name, *map(format_bytes, sizes))
     whole_device = (peak.device_low_bytes, peak.device_bytes, peak.device_high_bytes)
-    sizes_shown = [_bold(format_bytes(size or 0)) for size in whole_device]
-    table.add_row(_bold("device"), *sizes_shown)
+    sizes_shown = [bold(format_bytes(size or 0)) for size in whole_device]
+    table.add_row(bold("device"), *sizes_shown)
     if peak.calibrated_bytes is not None:
         table.add_row("device, by runs on this card", "", format_bytes(peak.calibrated_bytes), "")
     return table
@@ -144,7 +190,7 @@ def _largest(layers: Sequence[Layer]) -> Table:
     groups: dict[tuple[object, ...], list[Layer]] = defaultdict(list)
     for layer in layers:
         groups[_NUMBER.sub("*", layer.name), _total(layer), layer.activations_bytes].append(layer)
-    table = _table("Largest modules", "Type", "Param.", "Grad.", "Optim.", "Activ.", "Temp.",
+    table = table_of("Largest modules", "Type", "Param.", "Grad.", "Optim.", "Activ.", "Temp.",
                    "Total")  # fmt: skip
     rows = sorted(groups.values(), key=lambda group: _total(group[0]) * len(group), reverse=True)
     for group in rows[:_LARGEST]:
@@ -172,7 +218,7 @@ class RunPrinter:
 
     def __init__(self, stream: TextIO, *, as_json: bool) -> None:
         self._stream, self._as_json = stream, as_json
-        self._console = _console(stream)
+        self._console = console_of(stream)
         self._progress: Progress | None = None
 
     def event(self, event: RunEvent) -> None:
@@ -189,7 +235,8 @@ class RunPrinter:
             self._console.print(f"{event.title}: {event.detail}" if event.detail else event.title)
         elif isinstance(event, RunStep):
             self._console.print(
-                f"Step {event.step}: loss {event.loss:.4f}, {event.step_seconds:.2f} s, "
+                f"Step {event.step}: {_made(event)}, "
+                f"{event.step_seconds:.2f} s, "
                 f"peak {format_bytes(event.peak_bytes)}"
             )
             if self._progress is not None:
@@ -205,11 +252,13 @@ class RunPrinter:
             self._progress = None
 
     def _result(self, result: RunResult) -> None:
-        self._console.print(_bold(result.sentence))
+        self._console.print(bold(result.sentence))
         if result.measured is not None:
             self._console.print(_comparison(result.predicted, result.measured))
+        if any(rank.measured is not None for rank in result.ranks):
+            self._console.print(_by_rank(result.ranks))
         if result.quality is not None:
-            for table in quality_tables(result.quality, _table):
+            for table in quality_tables(result.quality, table_of):
                 self._console.print(table)
         if result.saved is not None:
             self._console.print(
@@ -219,10 +268,44 @@ class RunPrinter:
             self._console.print(f"Note: {note}")
 
 
+def _by_rank(ranks: Sequence[RankRun]) -> Table:
+    """The allocated peak of every rank, predicted against measured."""
+    from memplanner.run import Comparison
+
+    table = table_of("Rank", "Stage", "Predicted", "Measured", "Difference", "Error")
+    for rank in ranks:
+        predicted = rank.predicted.allocated_bytes
+        known = [str(rank.rank), str(rank.stage), format_bytes(predicted)]
+        if rank.measured is None:
+            table.add_row(*known, NOTHING, NOTHING, NOTHING)
+            continue
+        row = Comparison("", predicted, rank.measured.allocated_bytes)
+        table.add_row(
+            *known,
+            format_bytes(row.measured_bytes),
+            format_difference(row.predicted_bytes, row.measured_bytes),
+            share(row.error),
+        )
+    return table
+
+
+def _made(step: RunStep) -> str:
+    """The loss, or how fast a model in use is."""
+    if step.loss is None:
+        return f"{step.per_second or 0:.1f} a second"
+    return f"loss {step.loss:.4f}{_terms(step)}"
+
+
+def _terms(step: RunStep) -> str:
+    """Such as `` (labels 3.2104, logits 0.4410)``."""
+    terms = ", ".join(f"{name} {value:.4f}" for name, value in step.terms.items())
+    return f" ({terms})" if terms else ""
+
+
 def _comparison(predicted: RunFigures, measured: RunFigures) -> Table:
     from memplanner.run import Comparison, compare_categories, compare_phases
 
-    table = _table("", "Predicted", "Measured", "Difference", "Error")
+    table = table_of("", "Predicted", "Measured", "Difference", "Error")
     whole = Comparison("allocated", predicted.allocated_bytes, measured.allocated_bytes)
     for row in (
         *compare_categories(predicted, measured),
@@ -236,13 +319,13 @@ def _comparison(predicted: RunFigures, measured: RunFigures) -> Table:
             format_difference(row.predicted_bytes, row.measured_bytes),
             share(row.error),
         )
-        table.add_row(*(map(_bold, cells) if row is whole else cells))
+        table.add_row(*(map(bold, cells) if row is whole else cells))
     return table
 
 
 def print_devices(devices: Iterable[Device]) -> None:
     """This machine's devices, then the catalogue."""
-    table = _table("Device", "Memory", "Free now", "Architecture")
+    table = table_of("Device", "Memory", "Free now", "Architecture")
     for device in devices:
         here = " (this machine)" if device.local else ""
         table.add_row(
@@ -251,12 +334,12 @@ def print_devices(devices: Iterable[Device]) -> None:
             format_bytes(device.free_bytes or 0) if device.local else NOTHING,
             device.architecture or NOTHING,
         )
-    _console().print(table)
+    console_of().print(table)
 
 
 def print_presets(presets: Iterable[Preset]) -> None:
     """The presets."""
-    table = _table("Preset", "Model", "Publisher", "Parameters")
+    table = table_of("Preset", "Model", "Publisher", "Parameters")
     for preset in presets:
         table.add_row(
             f"preset:{preset.name}",
@@ -264,14 +347,4 @@ def print_presets(presets: Iterable[Preset]) -> None:
             preset.publisher,
             format_parameters(preset.parameters),
         )
-    _console().print(table)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    numbers = {"Type", "Model", "Publisher", "Architecture"}
-    for place, column in enumerate(columns):
-        table.add_column(
-            column, justify="left" if place == 0 or column in numbers else "right", no_wrap=True
-        )
-    return table
+    console_of().print(table)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from time import perf_counter
 
 from memplanner.errors import DeviceError
+from memplanner.estimate.deepspeed_records import records_for
 from memplanner.estimate.on_device import on_device
+from memplanner.estimate.over_ranks import predict_ranks
 from memplanner.estimate.prediction import Prediction
 from memplanner.estimate.recorder import recorder
 from memplanner.estimate.workspaces import with_workspaces
@@ -17,6 +20,8 @@ from memplanner.messages.device import Device
 from memplanner.messages.history import CalibrationRecord
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
+from memplanner.techniques.distilled_model import planned_model
+from memplanner.techniques.prepare import check
 from memplanner.techniques.target import Target
 
 __all__ = ["Prediction", "estimate", "recorder"]
@@ -28,10 +33,12 @@ def estimate(
     device: Device | str = "cpu",
     *,
     calibration: CalibrationRecord | None = None,
+    rank: int | None = None,
 ) -> Prediction:
     """What one steady training step of ``model`` under ``plan`` takes on ``device``.
 
-    ``calibration`` is what runs on that very card have shown (``memplanner.history``). Raises
+    ``calibration`` is what runs on that very card have shown (``memplanner.history``). Of a plan
+    over several cards it is that of the fullest, or of ``rank``. Raises
     ``DeviceError`` for an unknown device, ``PlanError`` where the plan cannot be carried out on
     this model, ``EstimateError`` where the step cannot be run without weights.
     """
@@ -39,26 +46,35 @@ def estimate(
     chosen = find_device(device) if isinstance(device, str) else device
     planned = Plan() if plan is None else plan
     target = Target.of(chosen)
-    records = recorder(model)
-    tape, method = records.tape(planned, target)
+    if planned.distillation.student != "none":
+        check(planned, target)  # before a student is looked for
+    model = planned_model(model, planned)
+    records = records_for(recorder(model), planned)
     environment = dict(os.environ)  # torch in the run reads its settings from the same
     standing, trouble = (
         ((), "") if model.parameters_only else _standing(planned, chosen, environment)
     )
-    return Prediction(
-        model,
-        planned,
-        chosen,
-        with_workspaces(tape, standing),
-        exact=lambda: with_workspaces(records.exact(planned, target), standing),
-        prepare_changes=lambda: records.prepare_changes(planned, target),
-        on_device=lambda whole, allocated_bytes: on_device(
-            whole, allocated_bytes, planned, chosen, environment, calibration
-        ),
-        method=method,
-        notes=(trouble,) if trouble else (),
-        seconds=perf_counter() - started,
-    )
+
+    def predict(number: int) -> Prediction:
+        of_rank = replace(target, rank=number)
+        tape, method = records.tape(planned, of_rank)
+        return Prediction(
+            model,
+            planned,
+            chosen,
+            with_workspaces(tape, standing),
+            exact=lambda: with_workspaces(records.exact(planned, of_rank), standing),
+            prepare_changes=lambda: records.prepare_changes(planned, of_rank),
+            on_device=lambda whole, allocated_bytes: on_device(
+                whole, allocated_bytes, planned, chosen, environment, calibration
+            ),
+            method=method,
+            notes=(trouble,) if trouble else (),
+            seconds=perf_counter() - started,
+        )
+
+    sizes = records.parameter_sizes if planned.sharding.data == "zero_1" else ()
+    return predict_ranks(planned.sharding, sizes, predict, rank)
 
 
 def _standing(

@@ -7,8 +7,8 @@ need peaks only, thousands of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -44,7 +44,7 @@ class FoldedStep:
     def of(cls, tape: Tape, cuts: Sequence[Cut]) -> FoldedStep | None:
         """The step of a tape recorded with ``cuts``; None where repetitions are entangled."""
         found: list[_Repetition] = []
-        for cut in cuts:
+        for cut in _as_recorded(cuts):
             periods = Periods.of(tape, cut)
             if periods is None:
                 return None
@@ -100,3 +100,11 @@ class FoldedStep:
             if start in parts:
                 order.append(parts[start])
         return product(order, rows, count).highest_bytes
+
+
+def _as_recorded(cuts: Sequence[Cut]) -> Iterator[Cut]:
+    """The cuts, their blocks numbered as they are on a tape that none was unfolded of yet."""
+    gone: dict[str, int] = {}
+    for cut in cuts:
+        yield replace(cut, start=cut.start - gone.get(cut.path, 0))
+        gone[cut.path] = gone.get(cut.path, 0) + (cut.periods - KEPT) * cut.period

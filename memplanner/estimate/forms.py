@@ -84,24 +84,28 @@ class Forms:
 
     form: Array
     constant_bytes: Array
+    known: tuple[Form, ...] = FORMS
 
     def sizes_bytes(self, batch_size: int, sequence_length: int) -> Array:
         """The size of every recorded storage."""
         values = np.array(
-            [form.value(batch_size, sequence_length) for form in FORMS], dtype=np.int64
+            [form.value(batch_size, sequence_length) for form in self.known], dtype=np.int64
         )
         return self.constant_bytes * values[self.form]
 
     def table_bytes(self, points: Sequence[tuple[int, int]]) -> Array:
         """The sizes at several points, shaped (storages, points)."""
         values = np.array(
-            [[form.value(*point) for point in points] for form in FORMS], dtype=np.int64
+            [[form.value(*point) for point in points] for form in self.known], dtype=np.int64
         )
         return self.constant_bytes[:, None] * values[self.form]
 
 
 def other_point(
-    batch_size: int, sequence_length: int, alike: Callable[[int, int], bool]
+    batch_size: int,
+    sequence_length: int,
+    alike: Callable[[int, int], bool],
+    known: tuple[Form, ...] = FORMS,
 ) -> tuple[int, int]:
     """A second point to record at, whose ratios to the first are different for every form.
 
@@ -114,16 +118,16 @@ def other_point(
     lengths = [sequence_length + more for more in (*far, *same_padding)]
     for batch, sequence in product(batches, lengths):
         if sequence > 2 and alike(batch, sequence) and _distinct(
-            (batch_size, sequence_length), (batch, sequence)
+            (batch_size, sequence_length), (batch, sequence), known
         ):  # fmt: skip
             return batch, sequence
     return next((batch, sequence_length) for batch in batches if alike(batch, sequence_length))
 
 
-def _distinct(first: tuple[int, int], second: tuple[int, int]) -> bool:
+def _distinct(first: tuple[int, int], second: tuple[int, int], known: tuple[Form, ...]) -> bool:
     forms = [
         form
-        for form in FORMS
+        for form in known
         if (second[0] != first[0] or form.batch_power == 0) and form.tells(first[1], second[1])
     ]
     ratios = {Fraction(form.value(*second), form.value(*first) or 1) for form in forms}
@@ -131,7 +135,11 @@ def _distinct(first: tuple[int, int], second: tuple[int, int]) -> bool:
 
 
 def fit(
-    first: Tape, first_point: tuple[int, int], second: Tape, second_point: tuple[int, int]
+    first: Tape,
+    first_point: tuple[int, int],
+    second: Tape,
+    second_point: tuple[int, int],
+    known: tuple[Form, ...] = FORMS,
 ) -> Forms | None:
     """The forms that give both tapes' sizes, or None where the tapes differ in more than sizes."""
     if not same_structure(first, second):
@@ -139,7 +147,7 @@ def fit(
     before, after = first.size_bytes, second.size_bytes
     form = np.full(len(before), -1, dtype=np.int64)
     constant = np.zeros(len(before), dtype=np.int64)
-    for number, candidate in enumerate(FORMS):
+    for number, candidate in enumerate(known):
         one, two = candidate.value(*first_point), candidate.value(*second_point)
         if one == 0 or two == 0 or not candidate.tells(first_point[1], second_point[1]):
             continue
@@ -150,7 +158,7 @@ def fit(
         constant[fits] = before[fits] // one
     if (form < 0).any():
         return None
-    return Forms(form, constant)
+    return Forms(form, constant, known)
 
 
 def has_scratch(tape: Tape) -> bool:

@@ -61,6 +61,8 @@ def rows(tape: Tape, lives: Lives, table: Array) -> tuple[Layer, ...]:
         "workspaces_bytes",
         "buffers_bytes",
         "inputs_bytes",
+        "kv_cache_bytes",
+        "communication_bytes",
         "kept_bytes",
         "parameters",
     )

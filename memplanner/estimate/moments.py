@@ -76,7 +76,7 @@ def own_maximum(tape: Tape) -> Array:
 
 def end_of_forward(tape: Tape) -> int:
     """The last event of the first forward; of ``load`` where there is none."""
-    stops = [span.stop for span in tape.phases if span.phase == "forward"]
+    stops = [span.stop for span in tape.phases if span.phase in {"forward", "prefill"}]
     return max(stops[0] - 1, 0) if stops else max(tape.phases[0].stop - 1, 0)
 
 

@@ -18,6 +18,10 @@ from memplanner.estimate.allocator import (
     replay,
     training_loop,
 )
+from memplanner.estimate.allocator.growth import with_tokens
+from memplanner.hardware.communication import communication
+from memplanner.hardware.deepspeed_streams import deepspeed_streams
+from memplanner.hardware.generated_kernels import generated_kernels
 from memplanner.hardware.kernels import convolution_bytes
 from memplanner.hardware.margin import Margin
 from memplanner.hardware.overhead import driver_reserve, overhead, total
@@ -35,6 +39,10 @@ RESERVED_SPREAD = 0.03
 Kernels of other versions, workspaces that no rule states, loops that hold a tensor longer. It is
 above the largest error of the public runs whose conditions are known (1.7 %, ``docs/accuracy.md``).
 """
+_WHERE_IT_GROWS = (
+    "Reserved memory is for the tokens that were recorded: what a growing cache splits the "
+    "allocator's segments into between them is not replayed; a static cache has none of it."
+)
 _CONVOLUTION = "aten.convolution.default"
 _CONVOLUTION_BACKWARD = "aten.convolution_backward.default"
 
@@ -84,6 +92,9 @@ def on_device(
     rows = overhead(
         device, eager_loading=environment.get("CUDA_MODULE_LOADING") == "EAGER", measured=measured
     )
+    rows += communication(plan.sharding) + deepspeed_streams(plan)
+    if plan.compilation.mode != "none" and plan.compilation.backend == "inductor":
+        rows += (generated_kernels(allocated_bytes),)
     beside = total(rows)
     capacity_bytes = None if memory is None else memory - driver_reserve(device).high_bytes
     settings, notes = _settings(environment)
@@ -92,6 +103,9 @@ def on_device(
         states_from_start=plan.optimizer.name == "adagrad",
         states_in_backward=plan.optimizer.update == "in_backward",
     )
+    loop, filled = with_tokens(loop, tape)
+    if not filled:
+        notes = (*notes, _WHERE_IT_GROWS)
     replayed = replay(loop, settings, device_bytes=memory)
     failure = None
     if (

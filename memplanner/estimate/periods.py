@@ -32,6 +32,10 @@ class Cut:
         """The index after the run's last block."""
         return self.start + self.periods * self.period
 
+    def moved(self, by: int) -> Cut:
+        """The run of a list that begins ``by`` blocks earlier."""
+        return replace(self, start=self.start + by)
+
     def without_first(self) -> Cut:
         """The run without its first period."""
         return replace(self, start=self.start + self.period, periods=self.periods - 1)
@@ -95,7 +99,7 @@ def _labels(tape: Tape, cut: Cut, blocks: Array) -> Array:
     labels = period[tape.context]
     for span in tape.phases:
         inside = slice(span.start, span.stop)
-        if span.phase in {"forward", "backward"}:
+        if span.phase in {"forward", "backward", "prefill", "decode"}:
             _glue(labels[inside])
         elif span.phase == "optimizer_step":
             # A loop drops the last parameter's temporaries while it updates the next; lists of
@@ -109,7 +113,15 @@ def _labels(tape: Tape, cut: Cut, blocks: Array) -> Array:
     born = tape.events > 0
     birth_label[tape.events[born] - 1] = labels[born]
     outside = (labels == NONE) & ~born
-    labels[outside] = birth_label[-tape.events[outside] - 1]
+    for span in tape.phases:
+        inside = slice(span.start, span.stop)
+        places = np.flatnonzero(outside[inside]) + span.start
+        owners = birth_label[-tape.events[places] - 1]
+        if 1 not in owners:
+            # As a block's gathered parameters, which the next one frees: with no next one left,
+            # those of the last but one die outside, once.
+            owners[owners == KEPT - 2] = NONE
+        labels[places] = owners
     return labels
 
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from memplanner.estimate.curve import highest_in_stretches, step_curve, timeline
-from memplanner.estimate.layers import layers_at, rows, table_at
+from memplanner.estimate.deepspeed_states import beside_states, states_of
+from memplanner.estimate.layers import layers_at
+from memplanner.estimate.module_detail import module_detail
 from memplanner.estimate.moments import (
-    WIDTH,
     Lives,
     by_phase,
     categories,
-    kept_for_backward,
 )
 from memplanner.estimate.on_device import REPLAYED_KINDS, OnDevice
+from memplanner.estimate.parts import parts_at
 from memplanner.estimate.peak import PredictedPeak
+from memplanner.estimate.traffic import traffic
+from memplanner.hardware.catalogue import card_of
 from memplanner.hardware.overhead import unknown_overhead
 from memplanner.messages.base import SCHEMA
 from memplanner.messages.device import Device
@@ -25,22 +29,25 @@ from memplanner.messages.estimate import (
     AllocationFailure,
     AllocatorFigures,
     Estimate,
-    KeptTensor,
     Layer,
     ModelInfo,
     ModuleDetail,
     Moment,
     OverheadRow,
-    ParameterInfo,
+    Part,
     Phase,
     Timeline,
+    Traffic,
     Verdict,
 )
 from memplanner.messages.run import RunFigures
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
-from memplanner.tape.tape import PARAMETERS, Tape
+from memplanner.tape.tape import Tape
 from memplanner.units import format_bytes, format_count
+
+if TYPE_CHECKING:
+    from memplanner.estimate.over_ranks import OverRanks
 
 _LONG_REPLAY_EVENTS = 15_000
 """A tenth of a second."""
@@ -73,6 +80,9 @@ class Prediction:
         self.prepare_changes = prepare_changes
         """Records what later changes of batch and sequence need, for idle moments."""
         self.plan, self.device, self.method, self.seconds = plan, device, method, seconds
+        self.rank = 0
+        self.over: OverRanks | None = None
+        """The other ranks of a sharded plan."""
         self._curve = whole if tape is self._whole else tape.curve_bytes
         self.peak_event = int(self._curve.argmax())
         self.scratch_bytes = int(whole[self._scratch_event] - self._curve[self.peak_event])
@@ -91,6 +101,11 @@ class Prediction:
                 "trainable_parameters": int(trainable.sum()),
             }
         )
+
+    @property
+    def module_names(self) -> tuple[str, ...]:
+        """The paths of the modules that this rank has."""
+        return self._tape.module_names
 
     @property
     def parameters_only(self) -> bool:
@@ -117,6 +132,29 @@ class Prediction:
         return self._on_device(self._whole, self.peak.allocated_bytes)
 
     @cached_property
+    def host_bytes(self) -> int | None:
+        """The most that the plan puts into the host's memory; None where it puts nothing there."""
+        offload = self.plan.offload
+        section = self.plan.sharding
+        away = section.deepspeed and {section.offload_optimizer, section.offload_parameters}
+        here = {self.plan.activation_offload.to, offload.optimizer, offload.parameters}
+        if "host" not in here and not (away and away != {"none"}):
+            return None
+        return self._exact().host_peak_bytes * (section.cards_per_node if away else 1)
+
+    @cached_property
+    def traffic(self) -> tuple[Traffic, ...]:
+        """What this rank sends to others in an optimizer step; empty on one card."""
+        section = self.plan.sharding
+        if section.ranks == 1:
+            return ()
+        # What model-parallel cards send grows with the batch, what others do does not.
+        grows = section.tensor * section.pipeline * section.context * section.expert > 1
+        tape = self._exact() if grows else self._tape
+        accumulation = self.plan.training.gradient_accumulation_steps
+        return traffic(tape, section, accumulation, card_of(self.device))
+
+    @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """Each module's own bytes at the peak; the rows add up to ``peak.by_category``."""
         module = self._tape.module_names[int(self._tape.context[self._scratch_event])]
@@ -130,6 +168,23 @@ class Prediction:
     def layers_at(self, moment: Moment) -> tuple[Layer, ...]:
         """Each module's own bytes at another moment."""
         return layers_at(self._tape, self._lives, moment, self.peak_event)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """Teacher, student and their logits at the peak; empty where nothing is distilled."""
+        module = self._tape.module_names[int(self._tape.context[self._scratch_event])]
+        alive = self._lives.alive(self.peak_event)
+        return parts_at(self._tape, alive, self.scratch_bytes, module)
+
+    @cached_property
+    def states(self) -> tuple[Part, ...]:
+        """DeepSpeed's estimate of model states, and what leads from it to the peak."""
+        section = self.plan.sharding
+        if not section.deepspeed:
+            return ()
+        layers = np.bincount(self._tape.module, weights=self._tape.numel).astype(np.int64)
+        estimated = states_of(section, int(self._tape.numel.sum()), int(layers.max(initial=0)))
+        return () if estimated is None else beside_states(estimated, self.peak.by_category)
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -208,7 +263,18 @@ class Prediction:
                 unknown_overhead(self.device)
                 or "What the device holds beside allocated memory is not known."
             )
+        card = card_of(self.device)
+        if card is not None and card.shares_memory:
+            notes.append(
+                f"{self.device.name} shares its memory with the system: what the system and other "
+                "programs hold of it is not in these figures and must be left free."
+            )
         notes += self.on_device.notes
+        if self.host_bytes:
+            notes.append(
+                f"Beside the device, the plan takes {format_bytes(self.host_bytes)} of the host's "
+                "memory."
+            )
         fails = None if self.allocator is None else self.allocator.fails
         if fails is not None:
             where = f" of {fails.module}" if fails.module else ""
@@ -237,6 +303,10 @@ class Prediction:
             curve_phases=phases,
         )
 
+    def by_phase(self) -> dict[Phase, int]:
+        """The highest allocated in each phase, kernels' scratch not counted."""
+        return by_phase(self._tape)
+
     def reserved_by_phase(self) -> dict[Phase, int]:
         """The highest that torch's allocator reserves in each phase; empty where not modelled."""
         replayed = self.on_device.replayed
@@ -261,6 +331,9 @@ class Prediction:
                 "verdict": self.verdict,
                 "overhead": self.overhead,
                 "allocator": self.allocator,
+                "host_bytes": self.host_bytes,
+                "ranks": () if self.over is None else self.over.figures(),
+                "traffic": self.traffic,
                 "notes": self.notes,
             }
         )
@@ -294,65 +367,16 @@ class Prediction:
             method=self.method,
             notes=(),
             seconds=self.seconds,
+            rank=self.rank,
+            ranks=() if self.over is None else self.over.first_figures(),
+            states=self.states,
+            parts=self.parts,
         )
 
     def describe(self, name: str) -> ModuleDetail:
         """The module at ``name`` with all that is below it. Raises ``KeyError`` for no module."""
         tape = self._exact().without_scratch()
-        if name not in tape.module_names:
-            raise KeyError(name)
-        lives = Lives.of(tape)
-        index = tape.module_names.index(name)
-        below = np.array(
-            [path == name or not name or path.startswith(name + ".") for path in tape.module_names]
-        )
-        inside = np.flatnonzero(below[tape.module])
-        kept = kept_for_backward(tape, lives)
-        kept = kept[below[tape.module[kept]]]
-        shapes = tape.module_shapes.get(index, ((), ()))
-        table = table_at(tape, lives, "peak", int(tape.curve_bytes.argmax()))
-        whole = np.zeros((len(tape.module_names), WIDTH), dtype=np.int64)
-        whole[index] = table[below].sum(axis=0)
-        layer = next(row for row in rows(tape, lives, whole) if row.name == name)
-        return ModuleDetail(
-            name=name,
-            type=tape.module_types[index],
-            alike=next(row.alike for row in self.layers if row.name == name),
-            parameters=tuple(
-                _parameter(tape, int(place), name)
-                for place in inside
-                if tape.category[place] == PARAMETERS
-            ),
-            kept=tuple(_kept(tape, int(place)) for place in kept),
-            input_shapes=shapes[0],
-            output_shapes=shapes[1],
-            layer=layer.model_copy(
-                update={
-                    "kept_bytes": int(tape.size_bytes[kept].sum()),
-                    "parameters": int(tape.numel[inside].sum()),
-                }
-            ),
-        )
-
-
-def _parameter(tape: Tape, storage: int, below: str) -> ParameterInfo:
-    info = tape.storages[int(tape.source[storage])]
-    path = tape.module_names[int(tape.module[storage])]
-    name = (f"{path}." if path else "") + info.operation.rpartition(".")[2]
-    return ParameterInfo(
-        name=name.removeprefix(below + "."),
-        shape=info.shape,
-        dtype=info.dtype,
-        size_bytes=int(tape.size_bytes[storage]),
-        trainable=bool(tape.trainable[storage]),
-    )
-
-
-def _kept(tape: Tape, storage: int) -> KeptTensor:
-    info = tape.storages[int(tape.source[storage])]
-    return KeptTensor(
-        operation=info.operation.removeprefix("aten.").partition(".")[0],
-        shape=info.shape,
-        dtype=info.dtype,
-        size_bytes=int(tape.size_bytes[storage]),
-    )
+        detail = module_detail(tape, name)
+        alike = next(row.alike for row in self.layers if row.name == name)
+        trains = self.plan.inference.use == "training"
+        return detail.model_copy(update={"alike": alike, "trains": trains})

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from memplanner.errors import EstimateError, MemplannerError
-from memplanner.estimate.cutting import cuts, names_single_blocks
+from memplanner.estimate.cutting import cuts, needs_all_blocks
 from memplanner.estimate.fold import unfold
 from memplanner.estimate.folded import FoldedStep
 from memplanner.estimate.forms import (
@@ -27,13 +27,22 @@ from memplanner.estimate.forms import (
     padding_class,
     same_structure,
 )
+from memplanner.estimate.generation_forms import borders, forms_of
+from memplanner.estimate.named_blocks import Sayings, sayings
 from memplanner.estimate.periods import KEPT, Cut
 from memplanner.estimate.recording import Point, Recordings
+from memplanner.estimate.structure import sizes_follow_forms, structure_of
 from memplanner.estimate.whole import same_forward
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
+from memplanner.plan.activation_checkpointing import ActivationCheckpointing
+from memplanner.plan.quantization import Quantization
+from memplanner.plan.sharding import Sharding
+from memplanner.tape.interruption import Interrupted, give_up_if_asked
 from memplanner.tape.record import without_collection
 from memplanner.tape.tape import Array, Tape
+from memplanner.techniques.inference import sequence_length
+from memplanner.techniques.parallel.pipeline_parts import Part
 from memplanner.techniques.target import Target
 
 _REMEMBERED = 64
@@ -62,7 +71,7 @@ class Recorder:
     def __init__(self, model: Model) -> None:
         self._recordings = Recordings(model)
         self._structures: OrderedDict[tuple[Plan, Target], _Structure] = OrderedDict()
-        self._cuts: dict[tuple[int, bool], tuple[Cut, ...]] = {}
+        self._cuts: dict[tuple[int, bool, Sayings, tuple[Part, ...]], tuple[Cut, ...]] = {}
         self._agreed: dict[tuple[Cut, ...], bool] = {}
         """Whether a forward of the whole model was the folded one; presets' are tested."""
         self._pads = False
@@ -78,13 +87,16 @@ class Recorder:
         """The model, which whoever asks for tapes still holds."""
         return self._recordings.model
 
+    @property
+    def parameter_sizes(self) -> tuple[int, ...]:
+        """Elements of each parameter, in the model's order."""
+        return tuple(part.numel() for part in self._recordings.module(()).parameters())
+
     def point(self, plan: Plan) -> Point:
         """Batch and sequence as the model takes them: its positions limit the sequence."""
         if not self.model.takes_sequence:
             return plan.training.batch_size, 1
-        limit = self.model.max_sequence_length
-        length = plan.training.sequence_length
-        return plan.training.batch_size, length if limit is None else min(length, limit)
+        return plan.training.batch_size, sequence_length(self.model, plan)
 
     def tape(self, plan: Plan, target: Target) -> tuple[Tape, str]:
         """The tape of one steady step of the whole model, and how it was made."""
@@ -134,24 +146,14 @@ class Recorder:
 
     def _key(self, plan: Plan, point: Point) -> Plan:
         """The plan with every value of the same structure made one."""
-        batch, length = point
-        # chunks that are not all alike follow no form: such a point is a structure of its own
-        alike = plan.loss.method == "whole" or batch * length % plan.loss.chunks == 0
-        training = plan.training.model_copy(
-            update={
-                "batch_size": min(batch, 2) if alike else batch,
-                "sequence_length": self._length_class(length) if alike else -length,
-                "gradient_accumulation_steps": min(plan.training.gradient_accumulation_steps, 2),
-            }
-        )
-        optimizer = plan.optimizer.model_copy(
-            update={
-                "learning_rate": 1e-5,
-                "weight_decay": 0.01 if plan.optimizer.weight_decay else 0.0,
-                "momentum": 0.9 if plan.optimizer.momentum else 0.0,
-            }
-        )
-        return plan.model_copy(update={"training": training, "optimizer": optimizer})
+        alike = sizes_follow_forms(plan, *point)
+        length = self._lengths_class(plan, point[1]) if alike else -point[1]
+        return structure_of(plan, min(point[0], 2) if alike else point[0], length)
+
+    def _lengths_class(self, plan: Plan, length: int) -> int:
+        """The same number for lengths at which the plan's step takes the same operations."""
+        classes = [self._length_class(border) for border in borders(plan, length)]
+        return classes[0] if len(classes) == 1 else int("".join(f"{one:04}" for one in classes))
 
     def _length_class(self, length: int) -> int:
         """The same number for lengths that take the same operations."""
@@ -167,7 +169,7 @@ class Recorder:
             self._structures.move_to_end(key)
             return known
         folded = None
-        for chosen in _tries(self._choose_cuts(plan)):
+        for chosen in _tries(self._choose_cuts(plan, target)):
             folded = self._folded(plan, target, point, chosen)
             if folded is not None:
                 break
@@ -176,6 +178,7 @@ class Recorder:
             whole = self._recordings.record(plan, target, point, chosen)
             folded = whole, whole
         recorded, unfolded = folded
+        give_up_if_asked()
         step = FoldedStep.of(recorded, chosen)
         structure = _Structure(point, recorded, unfolded, chosen, step, checked=[point])
         self._structures[key] = structure
@@ -187,6 +190,23 @@ class Recorder:
         self, plan: Plan, target: Target, point: Point, chosen: tuple[Cut, ...]
     ) -> tuple[Tape, Tape] | None:
         """The cut model's tape and the whole model's made of it; None where it would be another."""
+        if chosen not in self._agreed and plan.sharding.ranks > 1:
+            # a forward alone leaves shards gathered; and the model's code is the same on one card
+            alone = plan.model_copy(update={"sharding": Sharding()})
+            whole = chosen if plan.sharding.pipeline == 1 else self._choose_cuts(alone, target)
+            self._folded(alone, replace(target, rank=0), point, whole)
+            self._agreed[chosen] = self._agreed.get(whole, True)
+        if chosen not in self._agreed and sayings(plan):
+            # the model's code treats blocks alike whatever a plan says of single ones
+            plain = plan.model_copy(
+                update={
+                    "quantization": Quantization(),
+                    "activation_checkpointing": ActivationCheckpointing(),
+                }
+            )
+            longer = self._choose_cuts(plain, target)
+            self._folded(plain, target, point, longer)
+            self._agreed[chosen] = self._agreed.get(longer, True)
         if self._agreed.get(chosen) is False:
             return None
         try:
@@ -194,21 +214,25 @@ class Recorder:
         except EstimateError:  # code that names a block which was cut away
             self._agreed[chosen] = False
             return None
+        give_up_if_asked()
         unfolded = _unfold_all(recorded, chosen)
         if unfolded is None:
             return None
         if chosen not in self._agreed and self.model.kind != "preset":
-            whole = self._recordings.record(plan, target, point, (), forward_only=True)
-            self._agreed[chosen] = same_forward(unfolded, whole)
+            forward = self._recordings.record(plan, target, point, (), forward_only=True)
+            self._agreed[chosen] = same_forward(unfolded, forward)
         return (recorded, unfolded) if self._agreed.get(chosen, True) else None
 
-    def _choose_cuts(self, plan: Plan) -> tuple[Cut, ...]:
+    def _choose_cuts(self, plan: Plan, target: Target) -> tuple[Cut, ...]:
         checkpointing = plan.activation_checkpointing
         every = checkpointing.every if checkpointing.policy == "every_n" else 1
-        single = names_single_blocks(plan)
-        known = self._cuts.get((every, single))
+        parts = self._recordings.parts(plan, target)
+        key = (every, needs_all_blocks(plan), sayings(plan), parts)
+        known = self._cuts.get(key)
         if known is None:
-            known = self._cuts[every, single] = cuts(self._recordings.module(()), plan)
+            records = self._recordings
+            module = records.stages(parts, ()) if parts else records.module(())
+            known = self._cuts[key] = cuts(module, plan)
         return known
 
     def _fit(self, structure: _Structure, plan: Plan, target: Target) -> None:
@@ -228,12 +252,15 @@ class Recorder:
             return length <= structure.point[1] and alike(batch, length)
 
         for allowed in (alike, no_longer):  # a user's own code may take no longer sequence
-            point = other_point(*structure.point, allowed)
+            point = other_point(*structure.point, allowed, forms_of(plan))
             try:
                 tape = self._recordings.record(plan, target, point, structure.cuts)
             except MemplannerError:
                 continue
-            structure.forms = fit(structure.recorded, structure.point, tape, point)
+            except Interrupted:
+                structure.fitted = False  # it is asked for again
+                raise
+            structure.forms = fit(structure.recorded, structure.point, tape, point, forms_of(plan))
             if structure.forms is None and padding_class(point[1]) != padding_class(
                 structure.point[1]
             ):
@@ -304,8 +331,9 @@ def _tries(chosen: tuple[Cut, ...]) -> Iterator[tuple[Cut, ...]]:
     """
     if chosen:
         yield chosen
-        if all(cut.periods > KEPT + 1 for cut in chosen):
-            yield tuple(cut.without_first() for cut in chosen)
+        later = tuple(cut.without_first() if cut.periods > KEPT + 1 else cut for cut in chosen)
+        if later != chosen:
+            yield later
 
 
 def _lengths(config: Mapping[str, Any]) -> Iterator[int]:

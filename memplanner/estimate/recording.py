@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
@@ -15,12 +17,18 @@ from memplanner.estimate.cutting import copy_cut, cut_module
 from memplanner.estimate.periods import Cut
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
+from memplanner.tape.checkpoint_survey import choice
+from memplanner.tape.generation import record_use
 from memplanner.tape.record import META, StepError, record
 from memplanner.tape.stand_in import StandIns, needs_device
 from memplanner.tape.tape import Tape
 from memplanner.tape.tensor_trees import tensors_in
+from memplanner.techniques.inference import trains
+from memplanner.techniques.parallel.pipeline_parts import Part
+from memplanner.techniques.parallel.rank_stages import copy_for_rank, parts_for
 from memplanner.techniques.target import Target
 
+_STAGES_REMEMBERED = 64
 Point = tuple[int, int]
 """Batch size and sequence length."""
 
@@ -31,12 +39,20 @@ LARGEST_REAL_WORK = 2**35
 """Parameters times tokens of a step that is run for real: some ten seconds."""
 
 
+def recorder_of(plan: Plan) -> Callable[..., Tape]:
+    """What records the plan: a step of training, or a use."""
+    return record if trains(plan) else record_use
+
+
 class Recordings:
     """Makes tapes of one model, with blocks cut away; keeps the weightless modules it needs."""
 
     def __init__(self, model: Model) -> None:
         self._model = ref(model)  # or the model would live as long as what is remembered of it
         self._modules: dict[tuple[Cut, ...], nn.Module] = {}
+        self._stages: OrderedDict[tuple[tuple[Part, ...], tuple[Cut, ...]], nn.Module] = (
+            OrderedDict()
+        )
         self.real = False
         """Whether the model was seen not to run without values."""
         self._ran_here = False
@@ -57,6 +73,22 @@ class Recordings:
             self._modules[chosen] = known
         return known
 
+    def parts(self, plan: Plan, target: Target) -> tuple[Part, ...]:
+        """The stages of a pipeline that the target's rank has; none where there is no pipeline."""
+        if plan.sharding.pipeline == 1:
+            return ()
+        return parts_for(self.model, plan.sharding, target.rank, self.module(()))
+
+    def stages(self, parts: tuple[Part, ...], chosen: tuple[Cut, ...]) -> nn.Module:
+        """Stages of the weightless model with the chosen blocks cut away; not to be changed."""
+        known = self._stages.get((parts, chosen))
+        if known is None:
+            known = cut_module(copy_for_rank(self.module(()), self.model, parts), chosen)
+            self._stages[parts, chosen] = known
+            if len(self._stages) > _STAGES_REMEMBERED:
+                self._stages.popitem(last=False)
+        return known
+
     def record(
         self,
         plan: Plan,
@@ -71,15 +103,18 @@ class Recordings:
             update={"batch_size": point[0], "sequence_length": point[1]}
         )
         planned = plan.model_copy(update={"training": training})
-        runs_here = target.kind == "cpu" and self._is_quick(planned)
+        alone = planned.sharding.ranks == 1  # other ranks' answers would be missing
+        runs_here = target.kind == "cpu" and alone and self._is_quick(planned)
         if runs_here and (self.real or self._recurrent):
             return self._record_for_real(planned, target, chosen, forward_only)
 
         def attempt() -> Tape:
-            module = deepcopy(self.module(chosen))
-            return record(
+            parts = self.parts(planned, target)
+            module = deepcopy(self.stages(parts, chosen) if parts else self.module(chosen))
+            return recorder_of(planned)(
                 self.model, planned, target, module,
                 forward_only=forward_only, stand_ins=self._stand_ins,
+                kept=choice(self.model, planned, target) if trains(planned) else None,
             )  # fmt: skip
 
         try:
@@ -151,7 +186,11 @@ class Recordings:
         self, plan: Plan, target: Target, chosen: tuple[Cut, ...], forward_only: bool
     ) -> Tape:
         module = cut_module(self.model.build(CPU), chosen)
-        tape = record(self.model, plan, target, module, CPU, forward_only=forward_only)
+        tape = recorder_of(plan)(
+            self.model, plan, target, module, CPU,
+            forward_only=forward_only,
+            kept=choice(self.model, plan, target) if trains(plan) else None,
+        )  # fmt: skip
         self._ran_here = True
         note = "The step was run for real on this CPU: " + (
             "the model cannot run without values."

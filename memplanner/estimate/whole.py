@@ -29,7 +29,7 @@ def same_forward(folded: Tape, whole: Tape) -> bool:
 
 def _forward(tape: Tape) -> tuple[Array, Array]:
     """The events of the first forward, numbered by birth within it, and the storages born there."""
-    span = next((span for span in tape.phases if span.phase == "forward"), None)
+    span = next((span for span in tape.phases if span.phase in {"forward", "prefill"}), None)
     if span is None:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     events = tape.events[span.start : span.stop]

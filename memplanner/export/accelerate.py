@@ -5,17 +5,17 @@ Its keys are those of ``accelerate/commands/config/config_args.py: ClusterConfig
 
 from __future__ import annotations
 
+from memplanner.export.accelerate_cards import cards, mixed_words
 from memplanner.export.head import comment, origin
 from memplanner.export.target import ExportTarget, Subject
-from memplanner.techniques.precision import mixed_precision
 
 
 class Accelerate(ExportTarget):
-    """Precision and device of one process; the rest is for the script that it launches."""
+    """Precision, device and how processes share the work; the rest is for the script."""
 
     name = "accelerate"
     title = "Accelerate"
-    explanation = "For accelerate launch: precision and device."
+    explanation = "For accelerate launch: precision, device and cards."
     file_name = "accelerate.yaml"
     order = 20
     elsewhere = {  # noqa: RUF012  (a ClassVar of the base)
@@ -36,42 +36,57 @@ class Accelerate(ExportTarget):
         "mixed_precision would keep fp32 parameters",
         "attention.kernel": "choose attn_implementation when the model is built, or wrap the loop "
         "in torch.nn.attention.sdpa_kernel()",
+        "compilation.mode": "compile each block in the script, as the script target does; "
+        "dynamo_config would compile the whole model",
         "activation_checkpointing.policy": "wrap the blocks in torch.utils.checkpoint in the "
         "script; accelerate does so only under FSDP",
         "activation_offload.to": "run the forward in torch.autograd.graph.save_on_cpu()",
         "loss.method": "patch the head and its loss before accelerator.prepare(), as the script "
         "target does",
+        "distillation.student": "train teacher and student as one module, as the script target "
+        "does",
         "pruning.structure": "prune the model before accelerator.prepare(), as the script target "
         "does",
         "quantization.method": "quantize the model before accelerator.prepare(), as the script "
         "target does; for NF4, transformers' BitsAndBytesConfig does so on loading",
+        "sharding.data": "build it in the script, as the script target does; accelerate drops "
+        "FSDP on the CPU without a word, and knows the plan's buckets only through "
+        "DistributedDataParallelKwargs",
+        "sharding.tensor": "needs FSDP2 beside it: choose sharding.data=zero_3",
+        "sharding.engine": "its buckets are DeepSpeed's: write the file of the target deepspeed, "
+        "and name it as deepspeed_config_file in place of deepspeed_config's other keys",
+        "sharding.pipeline": "accelerate has no pipelines; run it with memplanner apply, or in "
+        "torchtitan",
+        "sharding.expert": "accelerate deals out no experts; train with torchtitan",
+        "sharding.reduction": "give Accelerator() a GradientAccumulationPlugin with "
+        "sync_each_batch",
         "adapters.method": "add the adapters through peft before accelerator.prepare()",
     }
 
     def said(self, subject: Subject) -> frozenset[str]:
         """Precision, unless parameters themselves are in half precision."""
         halves = subject.plan.precision in ("bf16", "fp16", "bf16_autocast")
-        return frozenset() if halves else frozenset({"precision"})
+        return cards(subject).said | (frozenset() if halves else frozenset({"precision"}))
 
     def text(self, subject: Subject, cannot_say: tuple[str, ...]) -> str:
         """The configuration, below a comment on what the script must do itself."""
-        device = subject.device
-        mixed = mixed_precision(subject.plan)
+        device, several = subject.device, cards(subject)
+        alone = subject.plan.sharding.ranks == 1
+        one_card = alone and device.local and device.index is not None
         lines = [
             "compute_environment: LOCAL_MACHINE",
             "debug: false",
-            "distributed_type: 'NO'",
-            *([f"gpu_ids: '{device.index}'"] if device.local and device.index is not None else []),
+            *several.lines,
+            *([f"gpu_ids: '{device.index}'"] if one_card else []),
             "machine_rank: 0",
             "main_training_function: main",
-            f"mixed_precision: '{mixed}'",
-            "num_machines: 1",
-            "num_processes: 1",
+            f"mixed_precision: '{mixed_words(subject)}'",
             f"use_cpu: {'true' if device.kind == 'cpu' else 'false'}",
         ]
         head = [
             f"accelerate launch --config_file {self.file_name} train.py",
             f"For {origin(subject)}.",
+            *several.notes,
         ]
         if cannot_say:
             head.append("What an accelerate configuration cannot say, the script must do itself:")

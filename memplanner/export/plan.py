@@ -14,6 +14,7 @@ class PlanFile(ExportTarget):
     title = "Plan as YAML"
     explanation = "Opens again with everything intact."
     file_name = "plan.yaml"
+    carries_use = True
     order = 90
 
     def text(self, subject: Subject, cannot_say: tuple[str, ...]) -> str:

@@ -7,25 +7,50 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from textwrap import wrap
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from torch import nn
 
 from memplanner.errors import PlanError
-from memplanner.export.head import WIDTH, one_line, origin
+from memplanner.export.head import one_line
 from memplanner.export.layer_names import short_names
 from memplanner.export.python_source import Imports, assignment, literal
+from memplanner.export.script_checkpointing import checkpointing_values
+from memplanner.export.script_compilation import compiled_values
 from memplanner.export.script_data import META, Data, data
+from memplanner.export.script_distillation import (
+    built_type,
+    distillation_constants,
+    distillation_files,
+    distilled_parts,
+    trained_module,
+)
+from memplanner.export.script_generation import (
+    INFERENCE_KEYS,
+    generation_files,
+    use_head,
+    used_parts,
+    without_training,
+)
+from memplanner.export.script_head import docstring, head, sequence_length
+from memplanner.export.script_imports import add_imports
+from memplanner.export.script_keys import KEYS
 from memplanner.export.script_model import Building, building
+from memplanner.export.script_optimizer import optimizer_files, projected_layers
 from memplanner.export.script_pruning import SPARSITY_FILE, pruned_parts, sparsity_source
 from memplanner.export.script_quantization import (
     LOW_BIT_FILE,
     low_bit_source,
     quantized_layers,
 )
-from memplanner.export.script_savers import loss_arguments, offload_arguments, saver_files
+from memplanner.export.script_savers import (
+    host_values,
+    loss_arguments,
+    offload_arguments,
+    saver_files,
+)
+from memplanner.export.script_sharding import sharding_parts
 from memplanner.export.target import ExportTarget, Rendering, Subject
 from memplanner.messages.device import Device
 from memplanner.messages.protocol import ExportedFile
@@ -58,64 +83,12 @@ class Script(ExportTarget):
     explanation = "A training script that carries the whole plan."
     file_name = "train.py"
     order = 10
+    carries_use = True
 
     def said(self, subject: Subject) -> frozenset[str]:
         """What the template knows; a key that is new to the plan is not among them."""
-        return frozenset(
-            {
-                "training.batch_size",
-                "training.sequence_length",
-                "training.gradient_accumulation_steps",
-                "training.zero_grad",
-                "training.outputs",
-                "optimizer.name",
-                "optimizer.implementation",
-                "optimizer.update",
-                "optimizer.learning_rate",
-                "optimizer.momentum",
-                "optimizer.weight_decay",
-                "precision",
-                "attention.kernel",
-                "activation_checkpointing.policy",
-                "activation_checkpointing.every",
-                "activation_offload.to",
-                "activation_offload.pin_memory",
-                "loss.method",
-                "loss.chunks",
-                "pruning.structure",
-                "pruning.method",
-                "pruning.ratio",
-                "pruning.scope",
-                "pruning.n",
-                "pruning.m",
-                "pruning.layers",
-                "pruning.target_modules",
-                "pruning.kept_as",
-                "pruning.mlp_ratio",
-                "pruning.width_multiple",
-                "pruning.head_ratio",
-                "pruning.block_ratio",
-                "pruning.block_choice",
-                "pruning.calibration_batches",
-                "quantization.method",
-                "quantization.bits",
-                "quantization.granularity",
-                "quantization.group_size",
-                "quantization.symmetric",
-                "quantization.clipping",
-                "quantization.curve",
-                "quantization.curvature",
-                "quantization.double_quantization",
-                "quantization.layers",
-                "quantization.target_modules",
-                "quantization.compute_type",
-                "adapters.method",
-                "adapters.rank",
-                "adapters.alpha",
-                "adapters.dropout",
-                "adapters.target_modules",
-            }
-        )
+        used = subject.plan.inference.use != "training"
+        return KEYS | INFERENCE_KEYS if used else KEYS
 
     def render(self, model: Model, plan: Plan, device: Device) -> Rendering:
         """The script, and beside it the code of what the plan uses and no library has."""
@@ -123,43 +96,66 @@ class Script(ExportTarget):
         beside = []
         if plan.pruning.structure != "none":
             beside.append(ExportedFile(name=SPARSITY_FILE, text=sparsity_source()))
-        if plan.quantization.method != "none":
+        packs_cache = plan.inference.use == "generation" and plan.inference.cache == "quantized"
+        if plan.quantization.method != "none" or packs_cache:
             beside.append(ExportedFile(name=LOW_BIT_FILE, text=low_bit_source()))
         beside += saver_files(plan)
+        if plan.inference.use != "training":
+            first = rendering.files[0].model_copy(update={"name": f"{plan.inference.use}.py"})
+            return Rendering((first, *beside, *generation_files(plan)), rendering.cannot_say)
+        beside += optimizer_files(plan)
+        beside += distillation_files(plan)
         return Rendering((*rendering.files, *beside), rendering.cannot_say)
 
     def text(self, subject: Subject, cannot_say: tuple[str, ...]) -> str:
         """The script. Raises ``PlanError`` where the plan cannot be carried out on the model."""
         check(subject.plan, Target.of(subject.device))
+        used = used_parts(subject)
+        if used is not None:
+            subject = without_training(subject)
         imports = Imports()
         dtype = str(stored_type(subject.plan))
-        built = building(subject.model, dtype, imports)
-        length = _sequence_length(subject)
+        built = building(subject.model, built_type(subject.plan), imports)
+        training = subject.plan.training
+        length = sequence_length(subject) if used is None else training.sequence_length
         batches = data(
             subject.model,
-            subject.plan.training.batch_size,
+            training.batch_size,
             length,
             "" if dtype == "torch.float32" else dtype,
             bool(built.tokenizer),
         )
         values = _values(subject, built, batches, dtype)
-        _add_imports(imports, values)
+        values["distilled"] = distilled_parts(subject, imports)
+        values["sharded"] = sharding_parts(subject)
+        values["used"] = used
+        if used is not None:
+            values["description"] = f"Use {docstring(one_line(subject.model.name))}"
+            values["has_loss"] = values["has_loss"] or not (
+                values["pruned"] and values["pruned"].batches
+            )
+        add_imports(imports, values)
         values["constants"] = _constants(subject, built, values)
-        values["head"] = _head(subject, length, cannot_say)
-        return _template().render(values, imports=imports.source())
+        if used is None:
+            values["head"] = head(subject, length, cannot_say)
+        else:
+            values["head"] = use_head(subject, cannot_say)
+        name = "train.py.j2" if used is None else "generate.py.j2"
+        return _template(name).render(values, imports=imports.source())
 
 
 @cache
-def _template() -> Template:
-    text = files("memplanner.resources").joinpath("templates/train.py.j2").read_text("utf-8")
+def _template(name: str) -> Template:
+    folder = files("memplanner.resources").joinpath("templates")
     environment = Environment(
+        loader=FunctionLoader(lambda one: folder.joinpath(one).read_text("utf-8")),
         autoescape=False,  # noqa: S701  (the text is Python, not HTML)
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    return environment.from_string(text)
+    return environment.get_template(name)
 
 
 def _values(subject: Subject, built: Building, batches: Data, dtype: str) -> dict[str, Any]:
@@ -170,13 +166,16 @@ def _values(subject: Subject, built: Building, batches: Data, dtype: str) -> dic
     optimizer_module, optimizer_name = optimizer_class(plan)
     needs_module = (
         checkpointing.policy != "none"
+        or plan.compilation.mode != "none"
         or plan.adapters.method != "none"
         or plan.pruning.structure != "none"
+        or plan.quantization.method != "none"
+        or plan.optimizer.projection != "none"
     )
-    module = model.build(META) if needs_module else nn.Module()
+    module = trained_module(subject) if needs_module else nn.Module()
     pruned = pruned_parts(module, subject)
     return {
-        "description": f"Train {_docstring(one_line(model.name))}",
+        "description": f"Train {docstring(one_line(model.name))}",
         "definition": built.definition,
         "model_words": built.words,
         "model_lines": built.lines,
@@ -188,14 +187,18 @@ def _values(subject: Subject, built: Building, batches: Data, dtype: str) -> dic
         "policy": checkpointing.policy,
         "every": checkpointing.every if checkpointing.policy == "every_n" else 1,
         "blocks": _blocks(module, plan),
+        **checkpointing_values(module, subject),
         "pruned": pruned,
+        "projected": projected_layers(module, subject),
         "quantized": quantized_layers(module, subject),
         "lora": _lora(module, plan),
         "optimizer_name": optimizer_name,
         "optimizer_class": f"{optimizer_module}.{optimizer_name}",
         "optimizer_options": _optimizer_options(plan),
+        **compiled_values(module, plan),
         "chunked_loss": loss_arguments(subject),
         "offload": offload_arguments(plan),
+        **host_values(subject),
         "in_backward": plan.optimizer.update == "in_backward",
         "batch_lines": batches.lines,
         "nested_recipe": model.kind == "recipe" and batches.nested,
@@ -212,7 +215,7 @@ def _values(subject: Subject, built: Building, batches: Data, dtype: str) -> dic
         "zero_grad": plan.training.zero_grad,
         "outputs": plan.training.outputs,
         "accelerator": "xpu" if subject.device.kind == "xpu" else "cuda",
-        "default_device": _default_device(subject.device),
+        "default_device": _default_device(subject),
     }
 
 
@@ -223,100 +226,35 @@ def _constants(subject: Subject, built: Building, values: dict[str, Any]) -> lis
     training = subject.plan.training
     constants = [*built.constants, f"BATCH_SIZE = {training.batch_size}"]
     if subject.model.takes_sequence:
-        constants.append(f"SEQUENCE_LENGTH = {_sequence_length(subject)}")
+        constants.append(f"SEQUENCE_LENGTH = {sequence_length(subject)}")
+    if values["used"] and values["used"].generates:
+        constants.append(f"NEW_TOKENS = {subject.plan.inference.new_tokens}")
+    if values["sharded"]:
+        constants.append(f"RANKS = {values['sharded'].ranks}")
+        if values["sharded"].fully:
+            constants.append(assignment("UNITS", values["sharded"].units))
     if training.gradient_accumulation_steps > 1:
         constants.append(f"ACCUMULATION_STEPS = {training.gradient_accumulation_steps}")
-    if values["blocks"]:
+    if values["recomputed"]:
+        constants.append(assignment("RECOMPUTED", values["recomputed"]))
+    if values["blocks"] and values["policy"] != "budget":
         constants.append(assignment("BLOCKS", values["blocks"]))
+    if values["compiled"]:
+        constants.append(assignment("COMPILED", values["compiled"]))
+    if values["streamed"]:
+        constants.append(assignment("STREAMED", values["streamed"]))
     if values["pruned"]:
         name = "PRUNED" if values["pruned"].zeros else "BLOCK_LISTS"
         constants.append(assignment(name, values["pruned"].names))
+    if values["projected"]:
+        constants.append(assignment("PROJECTED", values["projected"].names))
+    if values["distilled"]:
+        constants += distillation_constants(values["distilled"])
     if values["quantized"]:
         constants.append(assignment("QUANTIZED", values["quantized"].names))
+        if values["quantized"].own_names:
+            constants.append(assignment("OWN_BITS", values["quantized"].own_names))
     return constants
-
-
-def _add_imports(imports: Imports, values: dict[str, Any]) -> None:
-    for module in ("argparse", "sys", "torch"):
-        imports.add(module)
-    imports.add("pathlib", "Path")
-    imports.add("torch", "nn")
-    imports.add(
-        "collections.abc", *(["Iterator"] if values["has_loss"] else ["Iterator", "Mapping"])
-    )
-    if any("os.getcwd" in line for line in values["model_lines"]):
-        imports.add("os")
-    if values["ids_shape"]:
-        imports.add("itertools", "count")
-    if values["accumulation"] > 1:
-        imports.add("itertools", "islice")
-    if values["tokenizer"]:
-        imports.add("transformers", "AutoTokenizer")
-    if values["kernel"]:
-        imports.add("torch.nn.attention", "SDPBackend", "sdpa_kernel")
-    if values["policy"] != "none" or values["in_backward"]:
-        imports.add("functools", "partial")
-    if values["policy"] != "none":
-        imports.add("torch.utils.checkpoint", "checkpoint")
-    if values["policy"] == "selective":
-        names = "CheckpointPolicy", "create_selective_checkpoint_contexts"
-        imports.add("torch.utils.checkpoint", *names)
-    if values["optimizer_class"].startswith(("bitsandbytes", "torchao")):
-        imports.add(values["optimizer_class"].rpartition(".")[0])
-    pruned = values["pruned"]
-    if pruned:
-        names = ("Zeros", "put_zeros") if pruned.zeros else ("Smaller", "make_smaller")
-        imports.add("sparsity", *names)
-        if pruned.masks and not values["lora"]:
-            imports.add("sparsity", "make_permanent")
-        if pruned.batches:
-            imports.add("itertools", "islice")
-    if values["quantized"]:
-        imports.add("low_bit", "Format", "quantize_layers")
-        if any("installed()" in argument for argument in values["quantized"].arguments):
-            imports.add("low_bit", "installed")
-    if any("Conv1D" in part.classes for part in (pruned, values["quantized"]) if part):
-        imports.add("transformers.pytorch_utils", "Conv1D")
-    if values["chunked_loss"]:
-        imports.add("chunked_loss", "chunk_loss")
-    if values["offload"]:
-        imports.add("kept_on_host", "keep_on_host")
-    if values["lora"]:
-        imports.add("peft", "LoraConfig", "inject_adapter_in_model")
-    imports.add("safetensors.torch", "save_file" if values["lora"] else "save_model")
-
-
-def _sequence_length(subject: Subject) -> int:
-    """What the plan asks, as far as the model's positions go."""
-    wanted = subject.plan.training.sequence_length
-    limit = subject.model.max_sequence_length
-    return wanted if limit is None else min(wanted, limit)
-
-
-def _head(subject: Subject, length: int, cannot_say: tuple[str, ...]) -> str:
-    """The script's docstring."""
-    training = subject.plan.training
-    size = "1 sample" if training.batch_size == 1 else f"{training.batch_size} samples"
-    if subject.model.takes_sequence:
-        size += f" of length {length}"
-        if length < training.sequence_length:
-            size += f" (the plan's {training.sequence_length} is beyond the model's positions)"
-    if training.gradient_accumulation_steps > 1:
-        size = f"{training.gradient_accumulation_steps} micro-batches of {size}"
-    paragraphs = [
-        f"Train {origin(subject)}, as planned with memplanner.",
-        f"One step takes {size}.",
-    ]
-    paragraphs += [f"Not in this script: {sentence}" for sentence in cannot_say]
-    wrapped = [
-        "\n".join(wrap(_docstring(text), WIDTH - 4, break_long_words=False, break_on_hyphens=False))
-        for text in paragraphs
-    ]
-    return "\n\n".join(wrapped) + "\n"
-
-
-def _docstring(text: str) -> str:
-    return "".join(char for char in text if char not in '"\\')
 
 
 def _attention_implementation(model: Model, plan: Plan) -> str | None:
@@ -331,7 +269,7 @@ def _attention_implementation(model: Model, plan: Plan) -> str | None:
 
 def _blocks(module: nn.Module, plan: Plan) -> tuple[str, ...]:
     policy = plan.activation_checkpointing.policy
-    if policy == "none":
+    if policy in ("none", "named"):
         return ()
     paths = tuple(blocks.path for blocks in block_lists(module))
     if not paths:
@@ -371,8 +309,10 @@ def _optimizer_options(plan: Plan) -> list[str]:
     return options
 
 
-def _default_device(device: Device) -> str:
+def _default_device(subject: Subject) -> str:
+    device = subject.device
     if device.kind in ("cpu", "mps", "xpu"):
         return f'"{device.kind}"'
-    index = f":{device.index}" if device.local and device.index else ""
+    alone = subject.plan.sharding.ranks == 1  # else each rank has a card of its own
+    index = f":{device.index}" if alone and device.local and device.index else ""
     return f'"cuda{index}" if torch.cuda.is_available() else "cpu"'

@@ -14,17 +14,26 @@ from memplanner.export.layer_names import layer_classes, short_names
 from memplanner.export.one_module import one_module
 from memplanner.export.python_source import literal
 from memplanner.export.target import Subject
+from memplanner.plan.pruning import Pruning as Section
 from memplanner.techniques.precision import stored_type
-from memplanner.techniques.pruned_structure import check_reload, checked_structure
-from memplanner.techniques.pruning import layer_names, smaller_of, zeros_of
+from memplanner.techniques.pruned_structure import (
+    check_reload,
+    checked_structure,
+)
+from memplanner.techniques.pruning import (
+    layer_names,
+    planned_smaller,
+    schedule_of,
+    zeros_of,
+)
 from memplanner.techniques.sparsity.structure import Smaller, make_smaller
 from memplanner.techniques.sparsity.zeros import Zeros
 
 SPARSITY_FILE = "sparsity.py"
 _PACKAGE = "memplanner.techniques.sparsity"
 _PARTS = (
-    "matrices", "masks", "calibration", "sparsegpt", "packed", "zeros", "configuration", "widths",
-    "heads", "depth", "structure",
+    "matrices", "masks", "calibration", "sparsegpt", "packed", "zeros", "gradual", "configuration",
+    "widths", "heads", "depth", "channels", "structure",
 )  # fmt: skip
 """Each after those that it needs."""
 _HEAD = '''"""Weights, widths, heads and blocks taken away: for the script beside this file.
@@ -54,6 +63,8 @@ class Pruned:
     masks: bool
     configured: bool
     """Whether the smaller module has a configuration to save beside its weights."""
+    schedule: tuple[str, ...] = ()
+    """Of ``Schedule``; empty where everything goes before training."""
 
 
 def pruned_parts(module: nn.Module, subject: Subject) -> Pruned | None:
@@ -66,11 +77,11 @@ def pruned_parts(module: nn.Module, subject: Subject) -> Pruned | None:
         return None
     batches = section.calibration_batches if section.needs_data else 0
     if section.structure == "structured":
-        smaller = smaller_of(section)
         paths = checked_structure(module, section, stored_type(plan).itemsize)
+        smaller, unsaid = planned_smaller(module, subject.model, section)
         make_smaller(module, smaller, paths)
-        check_reload(module, whole=True)
-        configured = hasattr(getattr(module, "config", None), "to_json_file")
+        check_reload(module, whole=True, unsaid=unsaid)
+        configured = not unsaid and hasattr(getattr(module, "config", None), "to_json_file")
         return Pruned(False, paths, "", _options(smaller), batches, False, configured)
     names = layer_names(module, section)
     return Pruned(
@@ -81,7 +92,16 @@ def pruned_parts(module: nn.Module, subject: Subject) -> Pruned | None:
         batches=batches,
         masks=section.kept_as == "masks",
         configured=False,
+        schedule=_schedule(section) if section.is_gradual else (),
     )
+
+
+def _schedule(section: Section) -> tuple[str, ...]:
+    schedule = schedule_of(section)
+    names = [field.name for field in fields(schedule)]
+    if schedule.kind == "constant":
+        names.remove("exponent")
+    return tuple(f"{name}={literal(getattr(schedule, name))}" for name in names)
 
 
 def _options(chosen: Zeros | Smaller) -> tuple[str, ...]:

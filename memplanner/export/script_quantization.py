@@ -6,7 +6,7 @@ code: the package ``memplanner.techniques.low_bit`` as one file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from torch import nn
@@ -16,12 +16,14 @@ from memplanner.export.one_module import one_module
 from memplanner.export.python_source import literal
 from memplanner.export.target import Subject
 from memplanner.techniques.low_bit.formats import Format
-from memplanner.techniques.quantization import compute_type, format_of, layer_names
+from memplanner.techniques.precision import autocast_type
+from memplanner.techniques.quantization import compute_type, format_of, layer_formats
 
 LOW_BIT_FILE = "low_bit.py"
 _PACKAGE = "memplanner.techniques.low_bit"
 _PARTS = (
-    "codebooks", "packing", "formats", "encoding", "expansion", "bitsandbytes", "linear",
+    "codebooks", "packing", "formats", "encoding", "expansion", "rounding", "bitsandbytes",
+    "linear", "aware", "float8",
 )  # fmt: skip
 """Each after those that it needs."""
 _HEAD = '''"""Linear layers whose weights are kept in few bits: for the script beside this file.
@@ -46,6 +48,14 @@ class QuantizedLayers:
     """Of ``Format``."""
     arguments: tuple[str, ...]
     """Of ``quantize_layers``, beside model, names, format and device."""
+    trained: bool = False
+    """Whether the layers' weights are trained, rounded, instead of packed."""
+    float8: bool = False
+    """Whether only their products are in fp8: then neither options nor formats matter."""
+    own_options: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each value that ``per_layer`` gives some layer, the options of its ``Format``."""
+    own_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The whole paths of the layers that have it."""
 
 
 def quantized_layers(module: nn.Module, subject: Subject) -> QuantizedLayers | None:
@@ -53,22 +63,36 @@ def quantized_layers(module: nn.Module, subject: Subject) -> QuantizedLayers | N
     section = subject.plan.quantization
     if section.method == "none":
         return None
-    names = layer_names(module, section)
+    formats = layer_formats(module, section)
+    names = list(formats)
+    usual = format_of(section)
+    others: dict[str, list[str]] = {}
+    for name, kept in formats.items():
+        if kept != usual:
+            value = "nf4" if kept.method == "nf4" else str(kept.bits)
+            others.setdefault(value, []).append(name)
     arguments = []
-    dtype = compute_type(subject.plan)
+    plan = subject.plan
+    dtype = autocast_type(plan) if section.method == "fp8" else compute_type(plan)
     if dtype is not None:
         arguments.append(f"compute_type={dtype}")
-    if section.method == "nf4":
+    if section.method == "qat" and section.round_inputs:
+        arguments.append("rounds_inputs=True")
+    if any(kept.method == "nf4" for kept in formats.values()):
         arguments.append('use_bitsandbytes=device.type == "cuda" and installed()')
     return QuantizedLayers(
         names=tuple(short_names(module, names)),
         classes=layer_classes(module, names),
-        options=_options(format_of(section)),
+        options=format_options(usual),
         arguments=tuple(arguments),
+        trained=section.method == "qat",
+        float8=section.method == "fp8",
+        own_options={value: format_options(formats[paths[0]]) for value, paths in others.items()},
+        own_names={value: tuple(paths) for value, paths in others.items()},
     )
 
 
-def _options(kept: Format) -> tuple[str, ...]:
+def format_options(kept: Format) -> tuple[str, ...]:
     """What matters to the method."""
     names = {
         "nf4": ("double_quantization",),

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from memplanner.errors import ExportError
 from memplanner.export.settings import Setting, settings
 from memplanner.messages import protocol
 from memplanner.messages.device import Device
@@ -46,6 +47,8 @@ class ExportTarget(ABC):
     file_name: ClassVar[str]
     order: ClassVar[int] = 50
     """Targets are listed from the lowest to the highest."""
+    carries_use: ClassVar[bool] = False
+    """Whether it has words for a model that is used rather than trained."""
     elsewhere: ClassVar[dict[str, str]] = {}
     """For a key that is not said: what to do about it, as an imperative."""
 
@@ -58,7 +61,15 @@ class ExportTarget(ABC):
         return frozenset(keys())
 
     def render(self, model: Model, plan: Plan, device: Device) -> Rendering:
-        """The files for ``plan``, and what they cannot say."""
+        """The files for ``plan``, and what they cannot say.
+
+        Raises ``ExportError`` where the plan is for use and the target only trains.
+        """
+        if plan.inference.use != "training" and not self.carries_use:
+            raise ExportError(
+                f"{self.title} only trains, and the plan is for inference.use="
+                f"{plan.inference.use}; choose the target script."
+            )
         subject = Subject(model, plan, device)
         cannot_say = self.unsaid(subject)
         text = self.text(subject, cannot_say)

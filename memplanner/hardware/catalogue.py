@@ -25,6 +25,10 @@ class Throughput(Message):
     fp8: float | None
 
 
+_WHOLE_MEMORY = frozenset({"jetson", "raspberry pi"})
+"""Sources that state a board's whole memory."""
+
+
 class Card(Message):
     """An accelerator as its maker and its runtime describe it. What is not known is None."""
 
@@ -59,6 +63,11 @@ class Card(Message):
             memory_bytes=self.memory_bytes,
             architecture=self.architecture,
         )
+
+    @property
+    def shares_memory(self) -> bool:
+        """Whether ``memory_bytes`` is all there is for the system and every program together."""
+        return self.memory_source in _WHOLE_MEMORY
 
     @property
     def spellings(self) -> tuple[str, ...]:

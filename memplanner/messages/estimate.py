@@ -10,10 +10,19 @@ from memplanner.messages.base import SCHEMA, Message
 from memplanner.messages.device import Device
 from memplanner.plan import Plan
 
-Phase = Literal["load", "forward", "backward", "optimizer_step", "between_steps"]
+Phase = Literal[
+    "load", "forward", "backward", "optimizer_step", "between_steps", "prefill", "decode"
+]
+"""``prefill`` and ``decode`` are those of generation: the prompt, and a token after the other."""
 Moment = Literal["peak", "end_of_forward", "optimizer_step", "own_maximum"]
 Verdict = Literal["fits", "at_risk", "does_not_fit"]
 """``fits`` is promised for the high value, ``at_risk`` holds for the expected one only."""
+
+CollectiveKind = Literal[
+    "all_gather", "reduce_scatter", "all_reduce", "all_to_all", "broadcast", "send"
+]
+Link = Literal["card", "node"]
+"""Between cards of one node, or between nodes."""
 
 CATEGORIES = (
     "parameters",
@@ -24,6 +33,8 @@ CATEGORIES = (
     "workspaces",
     "buffers",
     "inputs",
+    "kv_cache",
+    "communication",
 )
 """The order of categories everywhere."""
 
@@ -39,6 +50,10 @@ class Categories(Message):
     workspaces: int = 0
     buffers: int = 0
     inputs: int = 0
+    kv_cache: int = 0
+    """What generation keeps of earlier tokens: keys and values, or a state."""
+    communication: int = 0
+    """Of sharded training: gathered parameters, and gradients in buckets to be reduced."""
 
     @property
     def total_bytes(self) -> int:
@@ -134,10 +149,51 @@ class Layer(Message):
     workspaces_bytes: int = 0
     buffers_bytes: int = 0
     inputs_bytes: int = 0
+    kv_cache_bytes: int = 0
+    communication_bytes: int = 0
     kept_bytes: int = 0
     """What the module keeps for backward, at the end of a forward."""
     alike: int = 1
     """How many blocks like this one's block stand in a row, from this row's block on; 1 alone."""
+
+
+class Part(Message):
+    """What one of the models that are trained together takes at the peak."""
+
+    name: str
+    size_bytes: int
+
+
+class RankFigures(Message):
+    """The ranks of one pipeline stage: what each of them takes at its own peak, at most."""
+
+    first: int
+    """The one that was recorded: none of the others holds more."""
+    count: int
+    stage: int
+    """Along the pipeline, counted from 0."""
+    allocated_bytes: int
+    reserved_bytes: int | None = None
+    device_bytes: int | None = None
+    device_high_bytes: int | None = None
+    verdict: Verdict | None = None
+    phase: Phase
+    by_category: Categories
+    parameters: int = 0
+    """Elements of the parameters that these ranks have, whole ones, shared out or not."""
+    blocks: tuple[tuple[int, int], ...] = ()
+    """Of each of their stages: the first repeated block and the one after the last."""
+
+
+class Traffic(Message):
+    """What a rank sends in one optimizer step by one kind of collective, over one kind of link."""
+
+    kind: CollectiveKind
+    link: Link
+    calls: int
+    sent_bytes: int
+    seconds: float | None = None
+    """An estimate: the time it takes at the link's full rate; None where the rate is not known."""
 
 
 class Span(NamedTuple):
@@ -188,6 +244,21 @@ class Estimate(Message):
     """What the device holds beside torch's allocator."""
     allocator: AllocatorFigures | None = None
     """None where the device's allocator is not modelled."""
+    host_bytes: int | None = None
+    """The most that the plan puts into the host's memory; None where it puts nothing there."""
+    rank: int = 0
+    """Which rank these figures are of: the fullest, or the one that was asked for."""
+    ranks: tuple[RankFigures, ...] = ()
+    """All ranks of a sharded plan; empty on one card."""
+    traffic: tuple[Traffic, ...] = ()
+    """What this rank sends in an optimizer step."""
+    states: tuple[Part, ...] = ()
+    """DeepSpeed's own estimate of model states, and what leads from it to what is allocated.
+
+    They add up to that; empty where DeepSpeed has no estimate.
+    """
+    parts: tuple[Part, ...] = ()
+    """Teacher, student and their logits, where a plan distils; they add up to what is allocated."""
 
 
 class KeptTensor(Message):
@@ -221,3 +292,5 @@ class ModuleDetail(Message):
     output_shapes: tuple[tuple[int, ...], ...] = ()
     layer: Layer
     """The module with all that is below it, at the peak."""
+    trains: bool = True
+    """Whether anything can be kept for backward."""

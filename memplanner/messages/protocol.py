@@ -1,7 +1,8 @@
 """The protocol between the window and its engine: one JSON object a line each way.
 
 Every request carries an ``id``; every reply repeats it. A request gets any number of ``progress``,
-``first_figures`` and ``run`` replies and then exactly one that ends it: its result, or ``failure``.
+``first_figures``, ``effect`` and ``run`` replies and then exactly one that ends it: its result, or
+``failure``.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from pydantic import Field, TypeAdapter
 
 from memplanner.messages.base import SCHEMA, Message
 from memplanner.messages.device import Device
+from memplanner.messages.effects import OptionEffect
 from memplanner.messages.estimate import Estimate, Layer, ModelInfo, ModuleDetail, Moment
 from memplanner.messages.run import RunEvent
+from memplanner.messages.sensitivity import BitAssignment, Sensitivity
 from memplanner.plan import Plan
 
 
@@ -65,6 +68,21 @@ class MakeEstimate(Request):
     kind: Literal["make_estimate"] = "make_estimate"
     plan: Plan
     device: str
+    rank: int | None = None
+    """Of a plan over several cards; None for the fullest."""
+
+
+class ListEffects(Request):
+    """Asks what each option of a plan would change; answered in idle moments, one by one.
+
+    A newer one replaces it, and so does an estimate of another plan or device.
+    """
+
+    kind: Literal["list_effects"] = "list_effects"
+    plan: Plan
+    device: str
+    first: tuple[str, ...] = ()
+    """Keys of options whose effects are wanted first."""
 
 
 class ListLayers(Request):
@@ -96,6 +114,26 @@ class ApplyPlan(Request):
     """Judge what compressing real weights costs."""
     save: str | None = None
     """A new folder for the compressed model."""
+
+
+class MeasureSensitivity(Request):
+    """Measures what layers lose in few bits, as a run of its own; ``stop_run`` ends it at once."""
+
+    kind: Literal["measure_sensitivity"] = "measure_sensitivity"
+    plan: Plan
+    device: str
+    data: str | None = None
+    """A text file to measure on; None for the one that comes along."""
+    candidates: tuple[str, ...] = ("8", "4", "3", "2", "nf4")
+
+
+class AssignBits(Request):
+    """Asks for bits within a budget, by the sensitivity that was measured last."""
+
+    kind: Literal["assign_bits"] = "assign_bits"
+    budget_bytes: int
+    """For all parameters and buffers of the model."""
+    exact: bool = False
 
 
 class StopRun(Request):
@@ -204,8 +242,26 @@ class Estimated(Reply):
     estimate: Estimate
 
 
+class Effect(Reply):
+    """One of the effects that ``list_effects`` asked for."""
+
+    kind: Literal["effect"] = "effect"
+    effect: OptionEffect
+
+
+class EffectsListed(Reply):
+    """Answers ``list_effects``, after the last effect."""
+
+    kind: Literal["effects_listed"] = "effects_listed"
+    count: int
+    complete: bool
+    """False where some were left out: the effects of this model take too long, or one failed."""
+    seconds: float
+    """The time they took to compute."""
+
+
 class Superseded(Reply):
-    """Answers a ``make_estimate`` that a newer one replaced."""
+    """Answers a ``make_estimate`` or ``list_effects`` that a newer request replaced."""
 
     kind: Literal["superseded"] = "superseded"
 
@@ -230,6 +286,20 @@ class Run(Reply):
 
     kind: Literal["run"] = "run"
     event: RunEvent
+
+
+class SensitivityMeasured(Reply):
+    """Answers ``measure_sensitivity``."""
+
+    kind: Literal["sensitivity_measured"] = "sensitivity_measured"
+    sensitivity: Sensitivity
+
+
+class BitsAssigned(Reply):
+    """Answers ``assign_bits``."""
+
+    kind: Literal["bits_assigned"] = "bits_assigned"
+    assignment: BitAssignment
 
 
 class Target(Message):
@@ -287,13 +357,15 @@ class Failure(Reply):
 
 
 AnyRequest = Annotated[
-    Hello | ListDevices | ListPresets | WarmUp | OpenModel | MakeEstimate | ListLayers
-    | DescribeModule | ApplyPlan | StopRun | ExportPlan | ListTargets | Shutdown,
+    Hello | ListDevices | ListPresets | WarmUp | OpenModel | MakeEstimate | ListEffects | ListLayers
+    | DescribeModule | ApplyPlan | MeasureSensitivity | AssignBits | StopRun
+    | ExportPlan | ListTargets | Shutdown,
     Field(discriminator="kind"),
 ]  # fmt: skip
 AnyReply = Annotated[
     EngineInfo | Devices | Presets | Ready | Opened | FirstFigures | Estimated | Superseded
-    | Layers | Described | Run | Targets | Exported | Progress | Failure,
+    | Effect | EffectsListed | Layers | Described | Run | SensitivityMeasured
+    | BitsAssigned | Targets | Exported | Progress | Failure,
     Field(discriminator="kind"),
 ]  # fmt: skip
 

@@ -26,6 +26,9 @@ class RunStarted(Message):
     data: str
     """What it trains on, in words: ``notes.txt, 12 800 tokens`` or ``generated tokens``."""
     predicted: RunFigures
+    """Over several cards that of the fullest rank."""
+    ranks: tuple[RankRun, ...] = ()
+    """Every rank, in order, of a plan over several cards."""
 
 
 class RunProgress(Message):
@@ -54,6 +57,8 @@ class RunSample(Message):
     phase: Phase
     step: int
     micro_batch: int
+    rank: int = 0
+    """Of the cards that the plan shards over."""
 
 
 class RunStep(Message):
@@ -62,9 +67,18 @@ class RunStep(Message):
     kind: Literal["step"] = "step"
     seconds: float
     step: int
-    loss: float
+    loss: float | None
+    """None where nothing is trained."""
     step_seconds: float
     peak_bytes: int
+    per_second: float | None = None
+    """Tokens written, or samples taken, where nothing is trained."""
+    terms: dict[str, float] = Field(default_factory=dict)
+    """What the loss is the weighted sum of, before it is weighed; empty for one term."""
+    rank: int = 0
+    """Over several cards the fullest; the loss is the mean over ranks that have one."""
+    rank_peaks_bytes: tuple[int, ...] = ()
+    """Every rank's, in order, over several cards."""
 
 
 class RunFigures(Message):
@@ -81,6 +95,20 @@ class RunFigures(Message):
     """Allocated along one steady step, at most some thousand points."""
     curve_phases: tuple[Phase, ...] = ()
     """The phase of each point of the curve."""
+
+
+class RankRun(Message):
+    """One rank of a run over several cards: predicted against measured."""
+
+    rank: int
+    stage: int = 0
+    """Along the pipeline, counted from 0."""
+    process_id: int | None = None
+    """While it runs."""
+    predicted: RunFigures
+    measured: RunFigures | None = None
+    error: float | None = None
+    """(predicted − measured) / measured of the allocated peak."""
 
 
 class LayerQuality(Message):
@@ -155,6 +183,8 @@ class RunResult(Message):
     """Of a plan that compresses real weights."""
     saved: str | None = None
     """The folder that the compressed model was written to."""
+    ranks: tuple[RankRun, ...] = ()
+    """Over several cards every rank, in order; ``predicted`` and ``measured`` are the fullest's."""
 
 
 RunEvent = Annotated[

@@ -7,7 +7,7 @@ takes the same memory in each. Alternating attention repeats with a period of tw
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
+PART_OF_BLOCKS = "part_of_blocks"
+"""An attribute of lists that are what is left of a list of repeated blocks."""
 LONGEST_PERIOD = 16
 """Public models repeat with at most 8 (hybrid attention and state-space models)."""
 
@@ -46,8 +48,9 @@ def block_lists(module: nn.Module) -> tuple[BlockList, ...]:
     """The lists of repeated blocks in ``module``, outermost first, none inside another.
 
     A list without a run is looked into (the stages of a Swin differ, their blocks repeat). Runs
-    without a parameter are left out. Equal blocks take equal memory only for equal inputs, which
-    a module does not show: whoever relies on a run compares the shapes that go into its blocks.
+    without a parameter are left out. A list marked as ``PART_OF_BLOCKS`` counts without a run: it
+    is what a pipeline's stage has of one. Equal blocks take equal memory only for equal inputs,
+    which a module does not show: whoever relies on a run compares the shapes that go into it.
     """
     found: list[BlockList] = []
     _search(module, "", found)
@@ -55,14 +58,15 @@ def block_lists(module: nn.Module) -> tuple[BlockList, ...]:
 
 
 def _search(module: nn.Module, path: str, found: list[BlockList]) -> None:
-    if isinstance(module, (nn.ModuleList, nn.Sequential)) and len(module) >= 2:
+    part = PART_OF_BLOCKS in vars(module)
+    if isinstance(module, (nn.ModuleList, nn.Sequential)) and (len(module) >= 2 or part):
         blocks = list(module)
         runs = tuple(
             run
             for run in find_runs(signatures(blocks))
             if any(_has_parameters(block) for block in blocks[run.start : run.start + run.period])
         )
-        if runs:
+        if runs or part:
             found.append(BlockList(path, len(module), runs))
             return
     for name, child in module._modules.items():
@@ -72,6 +76,44 @@ def _search(module: nn.Module, path: str, found: list[BlockList]) -> None:
 
 def _has_parameters(module: nn.Module) -> bool:
     return next(module.parameters(), None) is not None
+
+
+_NUMBERS = "numbers_in_whole"
+
+
+def block_numbers(container: nn.Module) -> list[int]:
+    """The number of each block of a list in the whole model, of which some may be cut away."""
+    return list(getattr(container, _NUMBERS, range(len(container._modules))))
+
+
+def set_block_numbers(container: nn.Module, numbers: Sequence[int] | None) -> None:
+    """Says which blocks are left in a list; None: all are there."""
+    if numbers is not None:
+        setattr(container, _NUMBERS, tuple(numbers))
+    elif hasattr(container, _NUMBERS):
+        delattr(container, _NUMBERS)
+
+
+def whole_names(module: nn.Module, names: Iterable[str]) -> list[str]:
+    """The paths that modules at ``names`` have in the whole model: what a plan knows them by.
+
+    They are the same but where blocks were cut away in front of them.
+    """
+    cut = [
+        (f"{path}." if path else "", part.numbers_in_whole)
+        for path, part in module.named_modules()
+        if hasattr(part, _NUMBERS)
+    ]
+    return [_whole_name(name, cut) for name in names]
+
+
+def _whole_name(name: str, cut: Sequence[tuple[str, Any]]) -> str:
+    for prefix, numbers in cut:
+        if name.startswith(prefix):
+            number, dot, rest = name[len(prefix) :].partition(".")
+            if number.isdigit():
+                return f"{prefix}{numbers[int(number)]}{dot}{rest}"
+    return name
 
 
 def find_runs(values: Sequence[Hashable]) -> tuple[Run, ...]:

@@ -97,16 +97,22 @@ def text_batches(
     device: torch.device,
 ) -> Iterator[Batch]:
     """Micro-batches of ``tokens``, one after the other, without end."""
-    position = 0
-    while True:
-        batch = model.batch(batch_size, sequence_length, device)
-        made_up = batch["input_ids"]
-        shape = made_up.shape
-        indices = torch.arange(position, position + shape.numel()) % len(tokens)
-        position = (position + shape.numel()) % len(tokens)
-        ids = tokens[indices].view(shape).to(device)
-        # Labels of a language model are the tokens; a class for each sample stays generated.
-        yield {name: ids if value is made_up else value for name, value in batch.items()}
+    template = model.batch(batch_size, sequence_length, torch.device("meta"))
+    count, position = template["input_ids"].numel(), 0
+    while True:  # no tensor of a batch is held here while it is used
+        yield _of_text(model.batch(batch_size, sequence_length, device), tokens, position)
+        position = (position + count) % len(tokens)
+
+
+def _of_text(batch: Batch, tokens: torch.Tensor, position: int) -> Batch:
+    """The batch with tokens from ``position`` on in the place of made-up ones.
+
+    Labels of a language model are the tokens; a class for each sample stays generated.
+    """
+    made_up = batch["input_ids"]
+    indices = torch.arange(position, position + made_up.numel()) % len(tokens)
+    ids = tokens[indices].view(made_up.shape).to(made_up.device)
+    return {name: ids if value is made_up else value for name, value in batch.items()}
 
 
 def tokenize(model: Model, text: str, path: Path) -> torch.Tensor:

@@ -7,13 +7,19 @@ from typing import Annotated, ClassVar, Literal
 from memplanner.plan.section import Section, choices, option
 
 Method = Annotated[
-    Literal["whole", "chunked"],
+    Literal["whole", "chunked", "recomputed"],
     choices(
         ("whole", "Whole", "The logits of all positions together."),
         (
             "chunked",
             "In chunks",
             "Logits, loss and gradient of some positions at a time. Saves memory now.",
+        ),
+        (
+            "recomputed",
+            "In chunks, computed twice",
+            "As in chunks, the logits once more in backward: the head's gradient is not there "
+            "before, and a loss scaler can scale it. Saves memory now.",
         ),
     ),
 ]
@@ -33,7 +39,7 @@ class Loss(Section):
         8,
         "Chunks",
         "Parts of the positions; each part's logits are dropped before the next one's.",
-        when="method=chunked",
+        when="method=chunked,recomputed",
         ge=2,
         le=1024,
         suggestions=(4, 8, 16, 32),
@@ -42,4 +48,6 @@ class Loss(Section):
     @property
     def summary(self) -> str:
         """Such as ``8 chunks``."""
-        return "off" if self.method == "whole" else f"{self.chunks} chunks"
+        if self.method == "whole":
+            return "off"
+        return f"{self.chunks} chunks" + (", twice" if self.method == "recomputed" else "")

@@ -9,7 +9,7 @@ from pydantic import model_validator
 from memplanner.plan.section import Section, choices, option
 
 OptimizerName = Annotated[
-    Literal["adamw", "adam", "sgd", "adafactor", "rmsprop", "adagrad"],
+    Literal["adamw", "adam", "sgd", "adafactor", "rmsprop", "adagrad", "lion"],
     choices(
         ("adamw", "AdamW", "Two states a parameter, decoupled weight decay."),
         ("adam", "Adam", "Two states a parameter."),
@@ -17,6 +17,7 @@ OptimizerName = Annotated[
         ("adafactor", "Adafactor", "States factored into rows and columns: almost none."),
         ("rmsprop", "RMSprop", "One state a parameter, two with momentum."),
         ("adagrad", "Adagrad", "One state a parameter, made before the first step."),
+        ("lion", "Lion", "One state a parameter; each step has the size of the learning rate."),
     ),
 ]
 Implementation = Annotated[
@@ -31,7 +32,11 @@ Implementation = Annotated[
         "torchao_4bit",
     ],
     choices(
-        ("auto", "torch's default", "For-each on CUDA, a loop on the CPU."),
+        (
+            "auto",
+            "torch's default",
+            "For-each on CUDA, a loop on the CPU; Adafactor and Lion take the loop everywhere.",
+        ),
         ("for_loop", "For loop", "One parameter at a time: small temporaries, slow on CUDA."),
         ("foreach", "For-each", "All parameters at once: temporaries as large as the gradients."),
         ("fused", "Fused", "One kernel, no temporaries."),
@@ -71,6 +76,18 @@ Update = Annotated[
     ),
 ]
 
+Projection = Annotated[
+    Literal["none", "galore"],
+    choices(
+        ("none", "None", "Gradients as they are."),
+        (
+            "galore",
+            "GaLore",
+            "Gradients of linear layers in a low rank, and so are their states. Saves memory now.",
+        ),
+    ),
+]
+
 FUSED = frozenset({"adamw", "adam", "sgd", "adagrad"})
 """Optimizers with a fused implementation in torch 2.13 (``torch/optim``)."""
 
@@ -80,6 +97,8 @@ FEW_BITS = frozenset(
 """Implementations that keep the states in few bits."""
 IN_FEW_BITS = frozenset({"adamw", "adam"})
 """Optimizers that those implement for both libraries."""
+PROJECTED = frozenset({"adamw", "adam"})
+"""Optimizers whose gradients may be projected."""
 
 
 class Optimizer(Section):
@@ -96,6 +115,21 @@ class Optimizer(Section):
         "auto", "Implementation", "How torch walks over the parameters."
     )
     update: Update = option("after_backward", "Update", "When a parameter is updated.")
+    projection: Projection = option(
+        "none", "Projection", "In what rank AdamW and Adam update linear layers."
+    )
+    rank: int = option(
+        128, "Rank", "Of the projected gradients.", when="projection=galore", ge=1, le=16384,
+        suggestions=(64, 128, 256, 512, 1024),
+    )  # fmt: skip
+    update_gap: int = option(
+        200, "New projection every", "Steps from one singular value decomposition to the next.",
+        when="projection=galore", ge=1, suggestions=(50, 200, 500),
+    )  # fmt: skip
+    scale: float = option(
+        0.25, "Scale", "What projected updates are multiplied with; no effect on memory.",
+        when="projection=galore", gt=0, le=100,
+    )  # fmt: skip
     learning_rate: float = option(
         1e-5, "Learning rate", "Used by apply and by exports; no effect on memory.", gt=0, le=10
     )
@@ -131,6 +165,8 @@ class Optimizer(Section):
         parts: list[str] = [self.name]
         if self.implementation != "auto":
             parts.append(self.implementation.replace("_", " "))
+        if self.projection == "galore":
+            parts.append(f"GaLore rank {self.rank}")
         if self.update == "in_backward":
             parts.append("in backward")
         return ", ".join(parts)

@@ -13,13 +13,18 @@ from memplanner.plan.activation_checkpointing import ActivationCheckpointing
 from memplanner.plan.activation_offload import ActivationOffload
 from memplanner.plan.adapters import Adapters
 from memplanner.plan.attention import Attention
+from memplanner.plan.compilation import Compilation
+from memplanner.plan.distillation import Distillation
+from memplanner.plan.inference import Inference
 from memplanner.plan.loss import Loss
 from memplanner.plan.migrations import SCHEMA, migrate
+from memplanner.plan.offload import Offload
 from memplanner.plan.optimizer import Optimizer
 from memplanner.plan.precision import Precision
 from memplanner.plan.pruning import Pruning
 from memplanner.plan.quantization import Quantization
 from memplanner.plan.section import Section
+from memplanner.plan.sharding import Sharding
 from memplanner.plan.training import Training
 from memplanner.plan.wording import sentence, unknown_key
 
@@ -31,17 +36,22 @@ class Plan(BaseModel):
 
     schema_: int = Field(SCHEMA, alias="schema", title="Schema", ge=SCHEMA, le=SCHEMA)
     training: Training = Training()
+    inference: Inference = Inference()
     optimizer: Optimizer = Optimizer()
     precision: Precision = Field(
         "bf16", title=precision_words.TITLE, description=precision_words.EXPLANATION
     )
     attention: Attention = Attention()
+    compilation: Compilation = Compilation()
     activation_checkpointing: ActivationCheckpointing = ActivationCheckpointing()
     activation_offload: ActivationOffload = ActivationOffload()
+    offload: Offload = Offload()
     loss: Loss = Loss()
+    distillation: Distillation = Distillation()
     pruning: Pruning = Pruning()
     quantization: Quantization = Quantization()
     adapters: Adapters = Adapters()
+    sharding: Sharding = Sharding()
 
     @model_validator(mode="before")
     @classmethod

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+from pydantic import field_validator
+
 from memplanner.plan.linear_layers import Layers, names_option
+from memplanner.plan.per_layer import parse
 from memplanner.plan.section import Section, choices, option
 
 Structure = Annotated[
@@ -21,12 +24,35 @@ Structure = Annotated[
     ),
 ]
 Method = Annotated[
-    Literal["magnitude", "taylor", "wanda", "sparsegpt"],
+    Literal["magnitude", "taylor", "fisher", "wanda", "sparsegpt"],
     choices(
         ("magnitude", "Magnitude", "The size of a weight; needs no data."),
         ("taylor", "Taylor", "Gradient × weight: what the loss would change by."),
+        ("fisher", "Fisher", "Weight² × mean gradient²: the same, by the Hessian's diagonal."),
         ("wanda", "Wanda", "The size of a weight × the norm of its input."),
         ("sparsegpt", "SparseGPT", "As the layer's Hessian says; the weights that stay make up."),
+    ),
+]
+Select = Annotated[
+    Literal["ratio", "threshold"],
+    choices(
+        ("ratio", "A share", "As many weights as the ratio says."),
+        ("threshold", "What is small", "Every weight below the threshold, however many."),
+    ),
+]
+ThresholdOf = Annotated[
+    Literal["weights", "deviation"],
+    choices(
+        ("weights", "Size of a weight", "The threshold is a weight's size."),
+        ("deviation", "Deviations of its layer", "Times the standard deviation of the layer."),
+    ),
+]
+Schedule = Annotated[
+    Literal["once", "constant", "polynomial"],
+    choices(
+        ("once", "Before training", "Everything goes before the first step."),
+        ("constant", "Chosen anew", "The whole share from the first step named, chosen again."),
+        ("polynomial", "More and more", "From none to the whole share, fast first, then slower."),
     ),
 ]
 Scope = Annotated[
@@ -86,6 +112,22 @@ class Pruning(Section):
         0.5, "Ratio", "The share of weights that become zero.", when="structure=unstructured",
         gt=0, lt=1,
     )  # fmt: skip
+    select: Select = option(
+        "ratio", "Chosen by", "What decides how many weights go.", when="structure=unstructured"
+    )
+    threshold: float = option(
+        0.5, "Threshold", "Weights below it become zero.", when="select=threshold", gt=0, le=1e6
+    )
+    threshold_of: ThresholdOf = option(
+        "deviation", "Threshold is in", "What the threshold is a number of.",
+        when="select=threshold",
+    )  # fmt: skip
+    per_layer: tuple[str, ...] = option(
+        (),
+        "Ratios by layer",
+        "Other ratios for some layers, as *.mlp.*=0.7; the last that fits a layer holds.",
+        when="structure=unstructured",
+    )
     scope: Scope = option(
         "per_layer", "Compared", "Where scores are compared.", when="structure=unstructured"
     )
@@ -104,6 +146,25 @@ class Pruning(Section):
     kept_as: KeptAs = option(
         "masks", "Kept as", "How the zeros are kept.", when="structure=unstructured,n_m"
     )
+    schedule: Schedule = option(
+        "once", "When", "When zeros are chosen.", when="structure=unstructured,n_m"
+    )
+    first_step: int = option(
+        1, "First step", "The optimizer step after which zeros are chosen first.",
+        when="schedule=constant,polynomial", ge=1, suggestions=(1, 100, 1000),
+    )  # fmt: skip
+    last_step: int = option(
+        1000, "Last step", "The optimizer step after which they stay as they are.",
+        when="schedule=constant,polynomial", ge=1, suggestions=(1000, 10000),
+    )  # fmt: skip
+    every: int = option(
+        100, "Every", "Optimizer steps from one choice to the next.",
+        when="schedule=constant,polynomial", ge=1, suggestions=(1, 10, 100),
+    )  # fmt: skip
+    exponent: float = option(
+        3.0, "Exponent", "How much of the share goes early; 1 is even, 3 the published one.",
+        when="schedule=polynomial", gt=0, le=16,
+    )  # fmt: skip
     mlp_ratio: float = option(
         0.25,
         "MLP width",
@@ -129,6 +190,14 @@ class Pruning(Section):
         ge=0,
         lt=1,
     )
+    channel_ratio: float = option(
+        0.0,
+        "Channels",
+        "The share of channels between two convolutions that go, where nothing else takes them.",
+        when="structure=structured",
+        ge=0,
+        lt=1,
+    )
     block_ratio: float = option(
         0.0,
         "Blocks",
@@ -144,25 +213,49 @@ class Pruning(Section):
         4,
         "Batches for scores",
         "Micro-batches of the run's data that scores are taken from.",
-        when="method=taylor,wanda,sparsegpt",
+        when="method=taylor,fisher,wanda,sparsegpt",
         ge=1,
         le=1024,
         suggestions=(4, 16, 64),
     )
 
+    @field_validator("per_layer")
+    @classmethod
+    def _are_ratios(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern, value in parse(texts):
+            if not _is_ratio(value):
+                raise ValueError(
+                    f"“{pattern}={value}” is no ratio; write a number from 0 to below 1"
+                )
+        return texts
+
     @property
     def summary(self) -> str:
         """Such as ``2:4 as masks`` or ``MLP 25 %, blocks 10 %``."""
-        if self.structure == "unstructured":
-            return f"{self.ratio:.0%} as {self.kept_as}"
-        if self.structure == "n_m":
-            return f"{self.n}:{self.m} as {self.kept_as}"
+        if self.structure in ("unstructured", "n_m"):
+            how = "" if self.schedule == "once" else f", {self.schedule}"
+            return f"{self._share} as {self.kept_as}{how}"
         if self.structure == "none":
             return "off"
         shares = (
             ("MLP", self.mlp_ratio), ("heads", self.head_ratio), ("blocks", self.block_ratio),
+            ("channels", self.channel_ratio),
         )  # fmt: skip
         return ", ".join(f"{name} {share:.0%}" for name, share in shares if share) or "off"
+
+    @property
+    def _share(self) -> str:
+        """What becomes zero, such as ``50%``, ``2:4`` or ``below 0.5 σ``."""
+        if self.structure == "n_m":
+            return f"{self.n}:{self.m}"
+        if self.select == "threshold":
+            return f"below {self.threshold:g}{' σ' if self.threshold_of == 'deviation' else ''}"
+        return f"{self.ratio:.0%}"
+
+    @property
+    def is_gradual(self) -> bool:
+        """Whether zeros are chosen while training, and none before."""
+        return self.structure in ("unstructured", "n_m") and self.schedule != "once"
 
     @property
     def needs_data(self) -> bool:
@@ -175,3 +268,10 @@ class Pruning(Section):
     def takes_effect(self, name: str) -> bool:
         """As every section says, but for batches: scores of blocks may want them, too."""
         return self.needs_data if name == "calibration_batches" else super().takes_effect(name)
+
+
+def _is_ratio(text: str) -> bool:
+    try:
+        return 0 <= float(text) < 1
+    except ValueError:
+        return False

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+from pydantic import field_validator
+
 from memplanner.plan.linear_layers import Layers, names_option
+from memplanner.plan.per_layer import parse
 from memplanner.plan.section import Section, choices, option
 
+LAYER_VALUES = ("16", "8", "7", "6", "5", "4", "3", "2", "nf4")
+"""What ``per_layer`` takes: 16 leaves a layer as it is."""
+
 Method = Annotated[
-    Literal["none", "linear", "nf4", "companding"],
+    Literal["none", "linear", "nf4", "companding", "qat", "dynamic_int8", "fp8"],
     choices(
         ("none", "None: as the precision says", "Every weight keeps its type."),
         ("linear", "Linear", "Evenly spaced levels between two limits. Saves memory now."),
@@ -18,6 +24,24 @@ Method = Annotated[
             "QLoRA's 4 bits, spaced for normally distributed weights. Saves memory now.",
         ),
         ("companding", "Companding", "Evenly spaced levels behind a curve. Saves memory now."),
+        (
+            "qat",
+            "Quantization-aware training",
+            "Trains whole weights and computes with them rounded, so that the model loses less "
+            "when it is quantized afterwards. Takes more memory now.",
+        ),
+        (
+            "dynamic_int8",
+            "Dynamic int8",
+            "Weights in int8, inputs too as they come, products of integers. For use, not for "
+            "training. Saves memory now.",
+        ),
+        (
+            "fp8",
+            "fp8 products",
+            "Trains whole weights with products of 8-bit floating numbers: faster on cards of "
+            "compute capability 8.9 and newer. Saves no memory.",
+        ),
     ),
 ]
 Granularity = Annotated[
@@ -54,7 +78,7 @@ ComputeType = Annotated[
 
 
 class Quantization(Section):
-    """The weights of linear layers in few bits; they are frozen, and adapters train beside them."""
+    """The weights of linear layers in few bits: frozen, or rounded while they are trained."""
 
     title: ClassVar[str] = "Quantization"
     explanation: ClassVar[str] = (
@@ -67,13 +91,13 @@ class Quantization(Section):
         4,
         "Bits",
         "Of a weight, packed without gaps.",
-        when="method=linear,companding",
+        when="method=linear,companding,qat",
         ge=2,
         le=8,
         suggestions=(2, 3, 4, 8),
     )
     granularity: Granularity = option(
-        "group", "Scales", "Which weights share a scale.", when="method=linear,companding"
+        "group", "Scales", "Which weights share a scale.", when="method=linear,companding,qat"
     )
     group_size: int = option(
         64,
@@ -88,7 +112,7 @@ class Quantization(Section):
         False,
         "Symmetric",
         "Levels around zero, and one number a scale instead of two.",
-        when="method=linear",
+        when="method=linear,qat",
     )
     clipping: Clipping = option(
         "none", "Clipping", "Where the outermost levels lie.", when="method=linear,companding"
@@ -110,19 +134,50 @@ class Quantization(Section):
         when="method=nf4",
     )
     layers: Layers = option(
-        "all_but_head", "Layers", "Which layers.", when="method=linear,nf4,companding"
+        "all_but_head",
+        "Layers",
+        "Which layers.",
+        when="method=linear,nf4,companding,qat,dynamic_int8,fp8",
     )
     target_modules: tuple[str, ...] = names_option()
+    per_layer: tuple[str, ...] = option(
+        (),
+        "Per layer",
+        "PATTERN=BITS for some of them, such as mlp.down_proj=8 or model.layers.0.*=16; the last "
+        "that matches counts. 16 leaves a layer as it is; 2 to 8 are the method's own bits, linear "
+        "ones under NF4; nf4 is NF4.",
+        when="method=linear,nf4,companding",
+    )
     compute_type: ComputeType = option(
         "auto",
         "Products in",
         "The type that a weight is expanded to.",
-        when="method=linear,nf4,companding",
+        when="method=linear,nf4,companding,qat",
     )
+    round_inputs: bool = option(
+        False,
+        "Round inputs",
+        "Inputs to int8 too, with a scale a token, as dynamic int8 would. Numerics only.",
+        when="method=qat",
+    )
+
+    @field_validator("per_layer")
+    @classmethod
+    def _know_values(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern, value in parse(texts):
+            if value not in LAYER_VALUES:
+                raise ValueError(f"“{pattern}={value}” is no choice; choose 16, 2 to 8 bits or nf4")
+        return texts
 
     @property
     def summary(self) -> str:
         """Such as ``linear, 4 bits``."""
         if self.method == "none":
             return "off"
-        return "NF4" if self.method == "nf4" else f"{self.method}, {self.bits} bits"
+        words = {
+            "nf4": "NF4",
+            "qat": f"rounded to {self.bits} bits",
+            "dynamic_int8": "dynamic int8",
+            "fp8": "fp8 products",
+        }.get(self.method, f"{self.method}, {self.bits} bits")
+        return f"{words}, some otherwise" if self.per_layer else words

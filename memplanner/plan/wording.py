@@ -62,6 +62,12 @@ def shown(value: object) -> str:
     return f"“{text}”" if isinstance(value, str) else text
 
 
+_MEANT = 3
+"""Keys of one name that may be meant."""
+_LISTED = 16
+"""Keys that a sentence has room for."""
+
+
 def _meant(key: str, known: list[str]) -> str:
     """``did you mean training.batch_size?``, or the keys there are; ends the sentence."""
     last = key.rsplit(".", 1)[-1]
@@ -74,9 +80,10 @@ def _meant(key: str, known: list[str]) -> str:
         close = [lasts[name] for name in get_close_matches(last, list(lasts), n=1)]
     close = close or [name for name in known if key.startswith(f"{name}.")]
     if close:
-        return f"did you mean {close[0]}?"
-    first = dict.fromkeys(name.split(".")[0] for name in known)
-    return f"use one of {', '.join(inside or first)}."
+        return f"did you mean {listed(close[:_MEANT])}?"
+    there = inside or list(dict.fromkeys(name.split(".")[0] for name in known))
+    more = f" and {len(there) - _LISTED} more" if len(there) > _LISTED else ""
+    return f"use one of {', '.join(there[:_LISTED])}{more}."
 
 
 def _hint(value: object, choices: list[str]) -> str:

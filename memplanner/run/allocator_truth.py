@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from memplanner.tape.allocator_trace import read_trace
+from memplanner.tape.allocator_trace import AllocatorTrace, read_trace
 
 
 class AllocatorPeak:
@@ -26,6 +26,8 @@ class AllocatorPeak:
         """CUDA: of all blocks."""
         self.reserved_bytes: int | None = None
         """CUDA: the highest that the allocator held of the card."""
+        self.trace: AllocatorTrace | None = None
+        """CPU: what ``new_bytes`` is read from."""
 
 
 @contextmanager
@@ -34,7 +36,8 @@ def watch_cpu_allocator() -> Iterator[AllocatorPeak]:
     peak = AllocatorPeak()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         yield peak
-    peak.new_bytes = read_trace(profiler.export_chrome_trace).highest_bytes
+    peak.trace = read_trace(profiler.export_chrome_trace)
+    peak.new_bytes = peak.trace.highest_bytes
 
 
 @contextmanager

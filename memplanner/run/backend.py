@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -16,13 +16,15 @@ from memplanner.plan import Plan
 from memplanner.techniques.base import RecomputeContext
 from memplanner.techniques.precision import mixed_precision
 from memplanner.techniques.prepare import Prepared
+from memplanner.techniques.step import Backend
 
-_KERNELS = {
+KERNELS = {
     "math": SDPBackend.MATH,
     "flash": SDPBackend.FLASH_ATTENTION,
     "efficient": SDPBackend.EFFICIENT_ATTENTION,
     "cudnn": SDPBackend.CUDNN_ATTENTION,
 }
+"""By the plan's name; the others are the model's own code."""
 
 
 def torch_device(device: Device) -> torch.device:
@@ -64,12 +66,19 @@ def recomputation(plan: Plan) -> RecomputeContext:
     The choice is a setting of the process that ends with the forward; autocast torch brings back
     by itself.
     """
-    kernel = _KERNELS.get(plan.attention.kernel)
+    kernel = KERNELS.get(plan.attention.kernel)
 
     def context(block: nn.Module) -> AbstractContextManager[object]:
         return nullcontext() if kernel is None else sdpa_kernel(kernel)
 
     return context
+
+
+class CountingBackend(Backend, Protocol):
+    """How a real device runs the parts of a step."""
+
+    updates: int
+    """Optimizer steps that were made: a loss scaler skips those whose gradients overflow."""
 
 
 class AccelerateBackend:
@@ -79,8 +88,7 @@ class AccelerateBackend:
         self._accelerator = accelerator
         self._module = prepared.module
         self.updates = 0
-        """Optimizer steps that were made: a loss scaler skips those whose gradients overflow."""
-        self._kernel = _KERNELS.get(prepared.plan.attention.kernel)
+        self._kernel = KERNELS.get(prepared.plan.attention.kernel)
         self._optimizer: Any = accelerator.prepare_optimizer(
             prepared.optimizer, device_placement=False
         )

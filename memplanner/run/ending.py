@@ -44,12 +44,13 @@ class Followed:
                 before = self.reserved_by_phase.get(event.phase, 0)
                 self.reserved_by_phase[event.phase] = max(before, event.reserved_bytes)
         elif isinstance(event, RunStep):
-            self._losses.append(event.loss)
+            if event.loss is not None:
+                self._losses.append(event.loss)
             self._seconds.append(event.step_seconds)
 
     def stopped(self) -> RunResult:
         """The worker was told to stop at once, and ended or was ended."""
-        return self._result("stopped", stopped_after(len(self._losses)))
+        return self._result("stopped", stopped_after(len(self._seconds)))
 
     def died(self, code: int, errors: Sequence[str]) -> RunResult:
         """The worker ended by itself, with a return code as ``subprocess`` has it.
@@ -98,11 +99,11 @@ class Followed:
             predicted=request.predicted,
             measured=None,
             error=None,
-            steps=len(self._losses),
+            steps=len(self._seconds),
             losses=tuple(self._losses),
             step_seconds=tuple(self._seconds),
             where=where,
-            notes=(_NOT_MEASURED,) if self._losses else (),
+            notes=(_NOT_MEASURED,) if self._seconds else (),
             seconds=monotonic() - self._since,
         )
 

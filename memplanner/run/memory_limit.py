@@ -17,11 +17,14 @@ from memplanner.messages.device import Device
 _STATUS = Path("/proc/self/status")
 
 
-def limit_memory(device: Device) -> None:
-    """Caps this process at what is free on the device now. Call it before the model is built."""
+def limit_memory(device: Device, *, processes: int = 1) -> None:
+    """Caps this process at what is free on the device now. Call it before the model is built.
+
+    On the CPU so many ``processes`` share what is free; each has a card of its own.
+    """
     if device.kind == "cpu":
         if sys.platform == "linux":
-            _limit_data(host_memory().available_bytes)
+            _limit_data(host_memory().available_bytes // processes)
     elif device.memory_bytes and device.free_bytes is not None:
         share = min(max(device.free_bytes / device.memory_bytes, 0.0), 1.0)
         torch.cuda.set_per_process_memory_fraction(share, device.index)

@@ -13,11 +13,11 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread, Timer
 
+import psutil
 from pydantic import ValidationError
 
 from memplanner.errors import RunError
 from memplanner.estimate import Prediction, estimate
-from memplanner.hardware import find_device
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import Phase
 from memplanner.messages.run import RunEvent, RunResult
@@ -25,6 +25,12 @@ from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.run.ending import Followed
 from memplanner.run.keeping import keep
+from memplanner.run.ranks_request import (
+    check_host_memory,
+    check_ranks,
+    device_for,
+    rank_predictions,
+)
 from memplanner.run.request import (
     GRACE_SECONDS,
     STOP_AFTER_STEP,
@@ -58,6 +64,8 @@ def apply(
 ) -> RunResult:
     """Runs ``steps`` optimizer steps of the plan on the device, in a process of its own.
 
+    A plan over several cards runs on as many ranks of this machine: a card each, or on the CPU;
+    the result then holds ``ranks``, and its figures are the fullest's.
     ``data`` is a text file to train on; without it data of the planned shape is generated. Every
     event, the result included, goes to ``on_event``. A run that was measured is kept in the
     history (the file ``history``, else the user's own). Where the plan compresses real weights, the
@@ -67,7 +75,7 @@ def apply(
     nothing to save.
     """
     planned = Plan() if plan is None else plan
-    chosen = find_device(device) if isinstance(device, str) else device
+    chosen = device_for(device, planned) if isinstance(device, str) else device
     if steps < 1:
         raise RunError(f"steps is {steps}, but a run takes at least 1; ask for one or more.")
     if not chosen.local:
@@ -83,9 +91,14 @@ def apply(
     if save is not None:
         save = str(Path(save).expanduser().absolute())
         check_save(model, planned, Path(save))
+    several = planned.sharding.ranks > 1
+    if several:
+        check_ranks(planned, chosen, save=save is not None)
     prediction = estimate(model, planned, chosen)
+    ranks = rank_predictions(model, planned, chosen) if several else ()
     if not force:
         _check_memory(prediction)
+        check_host_memory(ranks, chosen)
     request = RunRequest(
         source=model.source,
         inputs=model.inputs,
@@ -98,6 +111,7 @@ def apply(
         quality=quality,
         save=save,
         predicted=prediction.figures(),
+        ranks=ranks,
     )
     if stop is not None and stop.requested:
         result = Followed(request).stopped()
@@ -126,6 +140,11 @@ def _check_memory(prediction: Prediction) -> None:
         )
 
 
+def _module(request: RunRequest) -> str:
+    """What carries a request out: the worker, or over several cards what starts one a rank."""
+    return "memplanner.run.ranks" if request.ranks else "memplanner.run.worker"
+
+
 class _Worker:
     """The worker process, from its start to its end.
 
@@ -144,7 +163,7 @@ class _Worker:
             self._process = subprocess.Popen(
                 # -P: no file beside the user's shadows a library. Else Python finds there what
                 # it finds here. The dump of a crash names the line.
-                [sys.executable, "-P", "-X", "faulthandler", "-m", "memplanner.run.worker"],
+                [sys.executable, "-P", "-X", "faulthandler", "-m", _module(request)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -224,7 +243,15 @@ class _Worker:
             self._deadline.start()
 
     def _kill(self) -> None:
-        """Ends the worker and what user code has started in it, without asking."""
+        """Ends the worker and what user code has started in it, without asking.
+
+        Ranks are children in sessions of their own.
+        """
+        if self._request.ranks and self._process.poll() is None:
+            with suppress(psutil.NoSuchProcess):
+                for child in psutil.Process(self._process.pid).children(recursive=True):
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.killpg(child.pid, signal.SIGKILL)
         with suppress(ProcessLookupError, PermissionError):  # all are gone already
             os.killpg(self._process.pid, signal.SIGKILL)
 

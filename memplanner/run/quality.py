@@ -29,6 +29,7 @@ from memplanner.run.tensor_file import file_bytes
 from memplanner.run.wording import loss_words
 from memplanner.techniques.precision import autocast_type
 from memplanner.techniques.prepare import cast_batch
+from memplanner.techniques.quantization import convert_trained, trains_rounded
 from memplanner.units import format_bytes
 
 MOST_SECONDS = 60.0
@@ -88,13 +89,23 @@ class Judge:
             if self.report is not None:
                 self.say("Compressed model judged", self._words(self.report.after))
         self._outputs = LayerOutputs()
-        if self.save is not None and not self.stopped():
-            self.work = "saving the compressed model"
-            self.notes += save_compressed(self.save, module, self._names, self.model, self.plan)
-            self.saved = str(self.save)
-            size_bytes = file_bytes(self._names.saved(module))
-            self.say("Compressed model saved", f"{self.save}, {format_bytes(size_bytes)}")
+        if not trains_rounded(self.plan) and not self.stopped():
+            self._save(module, self.plan)
         self.work = ""
+
+    def after_training(self, module: nn.Module) -> None:
+        """Packs and saves what was trained in order to be packed."""
+        if trains_rounded(self.plan) and self.save is not None:
+            self._save(module, convert_trained(module, self.plan))
+
+    def _save(self, module: nn.Module, plan: Plan) -> None:
+        if self.save is None:
+            return
+        self.work = "saving the compressed model"
+        self.notes += save_compressed(self.save, module, self._names, self.model, plan)
+        self.saved = str(self.save)
+        size_bytes = file_bytes(self._names.saved(module))
+        self.say("Compressed model saved", f"{self.save}, {format_bytes(size_bytes)}")
 
     def _read_data(self) -> QualityData | None:
         """What it is judged on. A text that cannot be read is a note: a run may do without it."""

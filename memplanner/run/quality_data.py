@@ -59,10 +59,11 @@ class QualityData:
         return replace(self, batches=self.batches[:batches])
 
 
-def quality_data(model: Model, data_path: str | None) -> QualityData:
+def quality_data(model: Model, data_path: str | None, *, following: bool = False) -> QualityData:
     """The windows of the user's text, else of ``TEXT``; made-up samples where it takes no text.
 
-    Windows do not overlap, and a rest that fills none is left out. Raises ``SourceError``.
+    Windows do not overlap, and a rest that fills none is left out. ``following`` gives those that
+    come after the ones that quality is judged on, where the text has any. Raises ``SourceError``.
     """
     host = torch.device("cpu")
     length = min(WINDOW, model.max_sequence_length or WINDOW)
@@ -78,7 +79,9 @@ def quality_data(model: Model, data_path: str | None) -> QualityData:
     length = min(length, max(len(tokens) // rows, SHORTEST))
     each = rows * length
     windows = max(min(len(tokens), MOST_TOKENS) // each, 1)
-    found = tuple(islice(text_batches(model, tokens, 1, length, host), windows))
+    others = min(len(tokens) // each - windows, windows) if following else 0
+    first, windows = (windows, others) if others > 0 else (0, windows)
+    found = tuple(islice(text_batches(model, tokens, 1, length, host), first, first + windows))
     made_up = "labels" in template and template["labels"] is not template["input_ids"]
     return QualityData(
         found,

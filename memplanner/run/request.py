@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from memplanner.messages.base import Message
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import ModelInfo
-from memplanner.messages.run import RunEvent, RunFigures
+from memplanner.messages.run import RankRun, RunEvent, RunFigures
 from memplanner.plan import Plan
 
 STOP_AFTER_STEP = "stop after step"
@@ -35,6 +35,9 @@ class RunRequest(Message):
     save: str | None = None
     """Where the compressed model goes."""
     predicted: RunFigures
+    """Over several cards that of the fullest rank."""
+    ranks: tuple[RankRun, ...] = ()
+    """What is predicted of each rank, over several cards."""
 
 
 read_event: TypeAdapter[RunEvent] = TypeAdapter(RunEvent)

@@ -39,6 +39,11 @@ _README = """\
 
 def check_save(model: Model, plan: Plan, folder: Path) -> None:
     """Raises ``RunError`` where there will be nothing to save, or no place for it."""
+    if plan.distillation.student != "none" and not compression(plan):
+        raise RunError(
+            "A student is saved by the exported script, not by a run; leave the folder out, and "
+            "export the plan as a script."
+        )
     if not compression(plan):
         raise RunError(
             "The plan compresses nothing, so there is nothing to save; choose quantization.method "

@@ -24,14 +24,18 @@ from memplanner.messages.run import (
 from memplanner.model import load
 from memplanner.model.data import TrainingData, batches
 from memplanner.model.loaded import Model
+from memplanner.run.ahead import with_logits_ahead
 from memplanner.run.backend import (
     AccelerateBackend,
+    CountingBackend,
     make_accelerator,
     recomputation,
     torch_device,
 )
 from memplanner.run.comparison import peak_error
+from memplanner.run.compiled_step import compiled_notes
 from memplanner.run.failure import described, line_at_fault, module_at_fault
+from memplanner.run.generation import User
 from memplanner.run.interruption import Interruption
 from memplanner.run.memory_limit import limit_memory, remaining_bytes
 from memplanner.run.out_of_memory import advice, asked_bytes, is_out_of_memory
@@ -40,7 +44,12 @@ from memplanner.run.request import RunRequest
 from memplanner.run.sampler import Position, Sampler
 from memplanner.run.trainer import StepResult, Trainer, measured_figures
 from memplanner.run.wording import counted, stopped_after
+from memplanner.tape.checkpoint_survey import choice
+from memplanner.techniques.distilled_model import planned_model
+from memplanner.techniques.inference import sequence_length, trains
+from memplanner.techniques.parallel.wrapped import unwrapped
 from memplanner.techniques.prepare import Prepared, compression, prepare
+from memplanner.techniques.streamed_blocks import settle
 from memplanner.techniques.target import Target
 from memplanner.units import format_bytes, format_parameters
 
@@ -77,7 +86,7 @@ class Session:
         except KeyboardInterrupt as interrupt:
             if self.interruption.low_memory:
                 return self._out_of_memory(interrupt, "the machine's memory was about to run out")
-            return self._result("stopped", stopped_after(len(self.losses)))
+            return self._result("stopped", stopped_after(len(self.seconds)))
         except MemplannerError as error:
             cause = error.__cause__
             if cause is not None and is_out_of_memory(cause):
@@ -92,13 +101,13 @@ class Session:
                 f"{self.request.model.name} failed in {self._where(error)}: {described(error)}"
                 f"{f' ({line})' if line else ''}; correct its source or the plan.",
             )
-        if len(self.losses) < self.request.steps:
-            return self._result("stopped", stopped_after(len(self.losses)))
-        return self._result("finished", f"Finished {counted(len(self.losses))}.")
+        if len(self.seconds) < self.request.steps:
+            return self._result("stopped", stopped_after(len(self.seconds)))
+        return self._result("finished", f"Finished {counted(len(self.seconds))}.")
 
     def _run(self) -> None:
         request, plan = self.request, self.request.plan
-        device = torch_device(request.device)
+        device = self._join()
         sampler = Sampler(
             request.device,
             self.position,
@@ -109,7 +118,8 @@ class Session:
         sampler.start()  # it also guards the machine while weights are read
         self.sampler = sampler
         model = load(request.source, inputs=request.inputs, trust_code=request.trust_code)
-        data = self._data(model, device)
+        planned = planned_model(model, plan)
+        data = self._data(model, sequence_length(planned, plan), device)
         self.send(
             RunStarted(
                 model=request.model,
@@ -121,36 +131,80 @@ class Session:
                 predicted=request.predicted,
             )
         )
-        self.prepared = prepared = self._prepare(model, device, data)
-        accelerator = make_accelerator(plan, cpu=device.type == "cpu")
-        backend = AccelerateBackend(accelerator, prepared)
-        trainer = Trainer(prepared, backend, data, device, self.position)
+        given = self._with_logits(data, model, device)
+        self.prepared = prepared = self._prepare(model, planned, device, data)
+        given = self._own(given)
+        if not trains(plan):
+            self._use(User(prepared, given, device, self.position), sampler)
+            return
+        backend = self._backend(prepared, device)
+        lasting = plan.sharding.ranks > 1
+        trainer = Trainer(prepared, backend, given, device, self.position, lasting)
         self._train(trainer, backend, sampler)
+        if self.judge is not None:
+            self.work = "saving the trained model"
+            settle(prepared.module)
+            self.judge.after_training(prepared.module)
 
-    def _data(self, model: Model, device: torch.device) -> TrainingData:
+    def _join(self) -> torch.device:
+        """The device to run on, with all that must be there before the model is."""
+        return torch_device(self.request.device)
+
+    def _target(self) -> Target:
+        return Target.of(self.request.device)
+
+    def _own(self, data: TrainingData) -> TrainingData:
+        """What of the data this process trains on."""
+        return data
+
+    def _backend(self, prepared: Prepared, device: torch.device) -> CountingBackend:
+        accelerator = make_accelerator(prepared.plan, cpu=device.type == "cpu")
+        return AccelerateBackend(accelerator, prepared)
+
+    def _ends_early(self) -> bool:
+        """Whether it was asked to stop after the step."""
+        return self.interruption.after_step
+
+    def _data(self, model: Model, length: int, device: torch.device) -> TrainingData:
         self.work = "reading the data"
         training = self.request.plan.training
-        limit = model.max_sequence_length
-        length = training.sequence_length
-        if limit is not None:
-            length = min(length, limit)
         return batches(model, self.request.data, training.batch_size, length, device)
 
-    def _prepare(self, model: Model, device: torch.device, data: TrainingData) -> Prepared:
+    def _with_logits(self, data: TrainingData, model: Model, device: torch.device) -> TrainingData:
+        """The data with a teacher's logits, where the plan has them computed ahead of time."""
+        plan = self.request.plan
+        if plan.distillation.student == "none" or plan.distillation.teacher_logits == "live":
+            return data
+        self.work = "computing the teacher's logits"
+        self._limit_memory()
+        # one step more than was asked for may be run, to measure a steady one
+        count = (self.request.steps + 1) * plan.training.gradient_accumulation_steps
+        target = self._target()
+        given = with_logits_ahead(data, model, plan, target, device, count)
+        self._say("Teacher's logits computed", f"of {count} micro-batches, kept in host memory")
+        return given
+
+    def _prepare(
+        self, model: Model, planned: Model, device: torch.device, data: TrainingData
+    ) -> Prepared:
         self.work = "building the model"
-        limit_memory(self.request.device)
-        # what is compressed may not fit on a card before
-        module = model.build(torch.device("cpu") if compression(self.request.plan) else device)
+        self._limit_memory()
+        # what is compressed, and a teacher, may not fit on a card before
+        in_host_memory = compression(self.request.plan) or planned is not model
+        in_host_memory = in_host_memory or self.request.plan.offload.parameters == "host"
+        # sharding moves one block after the other to the device
+        in_host_memory = in_host_memory or self.request.plan.sharding.casts_parameters
+        module = planned.build(torch.device("cpu") if in_host_memory else device)
         kind = "random weights"
-        if model.load_weights is not None:
-            model.load_weights(module)
+        if planned.load_weights is not None:
+            planned.load_weights(module)
             kind = "the source's weights"
         count = format_parameters(sum(part.numel() for part in module.parameters()))
         self._say("Model built", f"{count} parameters, {kind}")
         self.work = "applying the plan"
-        target = Target.of(self.request.device)
+        target = self._target()
         prepared = prepare(
-            model,
+            planned,
             self.request.plan,
             target,
             device,
@@ -158,6 +212,7 @@ class Session:
             recompute=recomputation(self.request.plan),
             calibration=data.batches,
             witness=self._judge(model, device),
+            kept=choice(planned, self.request.plan, target),
         )
         self.notes += prepared.notes
         if self.judge is not None:
@@ -165,6 +220,9 @@ class Session:
         sections = [section.summary for _, section in self.request.plan.sections()]
         self._say("Plan applied", ", ".join(part for part in sections if part not in {"", "off"}))
         return prepared
+
+    def _limit_memory(self) -> None:
+        limit_memory(self.request.device)
 
     def _judge(self, model: Model, device: torch.device) -> Judge | None:
         """Who judges and saves what is compressed; None where nothing real is."""
@@ -189,10 +247,10 @@ class Session:
         )
         return self.judge
 
-    def _train(self, trainer: Trainer, backend: AccelerateBackend, sampler: Sampler) -> None:
+    def _train(self, trainer: Trainer, backend: CountingBackend, sampler: Sampler) -> None:
         steps = self.request.steps
         for number in range(steps):
-            if self.interruption.after_step:
+            if self._ends_early():
                 break
             self.position.watch = None  # or samples would say the last step's phase of this one
             self.position.step = number + 1
@@ -200,13 +258,15 @@ class Session:
             result = trainer.run(profiled=steady and number == steps - 1)
             self.last = result if steady else None
             sampler.take()  # a short step may have had none
-            self.losses.append(result.loss)
+            if result.loss is not None:
+                self.losses.append(result.loss)
             self.seconds.append(result.seconds)
             self.send(
                 RunStep(
                     seconds=monotonic() - self.started,
                     step=number + 1,
                     loss=result.loss,
+                    terms=result.terms,
                     step_seconds=result.seconds,
                     peak_bytes=result.peak_bytes,
                 )
@@ -215,18 +275,46 @@ class Session:
                 in_backward = self.request.plan.optimizer.update == "in_backward"
                 moment = "in its backward" if in_backward else "at its end"
                 self._say("Step 1", f"the optimizer's state is made {moment}")
-        skipped = len(self.losses) - backend.updates
+        skipped = len(self.seconds) - backend.updates
         if skipped:
             self.notes.append(
                 f"The loss scaler skipped the update of {counted(skipped)}, whose gradients "
                 "overflowed fp16."
             )
-        if self.interruption.after_step:
+        if self._ends_early():
             return
-        if self.last is None and backend.updates:
+        recurring = trainer.prepared.recurring
+        left_out = dict.fromkeys(each.words for each in recurring if not each.happened)
+        if backend.updates and (self.last is None or left_out):
+            for each in recurring:
+                each.demand()
+            self.position.watch = None
             self.last = trainer.run(profiled=True)
             sampler.take()
-            self.notes.append("One more step was run to measure a steady one; it is not listed.")
+            kind = f"one with {' and '.join(left_out)}" if left_out else "a steady one"
+            self.notes.append(f"One more step was run to measure {kind}; it is not listed.")
+
+    def _use(self, user: User, sampler: Sampler) -> None:
+        """Uses the model as often as steps were asked for; the last use is measured."""
+        for number in range(self.request.steps):
+            if self.interruption.after_step:
+                break
+            self.position.watch = None
+            self.position.step = number + 1
+            result = user.run(profiled=number == self.request.steps - 1)
+            self.last = result
+            sampler.take()
+            self.seconds.append(result.seconds)
+            self.send(
+                RunStep(
+                    seconds=monotonic() - self.started,
+                    step=number + 1,
+                    loss=None,
+                    step_seconds=result.seconds,
+                    peak_bytes=result.peak_bytes,
+                    per_second=user.counts / result.seconds,
+                )
+            )
 
     def _say(self, title: str, detail: str) -> None:
         seconds = monotonic() - self.started
@@ -239,7 +327,7 @@ class Session:
             judging = "" if self.judge is None else self.judge.work
             return judging or self.work
         phase = watch.current_phase.replace("_", " ")
-        module = module_at_fault(error, watch, self.prepared.module)
+        module = module_at_fault(error, watch, unwrapped(self.prepared.module))
         return f"{phase}, {module}" if module else phase
 
     def _out_of_memory(self, error: BaseException, reason: str) -> RunResult:
@@ -275,6 +363,8 @@ class Session:
                 self.notes.append(
                     "Kernels' own scratch memory was not measured: that is done in the last step."
                 )
+            if self.last.standing is not None:
+                self.notes += compiled_notes()
         return RunResult(
             outcome=outcome,
             sentence=sentence,
@@ -284,7 +374,7 @@ class Session:
             predicted=predicted,
             measured=measured,
             error=None if measured is None else peak_error(predicted, measured),
-            steps=len(self.losses),
+            steps=len(self.seconds),
             losses=tuple(self.losses),
             step_seconds=tuple(self.seconds),
             missing_bytes=missing_bytes,

@@ -12,7 +12,7 @@ import sys
 from threading import Lock, Thread
 from typing import BinaryIO, TextIO
 
-from memplanner.messages.run import RunEvent
+from memplanner.messages.base import Message
 from memplanner.run.interruption import Interruption
 from memplanner.run.request import RunRequest
 from memplanner.run.session import Session
@@ -28,7 +28,7 @@ class Channel:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream, self._lock = stream, Lock()
 
-    def send(self, event: RunEvent) -> None:
+    def send(self, event: Message) -> None:
         """Writes one event."""
         line = event.model_dump_json(by_alias=True)
         with self._lock:

@@ -14,6 +14,8 @@ def main() -> None:
     """Serves until standard input ends or a shutdown is asked for."""
     # torch's profiler, which measures kernels, would print a line at each start and stop
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
+    # and DDP one that it keeps no times of weightless tensors
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     requests, channel = take_standard_streams()
     serve(requests, channel)
     sys.stderr.flush()

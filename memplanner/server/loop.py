@@ -15,7 +15,9 @@ from memplanner.server.channel import LONGEST_LINE_BYTES, Channel, read_lines
 from memplanner.server.guard import guarded, logged
 from memplanner.server.light import answer_light
 from memplanner.server.model_work import ModelWork
-from memplanner.server.run_work import RunWork
+from memplanner.server.run_work import LongWork, RunWork
+
+_IDLE_AFTER_SECONDS = 0.2
 
 
 def serve(stream: BinaryIO, channel: Channel) -> None:
@@ -55,7 +57,7 @@ def _take(request: AnyRequest, work: _Queue, channel: Channel) -> None:
     """Answers at once what can be, and puts the rest in line."""
     if isinstance(request, protocol.StopRun):
         answer = partial(work.runs.stop, request)
-    elif isinstance(request, protocol.ApplyPlan):
+    elif isinstance(request, LongWork):
         answer = partial(work.runs.expect, request)
     else:
         answer = partial(answer_light, request, channel)
@@ -81,21 +83,35 @@ class _Queue:
                     self._waiting.remove(other)
                     self._channel.send(Superseded(id=other.id))
             self._waiting.append(request)
+            self._model.interruption.set()
             self._changed.notify()
 
     def run(self) -> None:
-        """Answers for ever; the process's end ends it. Idle moments prepare the next changes."""
+        """Answers for ever; the process's end ends it.
+
+        Idle moments prepare the next changes, and tell effects of options; what has begun there is
+        given up when a request comes.
+        """
         while True:
             with self._changed:
                 while not self._waiting:
-                    if not self._model.idle_work_waits:
-                        self._changed.wait()
-                    elif not self._changed.wait(0.2):
+                    if self._model.idle_work_waits:
+                        if not self._changed.wait(_IDLE_AFTER_SECONDS):
+                            break
+                    elif self._model.effects_wait:
                         break
+                    else:
+                        self._changed.wait()
                 request = self._waiting.popleft() if self._waiting else None
-            if request is None:
+                if request is None:
+                    self._model.interruption.clear()
+            if request is None and self._model.idle_work_waits:
                 logged(self._model.do_idle_work)
-            elif isinstance(request, protocol.ApplyPlan):
+            elif request is None:
+                self._model.tell_effect()
+            elif isinstance(request, LongWork):
                 guarded(request, self._channel, partial(self.runs.start, request))
+            elif isinstance(request, protocol.AssignBits):
+                guarded(request, self._channel, partial(self.runs.assign, request))
             else:
                 guarded(request, self._channel, partial(self._model.answer, request))

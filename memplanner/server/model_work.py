@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from memplanner.errors import SourceError
 from memplanner.messages import protocol
 from memplanner.messages.protocol import AnyRequest
 from memplanner.server.channel import Channel
+from memplanner.server.effects_work import EffectsWork
+from memplanner.server.guard import guarded
 
 if TYPE_CHECKING:
     from memplanner.estimate import Prediction
@@ -22,7 +25,15 @@ class ModelWork:
         self._channel = channel
         self._model: Model | None = None
         self._prediction: Prediction | None = None
+        self._effects: EffectsWork | None = None
         self.idle_work_waits = False
+        self.interruption = Event()
+        """Set when a request has come: what is done in idle moments is given up."""
+
+    @property
+    def effects_wait(self) -> bool:
+        """Whether effects of options are still to be told."""
+        return self._effects is not None
 
     @property
     def model(self) -> Model:
@@ -46,6 +57,9 @@ class ModelWork:
             self._open(request)
         elif isinstance(request, protocol.MakeEstimate):
             self._estimate(request)
+        elif isinstance(request, protocol.ListEffects):
+            self._supersede_effects()
+            self._effects = EffectsWork(request, self.model, self._channel)
         elif isinstance(request, protocol.ListLayers):
             layers = self.prediction.layers_at(request.moment)
             self._channel.send(protocol.Layers(id=request.id, moment=request.moment, layers=layers))
@@ -61,9 +75,35 @@ class ModelWork:
 
     def do_idle_work(self) -> None:
         """Records what the next change of batch or sequence will need."""
+        from memplanner.tape.interruption import Interrupted, interruptible
+
         self.idle_work_waits = False
-        if self._prediction is not None:
-            self._prediction.prepare_changes()
+        if self._prediction is None:
+            return
+        try:
+            with interruptible(self.interruption):
+                self._prediction.prepare_changes()
+        except Interrupted:
+            self.idle_work_waits = True
+
+    def tell_effect(self) -> None:
+        """Tells the next of the effects that are asked for."""
+        work, more = self._effects, False
+
+        def go_on() -> bool:
+            nonlocal more
+            more = work is not None and work.go_on(self.interruption)
+            return True
+
+        if work is not None:
+            guarded(work.request, self._channel, go_on)
+        if not more:
+            self._effects = None
+
+    def _supersede_effects(self) -> None:
+        if self._effects is not None:
+            self._effects.supersede()
+            self._effects = None
 
     def _warm_up(self, request: protocol.WarmUp) -> None:
         started = perf_counter()
@@ -77,6 +117,7 @@ class ModelWork:
         from memplanner.model import load
         from memplanner.model.first_plan import default_plan
 
+        self._supersede_effects()
         self._channel.send(protocol.Progress(id=request.id, text=f"Opening {request.source}"))
         model = load(request.source, inputs=request.inputs, trust_code=request.trust_code)
         self._model, self._prediction = model, None
@@ -94,9 +135,13 @@ class ModelWork:
         from memplanner.hardware import find_device
         from memplanner.run.keeping import known_calibration
 
+        if self._effects is not None and not self._effects.is_of(request.plan, request.device):
+            self._supersede_effects()
         device = find_device(request.device)
         calibration, trouble = known_calibration(device)
-        self._prediction = estimate(self.model, request.plan, device, calibration=calibration)
+        self._prediction = estimate(
+            self.model, request.plan, device, calibration=calibration, rank=request.rank
+        )
         if self._prediction.device_takes_long:
             first = self._prediction.first_message()
             self._channel.send(protocol.FirstFigures(id=request.id, estimate=first))

@@ -1,4 +1,4 @@
-"""Runs: each in a thread of its own, so that estimates go on being answered."""
+"""Runs and measurements: each in a thread of its own, so that estimates go on being answered."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from memplanner.errors import RunError
 from memplanner.messages import protocol
 from memplanner.messages.run import RunEvent, RunResult
+from memplanner.messages.sensitivity import Sensitivity, SensitivityProgress
 from memplanner.server.channel import Channel
 from memplanner.server.guard import guarded
 from memplanner.server.model_work import ModelWork
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
     from memplanner.run import StopSignal
 
 
+LongWork = protocol.ApplyPlan | protocol.MeasureSensitivity
+"""What runs in a process of its own."""
+
+
 class RunWork:
-    """At most one run at a time, from its request on."""
+    """At most one run or measurement at a time, from its request on."""
 
     def __init__(self, model: ModelWork, channel: Channel) -> None:
         self._model, self._channel = model, channel
@@ -30,8 +35,10 @@ class RunWork:
         """Stops that came while the run stood in line: for each, whether at once."""
         self._stop: StopSignal | None = None
         self._thread: Thread | None = None
+        self._measured: tuple[Model, Sensitivity] | None = None
+        """What was measured last, and of which model."""
 
-    def expect(self, request: protocol.ApplyPlan) -> bool:
+    def expect(self, request: LongWork) -> bool:
         """Notes that a run is asked for. False: it is still to be started.
 
         Raises ``RunError`` when there is one already.
@@ -42,16 +49,20 @@ class RunWork:
             self._busy = True
         return False
 
-    def start(self, request: protocol.ApplyPlan) -> bool:
-        """Starts the run that was expected; its events are replies to the request."""
+    def start(self, request: LongWork) -> bool:
+        """Starts what was expected; its events are replies to the request."""
         try:
             model, stop = self._model.model, self._stop_signal()
         except BaseException:
             self._end()
             raise
+        if isinstance(request, protocol.ApplyPlan):
+            work = partial(self._run, request, model, stop)
+        else:
+            work = partial(self._measure, request, model, stop)
         self._thread = Thread(
             target=guarded,
-            args=(request, self._channel, partial(self._run, request, model, stop)),
+            args=(request, self._channel, work),
             name="run",
             daemon=True,
         )
@@ -105,6 +116,38 @@ class RunWork:
         finally:
             self._end()  # before the last reply, which the next request may follow at once
         self._channel.send(protocol.Run(id=request.id, event=result))
+        return True
+
+    def _measure(
+        self, request: protocol.MeasureSensitivity, model: Model, stop: StopSignal
+    ) -> bool:
+        from memplanner.run.sensitivity_process import sensitivity
+
+        def send(progress: SensitivityProgress) -> None:
+            self._channel.send(
+                protocol.Progress(id=request.id, text=progress.text, fraction=progress.fraction)
+            )
+
+        try:
+            found = sensitivity(
+                model, request.plan, request.device, data=request.data,
+                candidates=request.candidates, on_progress=send, stop=stop,
+            )  # fmt: skip
+            self._measured = model, found
+        finally:
+            self._end()
+        self._channel.send(protocol.SensitivityMeasured(id=request.id, sensitivity=found))
+        return True
+
+    def assign(self, request: protocol.AssignBits) -> bool:
+        """Bits by what was measured last of this model. Raises ``RunError`` or ``PlanError``."""
+        from memplanner.techniques.bit_assignment import assign_bits
+
+        measured = self._measured
+        if measured is None or measured[0] is not self._model.model:
+            raise RunError("No sensitivity of this model has been measured yet; measure it first.")
+        found = assign_bits(measured[1], request.budget_bytes, exact=request.exact)
+        self._channel.send(protocol.BitsAssigned(id=request.id, assignment=found))
         return True
 
     def _end(self) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -16,9 +16,14 @@ from memplanner.errors import EstimateError, MemplannerError
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.backends import CpuBackend, MetaBackend, Recomputation, RecordingBackend
+from memplanner.tape.collectives import collective
 from memplanner.tape.cuda_scratch import scratch_bytes
 from memplanner.tape.inference import inference
+from memplanner.tape.inner_tensors import is_distributed
+from memplanner.tape.interruption import Interrupted, asked
 from memplanner.tape.module_run import Refusal
+from memplanner.tape.pipeline import pipeline_of, record_pipeline
+from memplanner.tape.ranks import has_arrived, watching_shards, weightless_ranks
 from memplanner.tape.real_calls import ERRORS, RealCalls
 from memplanner.tape.results import as_on_every_device, on_cpu
 from memplanner.tape.scratch import LARGEST_MODEL_BYTES, Call, describe, measure
@@ -30,6 +35,9 @@ from memplanner.tape.tensor_trees import tensors_in
 from memplanner.tape.values import Values
 from memplanner.tape.watch import StorageWatch
 from memplanner.techniques import step as step_parts
+from memplanner.techniques.compilation import breaks
+from memplanner.techniques.host_updates import HostUpdates
+from memplanner.techniques.kept_within_budget import Choice
 from memplanner.techniques.optimizer import weightless_fused
 from memplanner.techniques.precision import autocast_type
 from memplanner.techniques.prepare import Prepared, cast_batch, prepare
@@ -39,6 +47,7 @@ from memplanner.techniques.updates_in_backward import UpdatesInBackward
 META = torch.device("meta")
 _ITEM = torch.ops.aten._local_scalar_dense.default
 _TO_COPY = torch.ops.aten._to_copy.default
+_REDUCE_SCATTER = torch.ops.c10d._reduce_scatter_base_.default
 
 
 class MetaWatch(StorageWatch):
@@ -57,6 +66,7 @@ class MetaWatch(StorageWatch):
         """Storages that stand for the scratch of a kernel, with the call that takes it."""
         self.computed_scratch: list[int] = []
         """The same where a kernel's scratch is computed."""
+        self._asked_to_stop = asked()
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -66,6 +76,12 @@ class MetaWatch(StorageWatch):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if self._asked_to_stop is not None and self._asked_to_stop.is_set():
+            raise Interrupted
+        if types and is_distributed(types):
+            return NotImplemented
+        if has_arrived(func):
+            return args[0]
         given = kwargs or {}
         if func is _ITEM and args[0].device.type == "meta":
             return self.values.answer(args[0])
@@ -79,6 +95,9 @@ class MetaWatch(StorageWatch):
             return self._without_meta(func, args, given, error)
         self.values.note(func, args, given, result)
         self.note(func, args, result)
+        sent = collective(func, args)
+        if sent is not None:
+            self.collectives[self.see_scratch(str(func))[0]] = sent
         if self._wants_scratch:
             call = describe(func, args, given)
             if call is not None:
@@ -87,6 +106,9 @@ class MetaWatch(StorageWatch):
             sizes = scratch_bytes(self._target, func, args)
             if sizes:
                 self.computed_scratch += self.see_scratch(str(func), sizes)
+        if self._on_cpu and func is _REDUCE_SCATTER:
+            # gloo reduces a copy (ProcessGroupGloo.cpp: reduce_scatter_tensor_coalesced)
+            self.computed_scratch += self.see_scratch(str(func), (args[1].nbytes,))
         return result
 
     def _without_meta(self, func: Any, args: Any, kwargs: dict[str, Any], error: Exception) -> Any:
@@ -120,52 +142,99 @@ def record(
     *,
     forward_only: bool = False,
     stand_ins: StandIns | None = None,
+    kept: Choice | None = None,
 ) -> Tape:
     """The tape of one steady step of ``module``, which is built on ``device`` and changed in place.
 
     On the meta device nothing is computed; on the CPU the step is run for real, for models that
     cannot run without values. With ``forward_only`` nothing follows the forward. Modules of
-    ``stand_ins`` are not run but played back. Raises ``PlanError`` where the plan cannot be
+    ``stand_ins`` are not run but played back; ``kept`` is what a budget of activations is spent
+    on (``checkpoint_survey.py``). Raises ``PlanError`` where the plan cannot be
     carried out, ``StepError`` where the step cannot be run.
     """
     backend: RecordingBackend
     backend = MetaBackend(target, plan) if device == META else CpuBackend(plan)
     backend.forward_only = forward_only
+    ranks = plan.sharding.ranks
+    if ranks > 1 and device == META:
+        with weightless_ranks(target.rank, ranks):
+            return _record(
+                model,
+                plan,
+                target,
+                module,
+                device,
+                backend,
+                forward_only,
+                stand_ins,
+                kept,
+                watching_shards,
+            )
+    return _record(model, plan, target, module, device, backend, forward_only, stand_ins, kept)
+
+
+def _record(
+    model: Model,
+    plan: Plan,
+    target: Target,
+    module: nn.Module,
+    device: torch.device,
+    backend: RecordingBackend,
+    forward_only: bool,
+    stand_ins: StandIns | None,
+    kept: Choice | None,
+    around: Callable[[StorageWatch], AbstractContextManager[None]] | None = None,
+) -> Tape:
     recomputation = Recomputation(backend)
     with weightless_fused():
-        prepared = prepare(model, plan, target, device, module=module, recompute=recomputation)
+        prepared = prepare(
+            model, plan, target, device, module=module, recompute=recomputation, kept=kept
+        )
     watch = MetaWatch(prepared.module, target)
     recomputation.watch = watch
     if stand_ins:
         stand_ins.install(prepared.module, autocast_type(plan))
     training = plan.training
     shape = training.batch_size, training.sequence_length
+    pipeline = pipeline_of(prepared, backend, device)
+    if pipeline is not None:  # its schedule takes all micro-batches at once
+        shape = shape[0] * training.gradient_accumulation_steps, shape[1]
     batch = cast_batch(model.batch(*shape, device), plan)
+    if pipeline is not None:
+        batch = pipeline.own_inputs(batch)
     if device == META:
         watch.values.note_batch(batch, lambda: model.batch(*shape, torch.device("cpu")))
     owned = Ownership(watch)
     held = step_parts.Held()
     if isinstance(prepared.optimizer, UpdatesInBackward):
         prepared.optimizer.around = owned.updating
-    with watch:
+    if isinstance(prepared.optimizer, HostUpdates):
+        prepared.optimizer.moving = owned.note_gradient
+    if plan.offload.parameters == "host":
+        around = watching_shards
+    with watch, nullcontext() if around is None else around(watch):
         watch.phase("load", 0)
         owned.note_module(prepared.module)
         owned.note_inputs(tensors_in(batch))
         try:
-            with without_collection(), _uncompiled():
-                keep = _run(prepared, batch, backend, watch, owned, held)
+            with without_collection(), uncompiled():
+                if pipeline is None:
+                    keep = _run(prepared, batch, backend, watch, owned, held)
+                else:
+                    keep = record_pipeline(prepared, pipeline, batch, backend, watch, owned, held)
         except MemplannerError:
             raise
         except (Exception, SystemExit) as error:  # the model's own code raises what it likes
             refusal = error.__cause__ if isinstance(error, Refusal) else None
             failed = watch.module_names[watch.failed_module(error)]
             raise StepError(
-                model.name, refusal or error, failed, _types(prepared.module, failed),
+                model.name, refusal or error, failed, types_around(prepared.module, failed),
                 refused=refusal is not None,
             ) from error  # fmt: skip
     if not forward_only:
         watch.measure_scratch(owned)
     notes = [*prepared.notes, *watch.values.notes, *watch.real_calls.notes]
+    notes += breaks(prepared.module)
     if stand_ins:
         notes += stand_ins.notes
     on_cpu = target.kind == "cpu" or device != META
@@ -197,14 +266,15 @@ class StepError(EstimateError):
         """Whether the module was seen to refuse its inputs with values as well."""
 
 
-def _types(root: nn.Module, path: str) -> tuple[type[nn.Module], ...]:
+def types_around(root: nn.Module, path: str) -> tuple[type[nn.Module], ...]:
+    """The types of the module at ``path`` and of what it lies in, from the inside."""
     parts = path.split(".") if path else []
     paths = [".".join(parts[:count]) for count in range(len(parts), -1, -1)]
     return tuple(type(root.get_submodule(part)) for part in paths)
 
 
 @contextmanager
-def _uncompiled() -> Iterator[None]:
+def uncompiled() -> Iterator[None]:
     """Compiled parts run as they are written; what is asked of torch only where it is loaded."""
     if "torch._dynamo.eval_frame" not in sys.modules:
         yield
@@ -250,6 +320,7 @@ def _run(
         or training.zero_grad == "before_backward"
         or training.outputs == "until_next_output"
         or isinstance(prepared.optimizer, UpdatesInBackward)  # the first makes its state there
+        or prepared.plan.sharding.ranks > 1  # the second makes buckets anew, in their order
     )
     owned.note_states(prepared.optimizer)  # Adagrad has its state before the first step
     for number in range(2 if carried else 1):
@@ -258,11 +329,16 @@ def _run(
             if prepared.model.parameters_only:
                 _gradients_only(prepared, watch, micro_batch)
             else:
-                step_parts.forward_backward(prepared, batch, backend, watch, held, micro_batch)
+                last = micro_batch == micro_batches - 1
+                step_parts.forward_backward(
+                    prepared, batch, backend, watch, held, micro_batch, last=last
+                )
             owned.note_gradients(prepared.module)
         if number == 0:
             step_parts.optimizer_step(prepared, backend, watch)
             owned.note_states(prepared.optimizer)
+            for each in prepared.recurring:  # the steady step is one that takes most
+                each.demand()
             if carried:
                 step_parts.end_step(prepared, watch, held)
                 if training.zero_grad == "before_forward":

@@ -31,6 +31,7 @@ _ALWAYS = frozenset(
         aten._scaled_dot_product_flash_attention_for_cpu_backward.default,
         aten.mkldnn_rnn_layer.default,
         aten.mkldnn_rnn_layer_backward.default,
+        aten._linalg_svd.default,
     }
 )
 _HALVES = frozenset({torch.float16, torch.bfloat16})
@@ -93,6 +94,8 @@ def _work(func: Any, args: tuple[Any, ...], tensors: list[torch.Tensor]) -> int:
         transposed = args[7]
         weight = sizes[2] // max(tensors[2].size(0), 1)
         return 2 * (sizes[1] if transposed else sizes[0]) * weight
+    if func is aten._linalg_svd.default:  # some twenty products of its matrix and itself
+        return 20 * sizes[0] * min(tensors[0].shape)
     if func in _ALWAYS and tensors[0].dim() == 4 and "attention" in str(func):
         return 2 * sizes[0] * tensors[1].size(2)
     return max(sizes)

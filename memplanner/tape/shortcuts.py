@@ -107,4 +107,6 @@ def updates_weightless(func: Any, args: tuple[Any, ...]) -> bool:
 @once_an_operation
 def _in_place(func: Any) -> bool:
     name: str = func.overloadpacket.__name__
+    if func.namespace != "aten":  # a collective answers with the work that it began
+        return False
     return name.endswith("_") and not name.endswith("__") and name not in {"resize_", "set_"}

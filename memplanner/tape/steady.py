@@ -15,7 +15,12 @@ from memplanner.messages.estimate import Phase, Span
 from memplanner.tape import tape as kinds
 from memplanner.tape.tape import Array, StorageInfo, Tape
 from memplanner.tape.watch import StorageWatch
+from memplanner.techniques.host_memory import HOST
+from memplanner.techniques.host_updates import HostUpdates
+from memplanner.techniques.low_bit.dynamic import DynamicInt8Linear
 from memplanner.techniques.low_bit.linear import QuantizedLinear
+from memplanner.techniques.parallel.shared_states import inside
+from memplanner.techniques.parallel.wrapped import unwrapped
 from memplanner.techniques.sparsity.packed import PackedLinear
 
 
@@ -31,17 +36,20 @@ class Ownership:
 
     def note_module(self, module: nn.Module) -> None:
         """Notes parameters and buffers; a storage shared by several counts once."""
-        for path, child in module.named_modules():
+        for path, child in unwrapped(module).named_modules():
             index = self.watch._module_index[id(child)]
             for name, parameter in child.named_parameters(recurse=False):
                 storage = self._claim(parameter, kinds.PARAMETERS, index, "parameter")
-                packed = isinstance(child, (QuantizedLinear, PackedLinear))
+                packed = isinstance(child, (QuantizedLinear, DynamicInt8Linear, PackedLinear))
                 self.numel.setdefault(
                     storage, child.weights_in(name) if packed else parameter.numel()
                 )
                 self.names.setdefault(storage, f"{path}.{name}" if path else name)
                 if parameter.requires_grad:
                     self.trainable.add(storage)
+                content = getattr(parameter, "in_host_memory", None)
+                if content is not None:
+                    self._follow(parameter, content, kinds.PARAMETERS)
             for _, buffer in child.named_buffers(recurse=False):
                 self._claim(buffer, kinds.BUFFERS, index, "buffer")
 
@@ -53,22 +61,26 @@ class Ownership:
     def note_gradients(self, module: nn.Module) -> None:
         """Notes what backward left in ``grad``; call it when a backward ended."""
         for parameter in module.parameters():
-            self._note_gradient(parameter)
+            self.note_gradient(parameter)
 
     def note_states(self, optimizer: torch.optim.Optimizer) -> None:
         """Notes the optimizer's state; call it when a step ended."""
-        for parameter, state in optimizer.state.items():
+        for parameter, state in inside(optimizer).state.items():
             self._note_state(parameter, state)
+        if isinstance(optimizer, HostUpdates):
+            for parameter, tensor in optimizer.host_tensors:
+                self._follow(parameter, tensor, kinds.OPTIMIZER_STATE)
 
     @contextmanager
     def updating(self, parameter: torch.Tensor, state: dict[str, Any]) -> Iterator[None]:
         """Notes gradient and state of a parameter that is updated inside of backward."""
-        self._note_gradient(parameter)
+        self.note_gradient(parameter)
         with self.watch.updating(parameter):
             yield
         self._note_state(parameter, state)
 
-    def _note_gradient(self, parameter: torch.Tensor) -> None:
+    def note_gradient(self, parameter: torch.Tensor) -> None:
+        """Notes the gradient of a parameter, if it has one."""
         if parameter.grad is not None:
             self._follow(parameter, parameter.grad, kinds.GRADIENTS)
 
@@ -86,15 +98,22 @@ class Ownership:
     def _follow(self, parameter: torch.Tensor, tensor: torch.Tensor, category: int) -> None:
         owner = self.watch.see(parameter, "parameter")
         index = self.watch.see(tensor, "gradient")
+        module = self.watch.module[owner]
         if self.category.get(index) is None:
             self.category[index] = category
-            self.watch.module[index] = self.watch.module[owner]
+            self.watch.module[index] = module
+        elif self.category[index] == category and self.watch.module[index] != module:
+            # one storage for a whole sharded block
+            self.watch.module[index] = self.watch.around(self.watch.module[index], module)
 
 
 def _parts(tensor: torch.Tensor) -> Iterable[torch.Tensor]:
     """The tensors that a tensor subclass, such as torchao's states, keeps its values in."""
     flatten = getattr(tensor, "__tensor_flatten__", None)
-    return (tensor,) if flatten is None else [getattr(tensor, name) for name in flatten()[0]]
+    if flatten is None:
+        return (tensor,)
+    inside = [getattr(tensor, name) for name in flatten()[0]]
+    return [part for part in inside if isinstance(part, torch.Tensor)]
 
 
 def steady_tape(
@@ -141,10 +160,10 @@ def steady_tape(
         phases.append(Span(phase, micro_batch, count, count + len(places)))
         count += len(places)
     places = np.concatenate(order)
-    return _tape(watch, owned, events[places], context[places], tuple(phases), on_cpu, notes)
+    return tape_of(watch, owned, events[places], context[places], tuple(phases), on_cpu, notes)
 
 
-def _tape(
+def tape_of(
     watch: StorageWatch,
     owned: Ownership,
     events: Array,
@@ -173,15 +192,17 @@ def _tape(
     renumbered = np.sign(events) * (number[np.abs(events) - 1] + 1)
     storages = births.tolist()
     sizes = [
-        watch.size_bytes[index] if on_cpu or watch.device[index] != "cpu" else 0
+        watch.size_bytes[index]
+        if watch.device[index] != HOST and (on_cpu or watch.device[index] != "cpu")
+        else 0
         for index in storages
     ]
+    owners = {place: watch.first_of(index) for place, index in enumerate(storages)
+              if place < phases[0].stop}  # fmt: skip
     category = _categories(watch, owned, storages, renumbered, phases)
-    position = {int(index): place for place, index in enumerate(storages)}
     numel = np.zeros(len(storages), dtype=np.int64)
-    for index, count in owned.numel.items():
-        if index in position:
-            numel[position[index]] = count
+    for place, index in owners.items():
+        numel[place] = owned.numel.get(index, 0)
     return Tape(
         size_bytes=np.array(sizes, dtype=np.int64),
         category=category,
@@ -191,9 +212,12 @@ def _tape(
         phases=phases,
         storages=tuple(
             StorageInfo(
-                operation=owned.names.get(index, watch.operation[index]),
+                operation=owned.names.get(watch.first_of(index), watch.operation[index]),
+                host_bytes=watch.size_bytes[index] if watch.device[index] == HOST else 0,
                 shape=watch.shape[index],
                 dtype=str(watch.dtype[index]).removeprefix("torch."),
+                collective=watch.collectives.get(index),
+                stream=watch.streams.get(index, 0),
             )
             for index in storages
         ),
@@ -201,7 +225,10 @@ def _tape(
         module_types=tuple(watch.module_types),
         module_shapes=watch.shapes,
         source=np.arange(len(storages)),
-        trainable=np.array([index in owned.trainable for index in storages], dtype=np.bool_),
+        trainable=np.array(
+            [owners.get(place) in owned.trainable for place in range(len(storages))],
+            dtype=np.bool_,
+        ),
         numel=numel,
         notes=notes,
     )
@@ -224,15 +251,17 @@ def _categories(
             death[-event - 1] = place
     category = np.full(len(storages), kinds.TEMPORARIES, dtype=np.int64)
     for span in phases:
-        if span.phase == "forward":
+        if span.phase in {"forward", "prefill", "decode"}:
             born_here = (birth >= span.start) & (birth < span.stop)
             category[born_here & (death >= span.stop)] = kinds.ACTIVATIONS
         elif span.phase == "load":
             category[birth < span.stop] = kinds.ACTIVATIONS  # the last step's outputs
     for place, index in enumerate(storages):
-        known = owned.category.get(index)
+        known = owned.category.get(watch.first_of(index))
         if known is not None:
             category[place] = known
+        elif index in watch.communication:
+            category[place] = kinds.COMMUNICATION
         elif watch.recomputed[index]:
             category[place] = kinds.ACTIVATIONS
     return category

@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from memplanner.messages.estimate import CATEGORIES, Phase, Span
+from memplanner.tape.collectives import Collective
 
 Array = npt.NDArray[np.int64]
 
-PARAMETERS, GRADIENTS, OPTIMIZER_STATE, ACTIVATIONS, TEMPORARIES, WORKSPACES, BUFFERS, INPUTS = (
-    range(len(CATEGORIES))
-)
+(
+    PARAMETERS, GRADIENTS, OPTIMIZER_STATE, ACTIVATIONS, TEMPORARIES, WORKSPACES, BUFFERS, INPUTS,
+    KV_CACHE, COMMUNICATION,
+) = range(len(CATEGORIES))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,12 @@ class StorageInfo:
     operation: str
     shape: tuple[int, ...]
     dtype: str
+    host_bytes: int = 0
+    """What it takes in the host's memory; 0 for what lies on the device."""
+    collective: Collective | None = None
+    """What it stands for, if it is no memory but a call that sends to other ranks."""
+    stream: int = 0
+    """The stream that it was asked on; 0 for the computation's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +71,19 @@ class Tape:
     def curve_bytes(self) -> Array:
         """Allocated memory after each event."""
         return np.cumsum(self.deltas_bytes)
+
+    @property
+    def host_peak_bytes(self) -> int:
+        """The most that lies in the host's memory, of what the plan puts there.
+
+        Only in a tape that was recorded at its very batch and sequence.
+        """
+        sizes = np.array([storage.host_bytes for storage in self.storages], dtype=np.int64)
+        if not sizes.any():
+            return 0
+        taken = sizes[self.source]
+        curve = np.cumsum(np.sign(self.events) * taken[np.abs(self.events) - 1])
+        return int(curve.max())
 
     def without_scratch(self) -> Tape:
         """The tape with nothing in what kernels take while they run.

@@ -11,6 +11,7 @@ import weakref
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -23,7 +24,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from memplanner.messages.estimate import Phase
 from memplanner.tape.accumulation import adds_in_place, only_reference
-from memplanner.tape.known_operations import once_an_operation
+from memplanner.tape.collectives import Collective
+from memplanner.tape.inner_tensors import inner_parts, is_distributed
+from memplanner.tape.naming import operation_name, shapes_of
+from memplanner.tape.streams import current_number
+from memplanner.techniques.host_memory import HOST, lies_in_host_memory
+from memplanner.techniques.parallel.wrapped import own_type, unwrapped
 
 ROOT = 0
 """The index of the root module, which also stands for no module at all."""
@@ -54,10 +60,14 @@ class StorageWatch(TorchDispatchMode):
         self.module_names: list[str] = []
         self.module_types: list[str] = []
         self._module_index: dict[int, int] = {}
-        for name, child in module.named_modules():
-            self._module_index[id(child)] = len(self.module_names)
-            self.module_names.append(name)
-            self.module_types.append(type(child).__name__)
+        inner = unwrapped(module)
+        places: dict[str, int] = {}
+        for name, child in inner.named_modules():  # two stages may have one of the same name
+            place = self._module_index[id(child)] = places.setdefault(name, len(places))
+            if place == len(self.module_names):
+                self.module_names.append(name)
+                self.module_types.append(own_type(child).__name__)
+        self._module_index.setdefault(id(module), ROOT)
         self.size_bytes: list[int] = []
         self.operation: list[str] = []
         self.module: list[int] = []
@@ -71,8 +81,18 @@ class StorageWatch(TorchDispatchMode):
         """``(phase, micro-batch, first event)``, in order."""
         self.shapes: dict[int, tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]] = {}
         """Input and output shapes of each module's first call."""
+        self.resized_from: dict[int, int] = {}
+        """Of storages that changed their size without an operation: what they were."""
+        self.collectives: dict[int, Collective] = {}
+        """Storages of no size that stand for what is sent to other ranks."""
         self.failure = 0, ROOT
         """The identity of what a forward raised last, and the innermost module that it left."""
+        self.communicates = False
+        """Whether the code at work gathers parameters or reduces gradients."""
+        self.communication: set[int] = set()
+        """The storages that were made for it."""
+        self.streams: dict[int, int] = {}
+        """The stream that they were asked on."""
         self.live_bytes = 0
         self.highest_bytes = 0
         self.scratch_device = "cpu"
@@ -117,6 +137,15 @@ class StorageWatch(TorchDispatchMode):
         self._stack.pop()
 
     @contextmanager
+    def working_for(self, module: nn.Module) -> Iterator[None]:
+        """What backward does for ``module`` apart from its graph, such as to reduce gradients."""
+        before, self._context = self._context, self._module_index.get(id(module), ROOT)
+        try:
+            yield
+        finally:
+            self._context = before
+
+    @contextmanager
     def updating(self, parameter: torch.Tensor) -> Iterator[None]:
         """The optimizer updates ``parameter`` inside of backward."""
         self._updating, self._context = True, self._owner(parameter)
@@ -149,7 +178,7 @@ class StorageWatch(TorchDispatchMode):
         if index < 0:
             index = self._top()
         elif index not in self.shapes:
-            self.shapes[index] = (_shapes(inputs), ())
+            self.shapes[index] = (shapes_of(inputs), ())
         self._stack.append(index)
 
     def _leave_module(self, module: nn.Module, inputs: Any, output: Any) -> None:
@@ -159,13 +188,15 @@ class StorageWatch(TorchDispatchMode):
             self.failure = id(error), index  # the error itself would keep its frames' tensors
         known = self.shapes.get(index)
         if known is not None and not known[1]:
-            self.shapes[index] = (known[0], _shapes(output))
+            self.shapes[index] = (known[0], shapes_of(output))
 
     # Recording
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if types and is_distributed(types):
+            return NotImplemented
         if self.adds_in_place(func, args, kwargs):
             args[0].add_(args[1])
             return args[0]
@@ -199,11 +230,11 @@ class StorageWatch(TorchDispatchMode):
             context = ROOT
         self._context = context
         if isinstance(result, torch.Tensor):
-            self.see(result, _name(func), context)
+            self.see(result, operation_name(func), context)
         elif isinstance(result, (tuple, list)):
             for part in result:
                 if isinstance(part, torch.Tensor):
-                    self.see(part, _name(func), context)
+                    self.see(part, operation_name(func), context)
 
     def _note_update(self, func: Any, args: Any, result: Any) -> None:
         """An operation of the optimizer: it works for the module whose parameter it updates."""
@@ -212,14 +243,16 @@ class StorageWatch(TorchDispatchMode):
             self._context = max(
                 (self._owner(part) for part in args if isinstance(part, torch.Tensor)), default=ROOT
             )
-            self.see(result, _name(func), self._context)
+            self.see(result, operation_name(func), self._context)
         elif isinstance(result, (tuple, list)):
-            owners = first if isinstance(first, (tuple, list)) else ()
+            if isinstance(first, torch.Tensor):  # one parameter's, such as a decomposition
+                self._context = self._owner(first)
+            owners = first if isinstance(first, (tuple, list)) else (first,) * len(result)
             for place, part in enumerate(result):
                 if isinstance(part, torch.Tensor):
                     owner = owners[place] if place < len(owners) else None
                     known = self._owner(owner) if isinstance(owner, torch.Tensor) else ROOT
-                    self.see(part, _name(func), known)
+                    self.see(part, operation_name(func), known)
 
     def _owner(self, tensor: torch.Tensor) -> int:
         index = self.index_of(tensor)
@@ -245,11 +278,14 @@ class StorageWatch(TorchDispatchMode):
         if inner is not None:
             names, _ = inner()
             index = -1
-            for name in names:
-                index = self.see(getattr(tensor, name), operation, module)
+            for part in (getattr(tensor, name) for name in names):
+                if isinstance(part, torch.Tensor):  # a tensor over many ranks names its mesh too
+                    index = self.see(part, operation, module)
             return index
         if tensor.layout is not torch.strided:
-            return max((self.see(part, operation, module) for part in _parts(tensor)), default=-1)
+            return max(
+                (self.see(part, operation, module) for part in inner_parts(tensor)), default=-1
+            )
         storage = tensor.untyped_storage()
         key = storage._cdata
         size = storage.nbytes()
@@ -260,23 +296,32 @@ class StorageWatch(TorchDispatchMode):
         if known is None:
             death = self._known[key] = _Death(storage, self._died)
             death.index, death.key = index, key
-        self.size_bytes.append(size)
         self.operation.append(operation)
         self.module.append(module)
         self.dtype.append(tensor.dtype)
         self.shape.append(tuple(tensor.shape))
-        self.device.append(tensor.device.type)
+        in_host = lies_in_host_memory(storage, new=known is None)
+        self.device.append(HOST if in_host else tensor.device.type)
         self.recomputed.append(bool(self._stack) and self.current_phase == "backward")
-        self.events.append(index + 1)
-        self.event_module.append(module)
-        self.live_bytes += size
-        if self.live_bytes > self.highest_bytes:
-            self.highest_bytes = self.live_bytes
+        self._born(index, size, module)
         if known is not None:  # resized: its content moved to a new block
             self._died(known)
             known.index = index
             self._known[key] = known
         return index
+
+    def _born(self, index: int, size_bytes: int, module: int) -> None:
+        if self.communicates:
+            self.communication.add(index)
+            self.streams[index] = current_number()
+        self.size_bytes.append(size_bytes)
+        self.events.append(index + 1)
+        self.event_module.append(module)
+        if self.device[index] == HOST:
+            return
+        self.live_bytes += size_bytes
+        if self.live_bytes > self.highest_bytes:
+            self.highest_bytes = self.live_bytes
 
     def see_scratch(self, operation: str, sizes_bytes: Sequence[int] = (0,)) -> list[int]:
         """Storages for what a kernel takes while it runs: born together, and dead at once."""
@@ -301,11 +346,38 @@ class StorageWatch(TorchDispatchMode):
         del self._known[death.key]
         self.events.append(-death.index - 1)
         self.event_module.append(self._context)
-        self.live_bytes -= self.size_bytes[death.index]
+        if self.device[death.index] != HOST:
+            self.live_bytes -= self.size_bytes[death.index]
+
+    def resized(self, storage: torch.UntypedStorage) -> None:
+        """Notes a storage that changed its size, other than by an operation."""
+        known = self._known.get(storage._cdata)
+        if known is None or storage.nbytes() == self.size_bytes[known.index]:
+            return
+        old = known.index
+        index = len(self.size_bytes)
+        self.operation.append(self.operation[old])
+        self.module.append(self.module[old])
+        self.dtype.append(self.dtype[old])
+        self.shape.append(self.shape[old])
+        self.device.append(self.device[old])
+        self.recomputed.append(False)
+        self.resized_from[index] = old
+        self._born(index, storage.nbytes(), self.module[old])
+        self._died(known)
+        known.index = index
+        self._known[known.key] = known
+
+    def first_of(self, index: int) -> int:
+        """What a storage was before it changed its size, the first time."""
+        while index in self.resized_from:
+            index = self.resized_from[index]
+        return index
 
     def index_of(self, tensor: torch.Tensor) -> int | None:
         """The index of a storage that is alive, or None when it was never seen."""
-        known = self._known.get(tensor.untyped_storage()._cdata)
+        inner = getattr(tensor, "_local_tensor", tensor)  # of a tensor over many ranks
+        known = self._known.get(inner.untyped_storage()._cdata)
         return None if known is None else known.index
 
     def see_all(self, named: Iterable[tuple[torch.Tensor, str, int]]) -> None:
@@ -313,31 +385,14 @@ class StorageWatch(TorchDispatchMode):
         for tensor, operation, module in named:
             self.see(tensor, operation, module)
 
+    def around(self, first: int, second: int) -> int:
+        """The index of the innermost module that both modules lie in."""
+        one, other = (self.module_names[index].split(".") for index in (first, second))
+        alike = sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+        )
+        return self.module_names.index(".".join(one[:alike]))
+
     def module_index(self, name: str) -> int:
         """The index of the module with this path."""
         return self.module_names.index(name)
-
-
-def _parts(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The strided tensors that a sparse one is made of."""
-    if tensor.layout is torch.sparse_coo:
-        return tensor._indices(), tensor._values()
-    if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
-        return tensor.crow_indices(), tensor.col_indices(), tensor.values()
-    if tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
-        return tensor.ccol_indices(), tensor.row_indices(), tensor.values()
-    return ()
-
-
-@once_an_operation
-def _name(func: Any) -> str:
-    """``str(func)``, which torch puts together anew each time."""
-    return str(func)
-
-
-def _shapes(value: Any) -> tuple[tuple[int, ...], ...]:
-    if isinstance(value, torch.Tensor):
-        return (tuple(value.shape),)
-    if isinstance(value, (tuple, list)):
-        return tuple(tuple(part.shape) for part in value if isinstance(part, torch.Tensor))
-    return ()

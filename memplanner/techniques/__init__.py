@@ -5,7 +5,10 @@ notes. ``base``, ``target``, ``prepare`` and ``step`` are what all of them share
 what those share that take linear layers.
 
 Beside a technique lies what it does, where that is more than a page: for ``pruning`` the package
-``sparsity`` and the checks ``pruned_structure``, for ``quantization`` the package ``low_bit``, for
-``loss`` ``chunked_loss``, for ``activation_offload`` ``kept_on_host`` and for ``optimizer``
-``updates_in_backward`` and ``low_bit.states``. What an exported script brings along is torch alone.
+``sparsity``, the checks ``pruned_structure`` and ``pruning_conflicts``, and ``convolution_chains``,
+for ``quantization`` the package ``low_bit``, for ``loss`` ``chunked_loss``, for
+``activation_offload`` ``kept_on_host`` and for ``optimizer`` ``updates_in_backward``, ``lion``,
+``low_rank_updates`` and ``low_bit.states``. ``distillation`` has the package ``distilling``, the
+students that a plan means in ``distilled_model`` and the search for one in ``student_search``. What
+an exported script brings along is torch alone.
 """

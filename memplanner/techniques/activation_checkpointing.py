@@ -6,12 +6,12 @@ Source: ``torch/utils/checkpoint.py`` (non-reentrant); selective policies throug
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
-import torch
 from torch import nn
 from torch.utils.checkpoint import (
     CheckpointPolicy,
@@ -20,26 +20,13 @@ from torch.utils.checkpoint import (
 )
 
 from memplanner.errors import PlanError
-from memplanner.model.blocks import block_lists
+from memplanner.model.blocks import block_lists, signatures
+from memplanner.plan import Plan
 from memplanner.techniques.base import RecomputeContext, Situation, Technique
-
-_KEPT_OPERATIONS = frozenset(
-    getattr(torch.ops.aten, name)
-    for name in (
-        "mm",
-        "bmm",
-        "addmm",
-        "baddbmm",
-        "convolution",
-        "_scaled_dot_product_flash_attention",
-        "_scaled_dot_product_efficient_attention",
-        "_scaled_dot_product_cudnn_attention",
-        "_scaled_dot_product_flash_attention_for_cpu",
-        "_scaled_dot_product_fused_attention_overrideable",
-    )
-    if hasattr(torch.ops.aten, name)
-)
-"""What a selective policy keeps: what costs the most time to compute again."""
+from memplanner.techniques.checkpointed_modules import named_modules
+from memplanner.techniques.checkpointed_operations import EVERY_SECOND, name_of
+from memplanner.techniques.kept_within_budget import BlockClass, Operations
+from memplanner.techniques.target import Target
 
 
 class ActivationCheckpointing(Technique):
@@ -49,10 +36,24 @@ class ActivationCheckpointing(Technique):
     order = 25
     """Before adapters, which make alike blocks look different."""
 
+    def conflicts(self, plan: Plan, target: Target) -> Sequence[str]:
+        """Names without the policy that reads them, and that policy without names."""
+        section = plan.activation_checkpointing
+        if section.policy == "named" and not section.modules:
+            return (
+                "activation_checkpointing.policy=named needs names in "
+                "activation_checkpointing.modules; choose policy=full to recompute every block.",
+            )
+        return ()
+
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The module with the chosen blocks recomputed in backward."""
         section = situation.plan.activation_checkpointing
         if section.policy == "none":
+            return module
+        if section.policy == "named":
+            for name in named_modules(module, section.modules):
+                _wrap(module.get_submodule(name), situation.recompute_context, None)
             return module
         lists = block_lists(module)
         if not lists:
@@ -60,17 +61,86 @@ class ActivationCheckpointing(Technique):
                 f"activation_checkpointing.policy={section.policy} needs repeated blocks, and "
                 "this model has none; choose none."
             )
+        if section.policy == "budget":
+            _keep_chosen(module, situation)
+            return module
         every = section.every if section.policy == "every_n" else 1
+        named = frozenset(section.operations) if section.policy == "selective" else None
         for blocks in lists:
             container = module.get_submodule(blocks.path)
             for index, block in enumerate(container.children()):
                 if index % every == 0:
-                    _wrap(block, situation.recompute_context, section.policy == "selective")
+                    _wrap(block, situation.recompute_context, _by_name(named))
         return module
 
 
-def _wrap(block: nn.Module, recompute_context: RecomputeContext, selective: bool) -> None:
-    contexts = partial(_contexts, block, recompute_context, selective)
+Keep = Callable[[Any], bool]
+"""Whether the result of an operation is kept, asked in order in one run of a block."""
+MakeKeep = Callable[[], Keep]
+
+
+def classes(module: nn.Module) -> Iterator[tuple[BlockClass, nn.Module]]:
+    """Every repeated block with its class: alike blocks of a list have one, others their own.
+
+    Classes are numbered in the order of their first blocks, so that they are the same in a module
+    whose last alike blocks were cut away.
+    """
+    for blocks in block_lists(module):
+        children = list(module.get_submodule(blocks.path).children())
+        numbers: dict[object, int] = {}
+        for block, signature in zip(children, signatures(children), strict=True):
+            kind: object = block if signature is None else signature
+            yield (blocks.path, numbers.setdefault(kind, len(numbers))), block
+
+
+def _keep_chosen(module: nn.Module, situation: Situation) -> None:
+    """Wraps the blocks that do not keep everything."""
+    if situation.kept is None:  # a module that no step is run of
+        return
+    found = list(classes(module))
+    for (_, block), kept in zip(found, situation.kept(found), strict=True):
+        if kept is not None:
+            make = partial(_by_number, kept) if kept else None
+            _wrap(block, situation.recompute_context, make)
+
+
+def _by_name(names: frozenset[str] | None) -> MakeKeep | None:
+    if names is None:
+        return None
+
+    halved = {EVERY_SECOND[name] for name in names if name in EVERY_SECOND} - names
+
+    def make() -> Keep:
+        count: Counter[str] = Counter()
+
+        def keep(operation: Any) -> bool:
+            name = name_of(operation)
+            if name in halved:
+                count[name] += 1
+                return count[name] % 2 == 1
+            return name in names
+
+        return keep
+
+    return make
+
+
+def _by_number(kept: Operations) -> Keep:
+    """Counts the operations of each name in one run of a block."""
+    count: Counter[str] = Counter()
+
+    def keep(operation: Any) -> bool:
+        name = name_of(operation)
+        if name is None:
+            return False
+        count[name] += 1
+        return (name, count[name] - 1) in kept
+
+    return keep
+
+
+def _wrap(block: nn.Module, recompute_context: RecomputeContext, make: MakeKeep | None) -> None:
+    contexts = partial(_contexts, block, recompute_context, make)
     forward: Callable[..., Any] = block.forward
 
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
@@ -80,17 +150,18 @@ def _wrap(block: nn.Module, recompute_context: RecomputeContext, selective: bool
 
 
 def _contexts(
-    block: nn.Module, recompute_context: RecomputeContext, selective: bool
+    block: nn.Module, recompute_context: RecomputeContext, make: MakeKeep | None
 ) -> tuple[AbstractContextManager[object], AbstractContextManager[object]]:
-    if not selective:
+    if make is None:
         return nullcontext(), recompute_context(block)
-    first, second = create_selective_checkpoint_contexts(_policy)
+    keeps = {False: make(), True: make()}  # older torch asks again while it recomputes
+
+    def policy(context: Any, operation: Any, *args: Any, **kwargs: Any) -> CheckpointPolicy:
+        kept = keeps[context.is_recompute](operation)
+        return CheckpointPolicy.MUST_SAVE if kept else CheckpointPolicy.PREFER_RECOMPUTE
+
+    first, second = create_selective_checkpoint_contexts(policy)
     return first, _both(recompute_context(block), second)
-
-
-def _policy(context: Any, operation: Any, *args: Any, **kwargs: Any) -> CheckpointPolicy:
-    kept = getattr(operation, "overloadpacket", operation) in _KEPT_OPERATIONS
-    return CheckpointPolicy.MUST_SAVE if kept else CheckpointPolicy.PREFER_RECOMPUTE
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from torch import nn
 
 from memplanner.plan import Plan
 from memplanner.techniques.base import Situation, Technique
+from memplanner.techniques.host_memory import in_host_memory
 from memplanner.techniques.kept_on_host import keep_on_host
 from memplanner.techniques.target import Target
 
@@ -35,7 +36,7 @@ class ActivationOffload(Technique):
         """The module with its kept activations in host memory, in place."""
         section = situation.plan.activation_offload
         if section.to == "host":
-            keep_on_host(module, pin_memory=section.pin_memory)
+            keep_on_host(module, pin_memory=section.pin_memory, in_host=in_host_memory)
         return module
 
     def notes(self, plan: Plan, target: Target) -> Sequence[str]:

@@ -8,18 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import nn
 
 from memplanner.model.loaded import Batch, Model
 from memplanner.plan import Plan
+from memplanner.techniques.kept_within_budget import BlockClass, Operations
 from memplanner.techniques.target import Target
 
 RecomputeContext = Callable[[nn.Module], AbstractContextManager[object]]
 """The contexts that a block's recomputation in backward runs in."""
+ChooseKept = Callable[[Sequence[tuple[BlockClass, nn.Module]]], Sequence[Operations | None]]
+"""For each block what it keeps within the plan's budget; None for one that is not recomputed."""
+
+
+class Recurring(Protocol):
+    """Work that some optimizer steps do and others do not."""
+
+    happened: bool
+    """Whether the last step did it."""
+    words: str
+    """What it is, such as ``new masks``."""
+
+    def demand(self) -> None:
+        """The next step does it, due or not: what a step takes at most is to be measured."""
+
+
+class AfterSteps(Recurring, Protocol):
+    """The same, done when the optimizer has made its step."""
+
+    def step(self, *given: Any) -> None:
+        """A step was made; ``given`` is what torch gives a hook of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +57,10 @@ class Situation:
     """Where the module will be trained, when it may still lie elsewhere."""
     calibration: Iterator[Batch] | None = None
     """What scores may be taken from; None for batches that the model makes up."""
+    after_steps: list[AfterSteps] = field(default_factory=list)
+    """Techniques add here what is to be done after optimizer steps."""
+    kept: ChooseKept | None = None
+    """The choice for a budget of activations; None where no step is run."""
 
 
 class Technique:
@@ -44,6 +70,10 @@ class Technique:
     """Of its section in the plan."""
     order: ClassVar[int] = 50
     """Transformations are applied from the lowest to the highest."""
+    of_student: ClassVar[bool] = True
+    """Whether it is applied to the student alone, where there is a teacher too."""
+    stages: ClassVar[Literal["each", "last", "together"]] = "each"
+    """Which stages of a pipeline it is applied to: to each for itself, or all as one module."""
 
     def conflicts(self, plan: Plan, target: Target) -> Sequence[str]:
         """Why this plan cannot be carried out: sentences that name the nearest choice that can."""

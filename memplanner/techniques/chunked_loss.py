@@ -1,13 +1,15 @@
-"""Cross-entropy of a linear head in chunks of positions, with its gradient made in the forward.
+"""Cross-entropy of a linear head in chunks of positions, whose logits never exist whole.
 
 Of one chunk after the other: logits, their loss, the gradient of the logits, and from it those of
 the head and its input; so the logits of all positions never exist together. The idea is Liger's
-(Hsu et al. 2024, arXiv:2410.10989, "FusedLinearCrossEntropy"); here it is torch alone.
+(Hsu et al. 2024, arXiv:2410.10989, "FusedLinearCrossEntropy"); here it is torch alone. Or, as in
+cut cross-entropy (Wijmans et al. 2024, arXiv:2411.09009), the forward makes the loss alone, and
+backward makes each chunk's logits once more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -52,34 +54,19 @@ class ChunkedCrossEntropy(torch.autograd.Function):
     ) -> torch.Tensor:
         """The scalar loss, in fp32; ``hidden`` is (positions, width)."""
         dtype = compute_type or hidden.dtype
-        own_weight = weight.to(dtype)
-        own_bias = None if bias is None else bias.to(dtype)
-        wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
-        of_hidden = torch.empty_like(hidden) if wants_hidden else None
-        of_weight: torch.Tensor | None = None
-        of_bias: torch.Tensor | None = None
+        own_weight, own_bias = _cast(weight, bias, dtype)
+        sums = _Sums(hidden, ctx.needs_input_grad)
         loss = torch.zeros((), device=hidden.device)
-        rows = -(-len(hidden) // chunks)
-        for start in range(0, len(hidden), rows):
-            part = slice(start, start + rows)
+        for part in _parts(len(hidden), chunks):
             given = hidden[part].to(dtype)
             own = nn.functional.linear(given, own_weight, own_bias).float()
             added, gradient = _cross_entropy(own, targets.part(part))
             del own
             loss += added
             gradient = gradient.to(dtype)
-            if of_hidden is not None:
-                of_hidden[part] = gradient @ own_weight
-            if wants_weight:
-                if of_weight is None:
-                    of_weight = gradient.t() @ given
-                else:
-                    of_weight.addmm_(gradient.t(), given)
-            if wants_bias:
-                summed = gradient.sum(0)
-                of_bias = summed if of_bias is None else of_bias.add_(summed)
+            sums.add(part, given, own_weight, gradient)
             del gradient  # or it would live beside the next chunk's logits
-        ctx.gradients = of_hidden, of_weight, of_bias
+        ctx.gradients = sums.hidden, sums.weight, sums.bias
         ctx.types = weight.dtype, None if bias is None else bias.dtype
         return loss
 
@@ -101,6 +88,111 @@ class ChunkedCrossEntropy(torch.autograd.Function):
             None,
             None,
         )
+
+
+class RecomputedCrossEntropy(torch.autograd.Function):
+    """The loss of a head; backward makes the logits of each chunk once more.
+
+    The gradient of the weight is summed in the type of the products.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        targets: Targets,
+        chunks: int,
+        compute_type: torch.dtype | None,
+    ) -> torch.Tensor:
+        """The scalar loss, in fp32; ``hidden`` is (positions, width)."""
+        ctx.save_for_backward(hidden, weight, bias)
+        ctx.given = targets, chunks, compute_type or hidden.dtype
+        own_weight, own_bias = _cast(weight, bias, ctx.given[2])
+        loss = torch.zeros((), device=hidden.device)
+        for part in _parts(len(hidden), chunks):
+            given = hidden[part].to(own_weight.dtype)
+            own = nn.functional.linear(given, own_weight, own_bias).float()
+            loss += _loss(own, targets.part(part))
+            del own  # or it would live beside the next chunk's logits
+        return loss
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Gradients of the head's input, weight and bias."""
+        (gradient,) = gradients
+        hidden, weight, bias = ctx.saved_tensors
+        targets, chunks, dtype = ctx.given
+        own_weight, own_bias = _cast(weight, bias, dtype)
+        sums = _Sums(hidden, ctx.needs_input_grad)
+        for part in _parts(len(hidden), chunks):
+            given = hidden[part].to(dtype)
+            own = nn.functional.linear(given, own_weight, own_bias).float()
+            _, of_logits = _cross_entropy(own, targets.part(part))
+            del own
+            of_logits = of_logits.mul_(gradient).to(dtype)  # scaled before it is rounded
+            sums.add(part, given, own_weight, of_logits)
+            del of_logits
+        of_weight, of_bias = sums.weight, sums.bias
+        return (
+            sums.hidden,
+            None if of_weight is None else of_weight.to(weight.dtype),
+            None if of_bias is None or bias is None else of_bias.to(bias.dtype),
+            None,
+            None,
+            None,
+        )
+
+
+class _Sums:
+    """The gradients of a head's input, weight and bias, chunk by chunk."""
+
+    def __init__(self, hidden: torch.Tensor, wanted: tuple[bool, ...]) -> None:
+        wants_hidden, self._wants_weight, self._wants_bias = wanted[:3]
+        self.hidden = torch.empty_like(hidden) if wants_hidden else None
+        self.weight: torch.Tensor | None = None
+        self.bias: torch.Tensor | None = None
+
+    def add(
+        self, part: slice, given: torch.Tensor, weight: torch.Tensor, of_logits: torch.Tensor
+    ) -> None:
+        """Adds those of one chunk, from the gradient of its logits."""
+        if self.hidden is not None:
+            self.hidden[part] = of_logits @ weight
+        if self._wants_weight:
+            if self.weight is None:
+                self.weight = of_logits.t() @ given
+            else:
+                self.weight.addmm_(of_logits.t(), given)
+        if self._wants_bias:
+            summed = of_logits.sum(0)
+            self.bias = summed if self.bias is None else self.bias.add_(summed)
+
+
+def _cast(
+    weight: torch.Tensor, bias: torch.Tensor | None, dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    return weight.to(dtype), None if bias is None else bias.to(dtype)
+
+
+def _parts(positions: int, chunks: int) -> Iterator[slice]:
+    rows = -(-positions // chunks)
+    for start in range(0, positions, rows):
+        yield slice(start, start + rows)
+
+
+def _loss(own: torch.Tensor, targets: Targets) -> torch.Tensor:
+    """The part of the loss; ``own`` are the logits in fp32, changed in place."""
+    counted = targets.labels != targets.ignored
+    labels = targets.labels.masked_fill(~counted, 0).unsqueeze(1)
+    if targets.cap is not None:
+        own.div_(targets.cap).tanh_().mul_(targets.cap)
+    own.sub_(own.amax(1, keepdim=True))
+    chosen = own.gather(1, labels)
+    total = own.exp_().sum(1, keepdim=True)
+    return ((total.log() - chosen) * (counted / targets.divisor).unsqueeze(1)).sum()
 
 
 def _cross_entropy(own: torch.Tensor, targets: Targets) -> tuple[torch.Tensor, torch.Tensor]:
@@ -130,9 +222,12 @@ def _cross_entropy(own: torch.Tensor, targets: Targets) -> tuple[torch.Tensor, t
 class _Head:
     """A linear head that waits for the labels before it does its work."""
 
-    def __init__(self, layer: nn.Linear, chunks: int, compute_type: torch.dtype | None) -> None:
+    def __init__(
+        self, layer: nn.Linear, chunks: int, compute_type: torch.dtype | None, *, recomputed: bool
+    ) -> None:
         self._plain: Callable[[torch.Tensor], torch.Tensor] = layer.forward
         self._layer, self._chunks, self._compute_type = layer, chunks, compute_type
+        self._loss: Any = RecomputedCrossEntropy if recomputed else ChunkedCrossEntropy
         self.waits = False
         """Whether the next call hands its input on as it is."""
         self.given: torch.Tensor | None = None
@@ -140,7 +235,7 @@ class _Head:
 
     def __call__(self, input: torch.Tensor, targets: Targets | None = None) -> torch.Tensor:  # noqa: A002  (torch's own name)
         if targets is not None:
-            loss: torch.Tensor = ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]  # torch's own lack of types
+            loss: torch.Tensor = self._loss.apply(
                 input.flatten(0, -2), self._layer.weight, self._layer.bias,
                 targets, self._chunks, self._compute_type,
             )  # fmt: skip
@@ -156,23 +251,25 @@ def chunk_loss(
     chunks: int,
     *,
     compute_type: torch.dtype | None = None,
+    recomputed: bool = False,
     error: type[Exception] = RuntimeError,
 ) -> None:
     """Makes a causal language model of transformers compute its training loss in chunks.
 
-    Where it is called in training with labels, its output has a loss and no logits; elsewhere it
-    does what it did. ``compute_type`` is autocast's, where there is autocast. Raises ``error`` for
-    a head that is no plain linear layer, and in a forward that uses the logits otherwise.
+    With ``recomputed`` the gradients are made in backward, from logits made once more. Where the
+    model is called in training with labels, its output has a loss and no logits; elsewhere it does
+    what it did. ``compute_type`` is autocast's, where there is autocast. Raises ``error`` for a
+    head that is no plain linear layer, and in a forward that uses the logits otherwise.
     """
     layer = model.get_output_embeddings()
     if not _is_plain(layer):
         library = type(layer).__module__.partition(".")[0]
         raise error(
-            f"loss.method=chunked needs torch's plain linear head, and this one is {library}'s "
+            f"A loss in chunks needs torch's plain linear head, and this one is {library}'s "
             f"{type(layer).__name__}; leave the head out of quantization, pruning and adapters, "
             "or choose loss.method=whole."
         )
-    head = _Head(layer, chunks, compute_type)
+    head = _Head(layer, chunks, compute_type, recomputed=recomputed)
     plain_forward, plain_loss = model.forward, model.loss_function
     cap: float | None = getattr(model.config, "final_logit_softcapping", None)
     layer.forward = head

@@ -6,6 +6,8 @@ and strides are preserved where they are dense.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -18,14 +20,18 @@ class OnHost(NamedTuple):
     """A tensor of ``device`` that lies in host memory."""
 
     device: torch.device
-    tensor: torch.Tensor | None
-    """None for a weightless one, of which nothing is moved."""
+    tensor: torch.Tensor
+    """For a weightless one a weightless one: it says how much is moved."""
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     dtype: torch.dtype
 
 
-def keep_on_host(module: nn.Module, *, pin_memory: bool) -> None:
+InHost = Callable[[], AbstractContextManager[object]]
+"""The context in which host memory is allocated: for whoever tells it from the device's."""
+
+
+def keep_on_host(module: nn.Module, *, pin_memory: bool, in_host: InHost = nullcontext) -> None:
     """Makes the module's forward, from its next call on, keep its activations in host memory.
 
     Tensors of no dimension stay: a copy would cost more than they take.
@@ -46,7 +52,8 @@ def keep_on_host(module: nn.Module, *, pin_memory: bool) -> None:
                 return tensor
             if tensor.untyped_storage()._cdata in own:
                 return tensor
-            return to_host(tensor, pin_memory=pin_memory)
+            with in_host():
+                return to_host(tensor, pin_memory=pin_memory)
 
         with saved_tensors_hooks(pack, _unpack):
             return plain_forward(*args, **kwargs)
@@ -57,8 +64,9 @@ def keep_on_host(module: nn.Module, *, pin_memory: bool) -> None:
 def to_host(tensor: torch.Tensor, *, pin_memory: bool) -> OnHost:
     """A copy in host memory; with ``pin_memory`` the device goes on while it is made."""
     strides = _strides(tensor)
-    copy = None
-    if not tensor.is_meta:
+    if tensor.is_meta:
+        copy = torch.empty_strided(tensor.shape, strides, dtype=tensor.dtype, device="meta")
+    else:
         copy = torch.empty_strided(
             tensor.shape, strides, dtype=tensor.dtype, device="cpu", pin_memory=pin_memory
         )
@@ -81,6 +89,6 @@ def _unpack(kept: torch.Tensor | OnHost) -> torch.Tensor:
     if not isinstance(kept, OnHost):
         return kept
     back = torch.empty_strided(kept.shape, kept.strides, dtype=kept.dtype, device=kept.device)
-    if kept.tensor is not None:
+    if not kept.tensor.is_meta:
         back.copy_(kept.tensor, non_blocking=kept.tensor.is_pinned())
     return back

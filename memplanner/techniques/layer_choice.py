@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import Protocol
 
 from torch import nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from memplanner.errors import PlanError
+from memplanner.model.blocks import whole_names
 from memplanner.plan.linear_layers import Layers
+from memplanner.plan.per_layer import is_named, parse, value_of
 from memplanner.techniques.sparsity.matrices import is_matrix
 
 
@@ -51,8 +52,9 @@ def chosen_layers(
     """
     every = [name for name, child in module.named_modules() if _is_one_product(child)]
     if choice.layers == "named":
-        _check_names(every, choice.target_modules, section)
-        chosen = {name for name in every if _is_named(name, choice.target_modules)}
+        known_as = dict(zip(every, whole_names(module, every), strict=True))
+        _check_names(list(known_as.values()), choice.target_modules, section)
+        chosen = {name for name in every if _is_named(known_as[name], choice.target_modules)}
     elif choice.layers == "all_but_head":
         chosen = set(linear_names(module)).intersection(every)
     else:
@@ -82,9 +84,27 @@ def _is_one_product(layer: nn.Module) -> bool:
 
 
 def _is_named(name: str, wanted: Sequence[str]) -> bool:
-    return any(
-        fnmatchcase(name, each) or name == each or name.endswith("." + each) for each in wanted
-    )
+    return any(is_named(name, each) for each in wanted)
+
+
+def own_values(
+    module: nn.Module, names: Sequence[str], texts: Sequence[str], section: str
+) -> dict[str, str]:
+    """What ``per_layer`` of ``section`` says of the chosen layers ``names``, where it does.
+
+    Raises ``PlanError`` for a pattern that matches none of them.
+    """
+    overrides = parse(texts)
+    known_as = whole_names(module, names)
+    for pattern, _ in overrides:
+        if not any(is_named(name, pattern) for name in known_as):
+            known = ", ".join(sorted({name.rpartition(".")[2] for name in names})[:12])
+            raise PlanError(
+                f"{section}.per_layer names “{pattern}”, which is none of the layers that "
+                f"{section}.layers chooses; these are {known}."
+            )
+    values = [value_of(name, overrides) for name in known_as]
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 
 def _check_names(every: Sequence[str], wanted: Sequence[str], section: str) -> None:

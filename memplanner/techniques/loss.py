@@ -21,6 +21,8 @@ class Loss(Technique):
     name = "loss"
     order = 40
     """After adapters and quantization, which may change the head."""
+    stages = "last"
+    """No other one has the head."""
 
     def conflicts(self, plan: Plan, target: Target) -> Sequence[str]:
         """Gradients that are made in the forward know of no loss scaler."""
@@ -28,19 +30,20 @@ class Loss(Technique):
             return (
                 "loss.method=chunked makes the logits' gradients in the forward, before a loss "
                 "scaler keeps them from vanishing in fp16; choose precision=bf16_mixed or "
-                "loss.method=whole.",
+                "loss.method=recomputed.",
             )
         return ()
 
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The module with its loss in chunks, in place."""
         section = situation.plan.loss
-        if section.method == "chunked":
+        if section.method != "whole":
             check_head(module)
             chunk_loss(
                 module,
                 section.chunks,
                 compute_type=autocast_type(situation.plan),
+                recomputed=section.method == "recomputed",
                 error=PlanError,
             )
         return module
@@ -49,10 +52,10 @@ class Loss(Technique):
         """What is not there any more, and what is there earlier."""
         if plan.loss.method == "whole":
             return ()
-        return (
-            "The loss is computed in chunks: the model's output has no logits in training, and "
-            "the head's gradient is there from the forward on.",
-        )
+        words = "The loss is computed in chunks: the model's output has no logits in training"
+        if plan.loss.method == "recomputed":
+            return (f"{words}, and the head's product is computed twice.",)
+        return (f"{words}, and the head's gradient is there from the forward on.",)
 
 
 def check_head(module: Any) -> None:
@@ -61,6 +64,6 @@ def check_head(module: Any) -> None:
     head = module.get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
     if getattr(loss, "__name__", "") != "ForCausalLMLoss" or not isinstance(head, nn.Module):
         raise PlanError(
-            "loss.method=chunked needs a causal language model of transformers, and "
+            "A loss in chunks needs a causal language model of transformers, and "
             f"{type(module).__name__} is none; choose loss.method=whole."
         )

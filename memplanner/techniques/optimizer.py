@@ -18,14 +18,22 @@ from torch import nn
 
 from memplanner.errors import PlanError
 from memplanner.plan import Plan
-from memplanner.plan.optimizer import FEW_BITS
-from memplanner.techniques.base import Technique
+from memplanner.plan.optimizer import FEW_BITS, PROJECTED
+from memplanner.techniques.base import Recurring, Technique
+from memplanner.techniques.distilling.pair import trained_part
+from memplanner.techniques.host_memory import in_host_memory, put_in_host_memory
+from memplanner.techniques.host_updates import HostUpdates
+from memplanner.techniques.layer_choice import linear_names
+from memplanner.techniques.lion import Lion
 from memplanner.techniques.low_bit.states import (
     WeightlessAdam,
     bitsandbytes_states,
     bitsandbytes_temporaries_on_cpu,
     torchao_states,
 )
+from memplanner.techniques.low_rank_updates import LowRankUpdates
+from memplanner.techniques.parallel.shared_states import shared_states, shares_states
+from memplanner.techniques.parallel.together import together
 from memplanner.techniques.target import Target
 from memplanner.techniques.updates_in_backward import UpdatesInBackward
 
@@ -46,6 +54,8 @@ class Optimizer(Technique):
             )
         if section.update == "in_backward":
             reasons += _why_not_in_backward(plan)
+        if section.projection != "none":
+            reasons += _why_not_projected(plan)
         return reasons
 
     def notes(self, plan: Plan, target: Target) -> Sequence[str]:
@@ -56,6 +66,11 @@ class Optimizer(Technique):
             notes.append(
                 "Each gradient is freed as soon as its parameter is updated, in backward: they "
                 "cannot be clipped together, and training.zero_grad has nothing to do."
+            )
+        if plan.optimizer.projection == "galore":
+            notes.append(
+                "The prediction is of a step that finds new projections, which takes most; "
+                "what the decomposition takes inside its kernel on a card is not predicted."
             )
         if chosen not in FEW_BITS:
             return notes
@@ -90,17 +105,38 @@ def _why_not_in_backward(plan: Plan) -> Iterator[str]:
         )
 
 
+def _why_not_projected(plan: Plan) -> Iterator[str]:
+    section = plan.optimizer
+    if section.name not in PROJECTED:
+        yield (
+            f"optimizer.projection={section.projection} is for adamw and adam, not for "
+            f"{section.name}; choose optimizer.name=adamw or optimizer.projection=none."
+        )
+    if section.implementation.startswith("torchao"):
+        yield (
+            f"optimizer.implementation={section.implementation} compiles one step of all "
+            f"parameters, and optimizer.projection={section.projection} steps each by itself; "
+            "choose bitsandbytes_8bit or auto."
+        )
+    if plan.adapters.method != "none":
+        yield (
+            f"optimizer.projection={section.projection} keeps gradients in a low rank, in which "
+            f"those of adapters.method={plan.adapters.method} are already; choose "
+            "optimizer.projection=none or adapters.method=none."
+        )
+
+
 def implementation(plan: Plan, target: Target) -> str:
     """``for_loop``, ``foreach`` or ``fused``: what ``auto`` means on the target.
 
     torch takes for-each where every parameter is on a CUDA or XPU device
     (``torch/optim/optimizer.py: _default_to_fused_or_foreach``), else the loop; Adafactor always
-    takes the loop (``torch/optim/_adafactor.py: adafactor``).
+    takes the loop (``torch/optim/_adafactor.py: adafactor``), and so does Lion, which is ours.
     """
     chosen = plan.optimizer.implementation
     if chosen != "auto":
         return chosen
-    lists = target.kind in _FOREACH_KINDS and plan.optimizer.name != "adafactor"
+    lists = target.kind in _FOREACH_KINDS and plan.optimizer.name not in ("adafactor", "lion")
     return "foreach" if lists else "for_loop"
 
 
@@ -137,9 +173,90 @@ def make_optimizer(module: nn.Module, plan: Plan, target: Target) -> torch.optim
     Raises ``PlanError`` where it needs a library that is not installed.
     """
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if plan.offload.optimizer == "host":
+        return _on_host(module, parameters, plan)
+    make = _maker(module, parameters, plan, target)
     if plan.optimizer.update == "in_backward":
-        return UpdatesInBackward(parameters, lambda part: _made(part, plan, target))
-    return _made(parameters, plan, target)
+        return UpdatesInBackward(parameters, make)
+    return make(parameters)
+
+
+def _on_host(module: nn.Module, parameters: list[nn.Parameter], plan: Plan) -> HostUpdates:
+    """The plan's optimizer in host memory, which is a CPU's."""
+    optimizer = HostUpdates(
+        parameters,
+        _maker(module, parameters, plan, Target()),
+        pin_memory=plan.offload.pin_memory,
+        in_host=in_host_memory,
+    )
+    states = [value for state in optimizer.state.values() for value in state.values()]
+    made = [tensor for _, tensor in optimizer.host_tensors]
+    for tensor in (*made, *states):  # no watch has seen them made
+        if isinstance(tensor, torch.Tensor):
+            put_in_host_memory(tensor)
+    return optimizer
+
+
+def _maker(
+    module: nn.Module, parameters: list[nn.Parameter], plan: Plan, target: Target
+) -> Callable[[list[nn.Parameter]], torch.optim.Optimizer]:
+    """Makes the plan's optimizer of some of the parameters."""
+
+    def make(part: list[nn.Parameter]) -> torch.optim.Optimizer:
+        if shares_states(plan.sharding):
+            return shared_states(part, lambda own: _made(own, plan, target))
+        return _made(part, plan, target)
+
+    section = plan.optimizer
+    if section.projection == "none":
+        return make
+    found = projected_matrices(trained_part(module), section.rank)
+    matrices = [each for each in parameters if id(each) in found]
+    decoupled = section.name == "adamw"
+    decay = section.weight_decay * (section.learning_rate if decoupled else 1)
+
+    def make_low(part: list[nn.Parameter]) -> torch.optim.Optimizer:
+        if not any(id(each) in found for each in part):
+            return make(part)
+        return LowRankUpdates(
+            part,
+            matrices,
+            make,
+            rank=section.rank,
+            gap=section.update_gap,
+            scale=section.scale,
+            decay=decay,
+            decoupled=decoupled,
+        )
+
+    return make_low
+
+
+def projected_matrices(module: nn.Module, rank: int) -> set[int]:
+    """Identities of what GaLore projects: trained weights of linear layers but the head.
+
+    Both sides are longer than ``rank``. Raises ``PlanError`` where there is none.
+    """
+    layers = [module.get_submodule(name) for name in linear_names(module)]
+    weights = [each for layer in layers for each in layer.parameters(recurse=False)]
+    matrices = [each for each in weights if each.dim() == 2 and each.requires_grad]
+    found = {id(each) for each in matrices if min(each.shape) > rank}
+    if not found:
+        longest = max((min(each.shape) for each in matrices), default=0)
+        choice = f"optimizer.rank={longest // 2} or " if longest > 1 else ""
+        raise PlanError(
+            f"optimizer.projection=galore finds no trained linear layer but the head with more "
+            f"than optimizer.rank={rank} inputs and outputs; choose {choice}"
+            "optimizer.projection=none."
+        )
+    return found
+
+
+def recurring_in(optimizer: torch.optim.Optimizer) -> tuple[Recurring, ...]:
+    """What only some steps of the optimizer do."""
+    if isinstance(optimizer, UpdatesInBackward):
+        return tuple(each for own in optimizer.optimizers for each in recurring_in(own))
+    return (optimizer,) if isinstance(optimizer, LowRankUpdates) and optimizer.projects else ()
 
 
 def _made(parameters: list[nn.Parameter], plan: Plan, target: Target) -> torch.optim.Optimizer:
@@ -152,12 +269,15 @@ def _made(parameters: list[nn.Parameter], plan: Plan, target: Target) -> torch.o
         "weight_decay": section.weight_decay,
         "foreach": chosen == "foreach",
     }
+    groups = together(parameters, plan.sharding)
+    if section.name == "lion":
+        return Lion(groups, **options)
     if chosen == "fused":
         options["foreach"] = None
         options["fused"] = True
     if section.name in {"sgd", "rmsprop"}:
         options["momentum"] = section.momentum
-    return _class(plan)(parameters, **options)
+    return _class(plan)(groups, **options)
 
 
 _CLASSES = {
@@ -180,6 +300,8 @@ _OF_LIBRARIES = {
 
 def optimizer_class(plan: Plan) -> tuple[str, str]:
     """Where the optimizer comes from and its name, such as ``("torch.optim", "AdamW")``."""
+    if plan.optimizer.name == "lion":
+        return "lion", "Lion"
     library, pattern = _OF_LIBRARIES.get(plan.optimizer.implementation, ("torch", "{}"))
     return f"{library}.optim", pattern.format(_CLASSES[plan.optimizer.name])
 

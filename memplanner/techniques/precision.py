@@ -27,8 +27,11 @@ def stored_type(plan: Plan) -> torch.dtype:
 
 
 def autocast_type(plan: Plan) -> torch.dtype | None:
-    """The type that autocast computes products in, or None without autocast."""
-    return AUTOCAST.get(plan.precision)
+    """The type that autocast computes products in, or None without autocast.
+
+    Where sharding gathers parameters it casts them as it does, and autocast has nothing to do.
+    """
+    return None if plan.sharding.casts_parameters else AUTOCAST.get(plan.precision)
 
 
 def mixed_precision(plan: Plan) -> str:

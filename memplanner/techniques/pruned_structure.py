@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -12,8 +12,11 @@ from torch import nn
 from memplanner.errors import PlanError
 from memplanner.model.blocks import block_lists
 from memplanner.plan.pruning import Pruning as Section
+from memplanner.techniques.convolution_chains import convolution_chains
+from memplanner.techniques.sparsity.channels import Chain
 from memplanner.techniques.sparsity.configuration import configs_of, set_heads
 from memplanner.techniques.sparsity.heads import Attention, find_attentions, heads_left
+from memplanner.techniques.sparsity.matrices import matrix
 from memplanner.techniques.sparsity.widths import Mlp, find_mlps, narrowed
 
 _STRIDE_BYTES = 16
@@ -30,10 +33,11 @@ def checked_structure(
     if section.mlp_ratio:
         _check_widths(find_mlps(module), section, element_bytes)
     if section.head_ratio:
-        attentions = find_attentions(module)
+        attentions = find_attentions(module, every=True)
         unit = "key and value heads" if any(a.key_value_heads > 1 for a in attentions) else "heads"
         _check_share("head_ratio", section.head_ratio, unit, {a.units for a in attentions})
-        _check_head_counts(module, attentions, section.head_ratio)
+        if says_heads(module):
+            _check_head_counts(module, attentions, section.head_ratio)
     if not section.block_ratio:
         return ()
     lists = block_lists(module)
@@ -49,11 +53,94 @@ def checked_structure(
     return tuple(blocks.path for blocks in lists)
 
 
-def check_reload(module: nn.Module, *, whole: bool) -> None:
+def checked_chains(
+    module: nn.Module, weightless: nn.Module, batch: Mapping[str, Any], section: Section
+) -> tuple[Chain, ...]:
+    """The chains of convolutions that lose channels, found in the ``weightless`` module's forward.
+
+    Raises ``PlanError`` where there is none, or nothing of them goes.
+    """
+    ratio, multiple = section.channel_ratio, section.width_multiple
+    if not ratio:
+        return ()
+    try:
+        found = convolution_chains(weightless, batch)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise PlanError(
+            f"pruning.channel_ratio={ratio:g} follows a forward without values, and this model's "
+            f"does not run so ({str(error).partition(chr(10))[0].rstrip('.')}); set it to 0."
+        ) from error
+    names = {name for name, _ in module.named_modules()}
+    chains = tuple(chain for chain in found if names.issuperset(chain.names))
+    if not chains:
+        raise PlanError(
+            f"pruning.channel_ratio={ratio:g} finds no two convolutions in a row in this model, "
+            "nothing else taking the first one's channels; set it to 0."
+        )
+    widths = {module.get_submodule(chain.producer).out_channels for chain in chains}
+    if all(narrowed(width, ratio, multiple) == width for width in widths):  # type: ignore[arg-type]  # an int
+        raise PlanError(
+            f"pruning.channel_ratio={ratio:g} takes nothing from {max(widths)} channels in "  # type: ignore[type-var]  # ints
+            f"multiples of {multiple}; choose a larger ratio or a smaller pruning.width_multiple."
+        )
+    return chains
+
+
+def says_heads(module: nn.Module) -> bool:
+    """Whether the class makes heads of the size that the configuration names.
+
+    Else a module with fewer heads is saved with the configuration of the whole one, and only this
+    project's own code opens it again. Modules without a configuration are built by other code.
+    """
+    config: Any = getattr(module, "config", None)
+    kind = getattr(type(module), "config_class", None)
+    attentions = find_attentions(module, every=True)
+    if kind is None or not isinstance(config, kind) or not attentions:
+        return True
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers.initialization import no_init_weights
+
+    part = attentions[0]
+    heads, key_value_heads = part.after(1)
+    config = deepcopy(config)
+    for each in {id(each): each for each in (config, *_inner(config))}.values():
+        set_heads(each, heads, key_value_heads, part.head_size)
+    try:
+        with torch.device("meta"), no_init_weights():
+            other = type(module)(type(config).from_dict(config.to_dict()))
+        made = other.get_submodule(f"{part.path}.{part.names[3]}")
+    except (ValueError, TypeError, AttributeError, IndexError, StrictDataclassError):
+        return False
+    return matrix(made).shape[1] == heads * part.head_size
+
+
+def _inner(config: Any) -> Iterator[Any]:
+    """The configurations inside another, such as that of the text of a model of both."""
+    for value in vars(config).values():
+        if hasattr(value, "to_dict"):
+            yield value
+
+
+def unsaid_parameters(module: nn.Module) -> frozenset[str]:
+    """The names of the parameters that have something for each head."""
+    return frozenset(
+        f"{part.path}.{name}" if part.path else name
+        for part in find_attentions(module, every=True)
+        for name in (
+            *(f"{layer}.{own}" for layer in part.names for own in ("weight", "bias")),
+            *(table for table, _ in part.tables),
+        )
+    )
+
+
+def check_reload(
+    module: nn.Module, *, whole: bool, section: str = "pruning", unsaid: Collection[str] = ()
+) -> None:
     """Raises ``PlanError`` where the class would not make such a module of its configuration.
 
     Only transformers' own classes have one; other modules are built by the user's code. A module
-    that is not ``whole`` may have fewer blocks than its configuration says.
+    that is not ``whole`` may have fewer blocks than its configuration says; ``section`` made it.
+    The shapes of the parameters ``unsaid`` are no matter.
     """
     config: Any = getattr(module, "config", None)
     if config is None or not isinstance(config, getattr(type(module), "config_class", None) or ()):
@@ -70,15 +157,15 @@ def check_reload(module: nn.Module, *, whole: bool) -> None:
     except (ValueError, TypeError, AttributeError, IndexError, StrictDataclassError) as error:
         detail = str(error).rstrip().rpartition("\n")[2].strip()
         detail = detail.removeprefix("ValueError: ").rstrip(".")
-        raise PlanError(_no_reload(module, detail)) from error
+        raise PlanError(_no_reload(module, detail, section)) from error
     own = dict(module.named_parameters(remove_duplicate=False))
     more = [name for name in shapes if name not in own]
     if whole and more:
-        raise PlanError(_no_reload(module, f"it would have {more[0]} too"))
+        raise PlanError(_no_reload(module, f"it would have {more[0]} too", section))
     for name, part in own.items():
-        if shapes.get(name, part.shape) != part.shape:
+        if name not in unsaid and shapes.get(name, part.shape) != part.shape:
             detail = f"{name} would be {list(shapes[name])} where {list(part.shape)} is left"
-            raise PlanError(_no_reload(module, detail))
+            raise PlanError(_no_reload(module, detail, section))
 
 
 def _check_head_counts(module: nn.Module, attentions: Sequence[Attention], ratio: float) -> None:
@@ -114,10 +201,11 @@ def _is_read(config: Any, attention: Attention, units: int) -> bool:
     return True
 
 
-def _no_reload(module: nn.Module, detail: str) -> str:
+def _no_reload(module: nn.Module, detail: str, section: str) -> str:
+    made = "pruned model" if section == "pruning" else "student"
     return (
-        f"The configuration of {type(module).__name__} cannot describe the pruned model ({detail}),"
-        " so it could not be opened again; choose another of pruning.mlp_ratio, head_ratio and "
+        f"The configuration of {type(module).__name__} cannot describe the {made} ({detail}), so "
+        f"it could not be opened again; choose another of {section}.mlp_ratio, head_ratio and "
         "block_ratio."
     )
 

@@ -7,6 +7,7 @@ checked in ``techniques/pruned_structure``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -14,13 +15,22 @@ import torch
 from torch import nn
 
 from memplanner.errors import PlanError
-from memplanner.model.loaded import Batch
+from memplanner.model.loaded import Batch, Model
 from memplanner.plan import Plan
+from memplanner.plan.per_layer import parse
 from memplanner.plan.pruning import Pruning as Section
 from memplanner.techniques.base import Situation, Technique
-from memplanner.techniques.layer_choice import chosen_layers
+from memplanner.techniques.layer_choice import chosen_layers, own_values
 from memplanner.techniques.precision import autocast_type, stored_type
-from memplanner.techniques.pruned_structure import check_reload, checked_structure
+from memplanner.techniques.pruned_structure import (
+    check_reload,
+    checked_chains,
+    checked_structure,
+    says_heads,
+    unsaid_parameters,
+)
+from memplanner.techniques.pruning_conflicts import by_threshold, pruning_conflicts
+from memplanner.techniques.sparsity.gradual import GradualZeros, Schedule
 from memplanner.techniques.sparsity.matrices import matrix
 from memplanner.techniques.sparsity.structure import Smaller, make_smaller
 from memplanner.techniques.sparsity.zeros import Zeros, put_zeros
@@ -37,12 +47,7 @@ class Pruning(Technique):
 
     def conflicts(self, plan: Plan, target: Target) -> Sequence[str]:
         """What contradicts itself, or another section."""
-        section = plan.pruning
-        if section.structure == "none":
-            return ()
-        if section.structure == "structured":
-            return tuple(_structured_conflicts(section))
-        return (*_zeros_conflicts(section), *_storage_conflicts(plan))
+        return tuple(pruning_conflicts(plan))
 
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The module with zeros, or smaller, in place."""
@@ -54,23 +59,38 @@ class Pruning(Technique):
         if section.structure == "structured":
             element_bytes = next(module.parameters()).element_size()
             paths = checked_structure(module, section, element_bytes)
-            make_smaller(module, smaller_of(section), paths, batches, situation.model.loss)
-            check_reload(module, whole=section.block_ratio > 0)
-        else:
-            names = layer_names(module, section)
-            zeros = zeros_of(situation.plan)
-            put_zeros(module, names, zeros, batches, situation.model.loss)
+            smaller, unsaid = planned_smaller(module, situation.model, section)
+            make_smaller(module, smaller, paths, batches, situation.model.loss)
+            check_reload(module, whole=section.block_ratio > 0, unsaid=unsaid)
+            return module
+        names = layer_names(module, section)
+        zeros = zeros_of(situation.plan)
+        if section.is_gradual:
+            situation.after_steps.append(GradualZeros(module, names, zeros, schedule_of(section)))
+            return module
+        put_zeros(module, names, zeros, batches, situation.model.loss)
+        if section.select == "threshold" and not weightless:
+            _check_left(module, names, section)
         return module
 
     def compresses(self, plan: Plan) -> bool:
-        """Whether anything is taken away."""
-        return plan.pruning.structure != "none"
+        """Whether anything is taken away before training."""
+        return plan.pruning.structure != "none" and not plan.pruning.is_gradual
 
     def rebuild(self, module: nn.Module, situation: Situation) -> nn.Module:
-        """Zeros get their masks or storage; what is smaller was built from a smaller config."""
-        if situation.plan.pruning.structure == "structured":
-            return module
-        return self.transform(module, situation)
+        """Zeros get their masks or storage; what is smaller was built from a smaller config.
+
+        But for heads and channels that no configuration tells of: they go again.
+        """
+        section = situation.plan.pruning
+        if section.structure != "structured":
+            return self.transform(module, situation)
+        smaller, _ = planned_smaller(module, situation.model, section)
+        if smaller.unsaid_heads or smaller.channels:
+            heads = smaller.head_ratio if smaller.unsaid_heads else 0.0
+            rest = replace(smaller, mlp_ratio=0.0, block_ratio=0.0, head_ratio=heads)
+            make_smaller(module, rest)
+        return module
 
     def notes(self, plan: Plan, target: Target) -> Sequence[str]:
         """What it saves on this target: memory now, nothing, or on CUDA cards only."""
@@ -93,6 +113,17 @@ class Pruning(Technique):
             notes.append(
                 "Taylor scores take a gradient for every parameter once, before the first step."
             )
+        if section.method == "fisher":
+            notes.append(
+                "Fisher scores take a gradient and 4 bytes for every parameter, in host memory "
+                "before the first step, and a backward for every sample."
+            )
+        if section.is_gradual:
+            notes.append(
+                "Zeros are chosen while training, so nothing is judged before the first step. The "
+                "prediction is of a step that chooses them, which takes most; other steps take "
+                "less."
+            )
         return notes
 
 
@@ -111,7 +142,18 @@ def layer_names(module: nn.Module, section: Section) -> list[str]:
     )
     if section.structure == "n_m":
         _check_rows(module, names, section)
+    own_values(module, names, section.per_layer, "pruning")
     return names
+
+
+def _check_left(module: nn.Module, names: Sequence[str], section: Section) -> None:
+    """Raises ``PlanError`` where a threshold left a layer nothing."""
+    for name in names:
+        if not matrix(module.get_submodule(name)).any():
+            raise PlanError(
+                f"pruning.threshold={section.threshold:g} leaves no weight of {name}; choose a "
+                "smaller one, or pruning.select=ratio."
+            )
 
 
 def _check_rows(module: nn.Module, names: Sequence[str], section: Section) -> None:
@@ -134,12 +176,51 @@ def zeros_of(plan: Plan) -> Zeros:
         n_m=(section.n, section.m) if section.structure == "n_m" else None,
         kept_as=section.kept_as,
         compute_type=autocast_type(plan),
+        threshold=section.threshold if by_threshold(section) else None,
+        of_deviation=by_threshold(section) and section.threshold_of == "deviation",
+        per_layer=tuple((pattern, float(value)) for pattern, value in parse(section.per_layer)),
     )
+
+
+def schedule_of(section: Section) -> Schedule:
+    """What the section says of when zeros are chosen, where that is while training."""
+    return Schedule(
+        section.schedule, section.first_step, section.last_step, section.every, section.exponent
+    )
+
+
+def planned_smaller(
+    module: nn.Module, model: Model, section: Section
+) -> tuple[Smaller, frozenset[str]]:
+    """What becomes of the module, and the names of parameters whose new shape none can tell.
+
+    That is the module's configuration. Raises ``PlanError``.
+    """
+    smaller, unsaid = smaller_of(section), set[str]()
+    if section.head_ratio and not says_heads(module):
+        smaller = replace(smaller, unsaid_heads=True)
+        unsaid.update(unsaid_parameters(module))
+    if section.channel_ratio:
+        meta = torch.device("meta")
+        parts = (*module.parameters(), *module.buffers())
+        weightless = module if all(part.is_meta for part in parts) else model.build(meta)
+        batch = _placed(model.batch(1, 1, meta), meta, next(weightless.parameters()).dtype)
+        chains = checked_chains(module, weightless, batch, section)
+        smaller = replace(smaller, channels=tuple(chain.names for chain in chains))
+        unsaid.update(
+            f"{name}.{own}"
+            for chain in chains
+            for name in chain.names
+            for own in ("weight", "bias")
+        )
+    return smaller, frozenset(unsaid)
 
 
 def smaller_of(section: Section) -> Smaller:
     """What the section says of structures."""
     return Smaller(
+        every_attention=section.head_ratio > 0,
+        channel_ratio=section.channel_ratio,
         method=section.method,
         mlp_ratio=section.mlp_ratio,
         head_ratio=section.head_ratio,
@@ -147,53 +228,6 @@ def smaller_of(section: Section) -> Smaller:
         by_influence=section.block_choice == "influence",
         width_multiple=section.width_multiple,
     )
-
-
-def _structured_conflicts(section: Section) -> Iterator[str]:
-    if section.method == "sparsegpt":
-        yield (
-            "pruning.method=sparsegpt chooses single weights, not widths or heads; choose taylor, "
-            "wanda or magnitude, or pruning.structure=unstructured."
-        )
-    if not (section.mlp_ratio or section.head_ratio or section.block_ratio):
-        yield (
-            "pruning.structure=structured takes nothing away with every ratio 0; set "
-            "pruning.mlp_ratio, head_ratio or block_ratio, or choose pruning.structure=none."
-        )
-
-
-def _zeros_conflicts(section: Section) -> Iterator[str]:
-    if section.structure == "n_m" and section.n >= section.m:
-        yield (
-            f"pruning.n={section.n} of pruning.m={section.m} takes nothing away; choose n below m."
-        )
-    if section.structure == "unstructured" and section.scope == "global":
-        if section.method in ("wanda", "sparsegpt"):
-            yield (
-                f"pruning.method={section.method} compares weights inside a layer, so "
-                "pruning.scope=global has no meaning for it; choose per_layer, or magnitude."
-            )
-        if section.kept_as == "packed":
-            yield (
-                "pruning.scope=global leaves each layer as much as its values decide, so packed "
-                "sizes cannot be planned; choose pruning.scope=per_layer or pruning.kept_as=zeros."
-            )
-
-
-def _storage_conflicts(plan: Plan) -> Iterator[str]:
-    section = plan.pruning
-    quantized = plan.quantization.method != "none"
-    if quantized and section.kept_as != "zeros":
-        yield (
-            f"pruning.kept_as={section.kept_as} and quantization.method="
-            f"{plan.quantization.method} each store the same weights their own way; choose "
-            "pruning.kept_as=zeros or quantization.method=none."
-        )
-    if section.kept_as == "packed" and plan.adapters.method == "none":
-        yield (
-            "pruning.kept_as=packed freezes the weights it packs, so they cannot be fine-tuned in "
-            "full; choose adapters.method=lora or pruning.kept_as=masks."
-        )
 
 
 def _effect(plan: Plan) -> Iterator[str]:

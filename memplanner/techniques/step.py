@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, Protocol
 
 import torch
 
 from memplanner.messages.estimate import Phase
 from memplanner.model.loaded import Batch
+from memplanner.techniques.parallel.wrapped import reduce_gradients
 from memplanner.techniques.prepare import Prepared
 
 
@@ -63,13 +65,35 @@ def run_step(
     The optimizer step follows when the iterator is exhausted.
     """
     training = prepared.plan.training
+    if prepared.plan.sharding.pipeline > 1:
+        yield from _run_pipeline(prepared, batches, backend, observer)
+        optimizer_step(prepared, backend, observer)
+        end_step(prepared, observer, held)
+        return
     for micro_batch, batch in enumerate(batches):
         if micro_batch == 0 and training.zero_grad == "before_forward":
             observer.phase("between_steps", 0)
             prepared.optimizer.zero_grad(set_to_none=True)
-        yield forward_backward(prepared, batch, backend, observer, held, micro_batch)
+        last = micro_batch == training.gradient_accumulation_steps - 1
+        yield forward_backward(prepared, batch, backend, observer, held, micro_batch, last=last)
     optimizer_step(prepared, backend, observer)
     end_step(prepared, observer, held)
+
+
+def _run_pipeline(
+    prepared: Prepared, batches: Iterable[Batch], backend: Backend, observer: Observer
+) -> Iterator[torch.Tensor]:
+    """The forwards and backwards of a pipeline's rank; the losses where it has the last stage."""
+    from memplanner.techniques.parallel.pipeline_step import step_of, whole_batch
+
+    step = step_of(prepared, backend)
+    batch = step.own_inputs(whole_batch(batches))
+    clear = partial(prepared.optimizer.zero_grad, set_to_none=True)
+    when = prepared.plan.training.zero_grad
+    if when == "before_forward":
+        observer.phase("between_steps", 0)
+        clear()
+    yield from step.run(batch, observer, clear if when == "before_backward" else None)
 
 
 def forward_backward(
@@ -79,9 +103,12 @@ def forward_backward(
     observer: Observer,
     held: Held,
     micro_batch: int,
+    *,
+    last: bool = True,
 ) -> torch.Tensor:
-    """Forward and backward of one micro-batch; the detached loss."""
+    """Forward and backward of one micro-batch, the ``last`` of its step or not; its loss."""
     training = prepared.plan.training
+    reduce_gradients(prepared.module, prepared.plan, last=last)
     observer.phase("forward", micro_batch)
     with backend.forward_context():
         held.output = prepared.module(**batch)

@@ -13,6 +13,8 @@ class Target:
 
     kind: str = "cpu"
     capability: tuple[int, int] = (0, 0)
+    rank: int = 0
+    """Of the cards that a plan shards over, which one this is."""
 
     @classmethod
     def of(cls, device: Device) -> Target:

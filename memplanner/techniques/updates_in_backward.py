@@ -6,7 +6,7 @@ parameter, stepped by ``Tensor.register_post_accumulate_grad_hook``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from weakref import WeakMethod
@@ -37,6 +37,11 @@ class UpdatesInBackward(torch.optim.Optimizer):
             self.state.update(own.state)  # Adagrad has one already
             own.state = self.state
             parameter.register_post_accumulate_grad_hook(_Hook(self.update))
+
+    @property
+    def optimizers(self) -> Iterable[torch.optim.Optimizer]:
+        """Those of one parameter each."""
+        return self._optimizers.values()
 
     def update(self, parameter: torch.Tensor) -> None:
         """Updates one parameter and lets go of its gradient."""

@@ -160,7 +160,7 @@ def record_folded(model: Model, plan: Plan, target: Target = CPU) -> Tape | None
     """The tape of the cut model unfolded, whatever a forward of the whole model would say."""
     records = Recorder(model)
     tape: Tape | None
-    chosen = records._choose_cuts(plan)
+    chosen = records._choose_cuts(plan, target)
     assert chosen, "nothing to fold"
     tape = records._recordings.record(plan, target, records.point(plan), chosen)
     for cut in chosen:

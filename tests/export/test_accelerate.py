@@ -77,6 +77,62 @@ def test_pure_half_precision_is_not_mixed(llama: Model, card: Device) -> None:
     assert "mixed_precision: 'no'" in rendering.files[0].text
 
 
+CARDS = {"sharding.cards_per_node": 8, "training.sequence_length": 24}
+SHARED: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "DDP": ({"sharding.nodes": 2}, {"distributed_type": "MULTI_GPU", "num_processes": 16}),
+    "ZeRO-1": ({"sharding.data": "zero_1"}, {"distributed_type": "DEEPSPEED", "zero_stage": 1}),
+    "ZeRO-2": (
+        {"sharding.data": "zero_2"},
+        {"distributed_type": "FSDP", "fsdp_version": 2, "fsdp_reshard_after_forward": False},
+    ),
+    "hybrid": (
+        {
+            "sharding.data": "zero_3",
+            "sharding.replicas": 2,
+            "precision": "bf16_mixed",
+            "activation_checkpointing.policy": "full",
+        },
+        {
+            "mixed_precision": "bf16",
+            "fsdp_reshard_after_forward": True,
+            "fsdp_activation_checkpointing": True,
+            "fsdp_transformer_layer_cls_to_wrap": "LlamaDecoderLayer",
+            "parallelism_config_dp_replicate_size": 2,
+            "parallelism_config_dp_shard_size": 4,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SHARED)
+def test_cards_are_said_in_words_that_launch_knows(
+    case: str, tmp_path: Path, llama: Model, card: Device
+) -> None:
+    changes, expected = SHARED[case]
+    plan = Plan().with_values({**CARDS, **changes})
+    (path,) = export(llama, plan, "accelerate", tmp_path, "H100 80GB")
+    load_config_from_file(path)
+    values = YAML(typ="safe").load(Path(path))
+    nested = {
+        key: value
+        for name in ("fsdp_config", "deepspeed_config", "parallelism_config")
+        for key, value in values.get(name, {}).items()
+    }
+    assert expected.items() <= {**values, **nested}.items()
+    known = {action.dest for action in launch_command_parser()._actions}
+    # it goes to DeepSpeed as it is (accelerate/utils/launch.py)
+    assert nested.keys() - known <= {"gradient_accumulation_steps"}
+    said = [text for text in render("accelerate", llama, plan, card).cannot_say if "Cards" in text]
+    assert said == []
+
+
+def test_what_accelerate_drops_on_the_cpu_is_said(llama: Model, cpu: Device) -> None:
+    plan = Plan().with_values({**CARDS, "sharding.data": "zero_3"})
+    rendering = render("accelerate", llama, plan, cpu)
+    assert any("drops FSDP on the CPU" in sentence for sentence in rendering.cannot_say)
+    assert "distributed_type: MULTI_CPU\n" in rendering.files[0].text
+
+
 PRINT = """
 from accelerate import Accelerator
 accelerator = Accelerator()

@@ -76,6 +76,23 @@ def test_it_is_there_only_where_the_plan_needs_it(llama: Model, card: Device) ->
             },
             ['    "model.layers.1.mlp.gate_proj",', '        curve="mu_law",'],
         ),
+        (
+            {
+                "quantization__method": "linear",
+                "quantization__per_layer": "v_proj=nf4, model.layers.1.*=16",
+            },
+            [
+                "OWN_BITS = {",
+                '    "model.layers.0.self_attn.v_proj",',
+                '        "nf4": Format(',
+                "    formats = dict.fromkeys(names, kept)",
+                "        formats,",
+            ],
+        ),
+        (
+            {"adapters__method": "none", "quantization__method": "qat"},
+            ["    round_layers(model, names, formats)", "    quantize(model)"],
+        ),
     ],
 )
 def test_the_script_says_the_format(

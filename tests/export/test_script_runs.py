@@ -19,11 +19,13 @@ from memplanner.estimate import estimate
 from memplanner.export import export
 from memplanner.model import load
 from memplanner.plan import Plan
-from memplanner.techniques import activation_checkpointing
+from memplanner.plan.activation_checkpointing import PRODUCTS
+from memplanner.techniques.checkpointed_operations import NAMES
 from tests.truth.ground_truth import standing, tensor_peak_bytes
 
 LORA = {"adapters.method": "lora", "adapters.rank": 4}
 QLORA = {**LORA, "quantization.method": "nf4"}
+BITS = "down_proj=8, q_proj=nf4, model.layers.0.*=16"
 IN_BACKWARD = {"optimizer.update": "in_backward"}
 CHUNKED = {"loss.method": "chunked"}
 FULL = {"activation_checkpointing.policy": "full"}
@@ -150,8 +152,31 @@ PEAKS: dict[str, tuple[str, dict[str, Any]]] = {
     "updates in backward": ("llama", IN_BACKWARD),
     "loss in chunks": ("llama", {**CHUNKED, "precision": "bf16"}),
     "loss in chunks, mixed, lora": ("llama", {**CHUNKED, **LORA, "precision": "bf16_mixed"}),
+    "bits per layer": (
+        "llama",
+        {**LORA, "quantization.method": "linear", "quantization.per_layer": BITS},
+    ),
+    "fp8 products, mixed": ("llama", {"quantization.method": "fp8", "precision": "bf16_mixed"}),
+    "rounded weights": ("llama", {"quantization.method": "qat"}),
+    "rounded weights and inputs, mixed": (
+        "llama",
+        {
+            "quantization.method": "qat",
+            "quantization.round_inputs": "true",
+            "quantization.per_layer": "down_proj=8",
+            "precision": "bf16_mixed",
+        },
+    ),
     "updates in backward, mixed": ("llama", {**IN_BACKWARD, "precision": "bf16_mixed"}),
     "QLoRA, full": ("llama", {**QLORA, **FULL}),
+    "recomputed by name, LoRA": (
+        "llama",
+        {
+            **LORA,
+            "activation_checkpointing.policy": "named",
+            "activation_checkpointing.modules": "model.layers.*.mlp, model.layers.1",
+        },
+    ),
     "3 bits, mixed": (
         "trained",
         {
@@ -212,4 +237,4 @@ def test_what_selective_keeps_is_what_the_technique_keeps(
 ) -> None:
     changes = {"activation_checkpointing.policy": "selective"}
     script = imported(write(tmp_path, models / "llama", changes), monkeypatch)
-    assert script.KEPT == activation_checkpointing._KEPT_OPERATIONS
+    assert {kernel for kernel, name in NAMES.items() if name in PRODUCTS} == script.KEPT

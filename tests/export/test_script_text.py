@@ -70,6 +70,18 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
             "precision": "bf16_mixed",
         },
     ),
+    "llama_on_host": (
+        "llama",
+        {
+            "precision": "bf16",
+            "offload.optimizer": "host",
+            "offload.parameters": "host",
+            "activation_checkpointing.policy": "budget",
+            "activation_checkpointing.budget_mib": 1,
+            "loss.method": "recomputed",
+            "training.batch_size": 8,
+        },
+    ),
     "preset_vit": ("preset:vit-b-16", {"activation_checkpointing.policy": "full"}),
     "importable": (
         "tests.export.importable:Net",

@@ -21,9 +21,9 @@ from memplanner.plan import Plan
         ),
         (
             {"zzz": 1},
-            "p: “zzz” is not a key of a plan; use one of schema, training, optimizer, precision, "
-            "attention, activation_checkpointing, activation_offload, loss, pruning, quantization, "
-            "adapters.",
+            "p: “zzz” is not a key of a plan; use one of "
+            + ", ".join(field.alias or name for name, field in Plan.model_fields.items())
+            + ".",
         ),
         (
             {"precision": "fp7"},
@@ -84,7 +84,7 @@ def test_a_problem_is_one_sentence_with_the_key_and_the_fix(values: object, sent
         ("batch_size", "did you mean training.batch_size?"),
         ("training.batch", "did you mean training.batch_size?"),
         ("optimiser.name", "did you mean optimizer.name?"),
-        ("lora.rank", "did you mean adapters.rank?"),
+        ("lora.rank", "did you mean optimizer.rank or adapters.rank?"),
         ("adapters.zzz", "use one of adapters.method, adapters.rank, adapters.alpha, "
          "adapters.dropout, adapters.target_modules."),
         ("training.batch_size.x", "did you mean training.batch_size?"),

@@ -44,6 +44,19 @@ def test_a_pruned_model_takes_what_was_predicted(
 
 
 @pytest.mark.slow
+def test_a_step_that_chooses_zeros_is_measured_though_none_was_due(
+    run: Start, llama: Any, plan: mp.Plan
+) -> None:
+    gradual = {"structure": "unstructured", "schedule": "polynomial", "first_step": 100}
+    result = run(llama, _planned(plan, pruning=gradual), steps=2).result
+    assert result.outcome == "finished"
+    assert len(result.losses) == 2
+    assert any("to measure one with new masks" in note for note in result.notes)
+    assert result.error is not None
+    assert abs(result.error) < 0.01
+
+
+@pytest.mark.slow
 def test_a_recipe_with_masks(run: Start, plan: mp.Plan, tmp_path: Path) -> None:
     masks = {"structure": "unstructured", "ratio": 0.25}
     result = run(write_recipe(tmp_path), _planned(plan, pruning=masks), steps=2).result

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from memplanner.plan import Plan
+from memplanner.techniques.low_bit.aware import round_layers
+from memplanner.techniques.low_bit.float8 import use_float8
+from memplanner.techniques.low_bit.formats import Format
 from memplanner.techniques.low_bit.linear import quantize_layers
 from memplanner.techniques.quantization import format_of
 from tests.truth.ground_truth import allocator_peak_bytes, standing, tensor_peak_bytes
@@ -51,7 +55,19 @@ def _planned(module: Any, plan: Plan) -> Any:
             and name not in ("lm_head", "classifier")
         ]
         compute_type = torch.bfloat16 if plan.precision == "bf16_mixed" else None
-        quantize_layers(module, names, format_of(plan.quantization), compute_type=compute_type)
+        kept = format_of(plan.quantization)
+        if plan.quantization.method == "qat":
+            round_layers(
+                module,
+                names,
+                dict.fromkeys(names, kept),
+                compute_type=compute_type,
+                rounds_inputs=plan.quantization.round_inputs,
+            )
+        elif plan.quantization.method == "fp8":
+            use_float8(module, names, compute_type=compute_type)
+        else:
+            quantize_layers(module, names, _formats(names, kept, plan), compute_type=compute_type)
     if plan.adapters.method == "lora":
         from peft import LoraConfig, get_peft_model
 
@@ -61,6 +77,21 @@ def _planned(module: Any, plan: Plan) -> Any:
     if plan.activation_checkpointing.policy == "full":
         module.activation_checkpointing_enable({"use_reentrant": False})
     return module
+
+
+def _formats(names: list[str], kept: Format, plan: Plan) -> dict[str, Format]:
+    """What the texts of ``per_layer`` say, which here name the ends of paths."""
+    formats = dict.fromkeys(names, kept)
+    for text in plan.quantization.per_layer:
+        ending, _, bits = text.partition("=")
+        for name in names:
+            if name.endswith(ending):
+                formats[name] = (
+                    Format("nf4", double_quantization=True)
+                    if bits == "nf4"
+                    else replace(kept, bits=int(bits))
+                )
+    return formats
 
 
 def _optimizer(module: Any, plan: Plan) -> torch.optim.Optimizer:

@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from memplanner.errors import PlanError
-from memplanner.techniques.activation_checkpointing import _KEPT_OPERATIONS
+from memplanner.plan import Plan
+from memplanner.plan.activation_checkpointing import OPERATIONS, PRODUCTS
+from memplanner.techniques.checkpointed_operations import EVERY_SECOND, NAMES
 from memplanner.techniques.prepare import Prepared, prepare
 from tests.estimate.recordings import CPU, META, planned, recipe, tiny
 
@@ -132,7 +134,37 @@ def test_a_model_without_repeated_blocks_is_refused(policy: str, tmp_path: Path)
 
 
 def test_selective_keeps_products_and_attention() -> None:
-    names = {operation.__name__ for operation in _KEPT_OPERATIONS}
-    assert {"mm", "addmm", "bmm", "convolution"} <= names
-    assert any("flash_attention" in name for name in names)
+    assert set(PRODUCTS) == {"mm", "addmm", "bmm", "baddbmm", "convolution", "attention"}
     assert isinstance(prepared("llama", "selective").module, nn.Module)
+
+
+def test_every_operation_is_one_of_torchs() -> None:
+    assert {*NAMES.values(), *EVERY_SECOND} == set(OPERATIONS)
+
+
+@pytest.mark.parametrize(
+    "operations",
+    ["mm", "every_second_mm", "attention", "mul, add, silu", "softmax, bmm", ", ".join(OPERATIONS)],
+)
+def test_whatever_is_kept_gradients_are_the_same(operations: str) -> None:
+    for name in ("llama", "gpt2", "swin"):
+        loss, gradients = loss_and_gradients(prepared(name, "none"))
+        chosen = {"activation_checkpointing__operations": operations}
+        again, recomputed = loss_and_gradients(prepared(name, "selective", **chosen))
+        torch.testing.assert_close(again, loss)
+        for key, gradient in gradients.items():
+            torch.testing.assert_close(recomputed[key], gradient)
+
+
+@pytest.mark.parametrize(
+    ("named", "nearest"),
+    [("atention", "attention"), ("matmul", "mul"), ("layernorm", "layer_norm")],
+)
+def test_an_unknown_operation_is_refused_with_the_nearest(named: str, nearest: str) -> None:
+    with pytest.raises(PlanError, match=f"“{named}”; choose {nearest}, or others of mm, bmm"):
+        Plan().with_values({"activation_checkpointing.operations": f"mm, {named}"})
+
+
+def test_naming_none_is_refused() -> None:
+    with pytest.raises(PlanError, match="choose policy=full to keep none"):
+        Plan().with_values({"activation_checkpointing.operations": ""})

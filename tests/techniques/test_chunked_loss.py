@@ -19,6 +19,7 @@ from memplanner.plan import Plan
 from memplanner.techniques.chunked_loss import (
     IGNORED,
     ChunkedCrossEntropy,
+    RecomputedCrossEntropy,
     Targets,
     chunk_loss,
 )
@@ -27,6 +28,8 @@ from memplanner.techniques.prepare import check, prepare
 from tests.estimate.recordings import CPU, H100, META, planned, record_whole, tiny
 
 CHUNKED = {"loss__method": "chunked", "loss__chunks": 4}
+RECOMPUTED = {"loss__method": "recomputed", "loss__chunks": 4}
+BOTH = pytest.mark.parametrize("function", [ChunkedCrossEntropy, RecomputedCrossEntropy])
 TINY = {
     "vocab_size": 31, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
     "num_attention_heads": 2, "num_key_value_heads": 1, "use_cache": False,
@@ -35,7 +38,7 @@ TINY = {
 
 def head_gradients(
     hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, labels: torch.Tensor,
-    chunks: int | None,
+    chunks: int | None, function: Any = ChunkedCrossEntropy,
 ) -> list[torch.Tensor]:  # fmt: skip
     """The loss and three gradients: in chunks, or for None as torch computes them."""
     given = [part.clone().requires_grad_() for part in (hidden, weight, bias)]
@@ -44,11 +47,12 @@ def head_gradients(
         loss = F.cross_entropy(logits, labels, ignore_index=IGNORED)
     else:
         targets = Targets(labels, (labels != IGNORED).sum(), IGNORED)
-        loss = ChunkedCrossEntropy.apply(*given, targets, chunks, None)
+        loss = function.apply(*given, targets, chunks, None)
     (3 * loss).backward()
     return [loss.detach(), *(part.grad for part in given)]  # type: ignore[misc]  # all have one
 
 
+@BOTH
 @settings(deadline=None, max_examples=60)
 @given(
     positions=st.integers(1, 40),
@@ -58,7 +62,7 @@ def head_gradients(
     seed=st.integers(0, 2**31),
 )
 def test_loss_and_gradients_are_torchs_within_rounding(
-    positions: int, vocabulary: int, chunks: int, ignored: float, seed: int
+    function: Any, positions: int, vocabulary: int, chunks: int, ignored: float, seed: int
 ) -> None:
     torch.manual_seed(seed)
     labels = torch.randint(0, vocabulary, (positions,))
@@ -67,7 +71,7 @@ def test_loss_and_gradients_are_torchs_within_rounding(
     hidden, weight = torch.randn(positions, 8), torch.randn(vocabulary, 8)
     parts = hidden.double(), weight.double(), torch.randn(vocabulary).double()
     expected = head_gradients(*(part.float() for part in parts), labels, None)
-    found = head_gradients(*(part.float() for part in parts), labels, chunks)
+    found = head_gradients(*(part.float() for part in parts), labels, chunks, function)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
@@ -85,21 +89,23 @@ def test_in_half_precision_gradients_are_as_near_as_torchs(dtype: torch.dtype, c
     for found in (
         head_gradients(*half, labels, None),
         head_gradients(*half, labels, chunks),
+        head_gradients(*half, labels, chunks, RecomputedCrossEntropy),
     ):
         for one, other in zip(found[1:], exact[1:], strict=True):
             error = (one.double() - other).norm() / other.norm()
             assert error < 4 * step
 
 
+@BOTH
 @pytest.mark.parametrize("wanted", [(True, False, False), (False, True, False)])
-def test_only_wanted_gradients_are_made(wanted: tuple[bool, ...]) -> None:
+def test_only_wanted_gradients_are_made(function: Any, wanted: tuple[bool, ...]) -> None:
     """A frozen head takes no gradient of its own."""
     torch.manual_seed(0)
     given = [torch.randn(6, 4), torch.randn(5, 4), torch.randn(5)]
     for part, wants in zip(given, wanted, strict=True):
         part.requires_grad_(wants)
     targets = Targets(torch.randint(0, 5, (6,)), 6, IGNORED)
-    ChunkedCrossEntropy.apply(*given, targets, 2, None).backward()
+    function.apply(*given, targets, 2, None).backward()
     assert tuple(part.grad is not None for part in given) == wanted
 
 
@@ -116,11 +122,12 @@ def batch(**more: Any) -> dict[str, Any]:
     return {"input_ids": ids, "labels": labels, **more}
 
 
+@pytest.mark.parametrize("recomputed", [False, True], ids=["once", "twice"])
 @pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("more", [{}, {"num_items_in_batch": 40}], ids=["mean", "counted"])
-def test_a_model_learns_what_it_did(tied: bool, more: dict[str, Any]) -> None:
+def test_a_model_learns_what_it_did(tied: bool, more: dict[str, Any], recomputed: bool) -> None:
     plain, chunked = llama(tie_word_embeddings=tied), llama(tie_word_embeddings=tied)
-    chunk_loss(chunked, 5)
+    chunk_loss(chunked, 5, recomputed=recomputed)
     expected, found = plain(**batch(**more)), chunked(**batch(**more))
     torch.testing.assert_close(found.loss, expected.loss)
     assert found.logits is None
@@ -134,19 +141,20 @@ def test_a_model_learns_what_it_did(tied: bool, more: dict[str, Any]) -> None:
 def test_capped_logits_are_followed() -> None:
     """With a cap that bends them: gradients are the plain model's, and its configuration stays."""
     made = []
-    for chunks in (None, 5):
+    for chunks, recomputed in ((None, False), (5, False), (5, True)):
         torch.manual_seed(1)
         config = transformers.Gemma2Config(
             **TINY, head_dim=8, final_logit_softcapping=0.05, initializer_range=0.3
         )
         model = transformers.Gemma2ForCausalLM(config).train()
         if chunks is not None:
-            chunk_loss(model, chunks)
+            chunk_loss(model, chunks, recomputed=recomputed)
         model(**batch()).loss.backward()
         assert model.config.final_logit_softcapping == 0.05
         made.append([part.grad for part in model.parameters()])
-    for one, other in zip(*made, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
+    for others in made[1:]:
+        for one, other in zip(made[0], others, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
 
 
 def test_elsewhere_the_model_is_as_it_was() -> None:
@@ -176,13 +184,16 @@ def test_the_head_is_who_takes_it() -> None:
     assert owners == {"lm_head"}
 
 
+@pytest.mark.parametrize("changes", [CHUNKED, RECOMPUTED], ids=["once", "twice"])
 @pytest.mark.parametrize("target", [CPU, H100], ids=["cpu", "cuda"])
 @pytest.mark.parametrize("point", [(2, 64), (3, 100), (5, 33), (1, 256)])
-def test_other_shapes_follow_from_recordings(target: Any, point: tuple[int, int]) -> None:
+def test_other_shapes_follow_from_recordings(
+    changes: dict[str, Any], target: Any, point: tuple[int, int]
+) -> None:
     """Even chunks follow forms; uneven ones are recorded anew."""
     records = Recorder(tiny("llama", max_position_embeddings=512))
-    records.tape(planned(2, 32, **CHUNKED), target)
-    plan = planned(*point, **CHUNKED)
+    records.tape(planned(2, 32, **changes), target)
+    plan = planned(*point, **changes)
     tape, _ = records.tape(plan, target)
     assert tape.curve_bytes.max() == record_whole(records.model, plan, target).curve_bytes.max()
 
@@ -219,5 +230,26 @@ def test_a_loss_that_chunks_cannot_follow_is_refused(name: str) -> None:
 
 def test_a_scaled_loss_is_refused() -> None:
     plan = Plan().with_values({"loss.method": "chunked", "precision": "fp16_mixed"})
-    with pytest.raises(PlanError, match=r"choose precision=bf16_mixed or loss\.method=whole"):
+    with pytest.raises(PlanError, match=r"choose precision=bf16_mixed or loss\.method=recomp"):
         check(plan, H100)
+    check(plan.with_values({"loss.method": "recomputed"}), H100)
+
+
+def test_a_scaled_loss_keeps_small_gradients_where_it_is_computed_twice() -> None:
+    """Those of fp16 logits, below the smallest number that the type knows."""
+    torch.manual_seed(0)
+    labels = torch.randint(0, 50, (64,))
+    hidden, weight = torch.randn(64, 16).half(), (torch.randn(50, 16) / 4).half()
+    found = {}
+    for function in (ChunkedCrossEntropy, RecomputedCrossEntropy):
+        given = [hidden.clone().requires_grad_(), weight.clone().requires_grad_()]
+        loss = function.apply(*given, None, Targets(labels, 2.0**26, IGNORED), 4, None)
+        (loss * 2.0**26).backward()
+        found[function] = given[1].grad
+    exact = weight.double().requires_grad_()
+    F.cross_entropy(F.linear(hidden.double(), exact), labels, reduction="sum").backward()
+    assert exact.grad is not None
+    torch.testing.assert_close(
+        found[RecomputedCrossEntropy].double(), exact.grad, rtol=1e-2, atol=1e-2
+    )
+    assert not found[ChunkedCrossEntropy].any(), "all vanished"

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils import prune as torch_prune
 
 from memplanner.errors import PlanError
-from memplanner.estimate.cutting import cuts, names_single_blocks
+from memplanner.estimate.cutting import cuts, needs_all_blocks
 from memplanner.plan import Plan
 from memplanner.plan.pruning import Pruning as Section
 from memplanner.techniques.prepare import check, prepare
@@ -138,7 +138,7 @@ def test_single_blocks_are_not_folded() -> None:
     module = tiny("long llama").build(META)
     named = {"structure": "unstructured", "layers": "named", "target_modules": "layers.3.*"}
     for section, single in ((named, True), (BLOCKS, True), (WIDTH, False), ({}, False)):
-        assert names_single_blocks(plan_of(section)) is single
+        assert needs_all_blocks(plan_of(section)) is single
         assert bool(cuts(module, plan_of(section))) is not single
 
 
@@ -198,8 +198,8 @@ def test_choices_that_contradict_each_other_are_refused(
         ("llama", {**HEADS, "head_ratio": 0.1}, "takes none of 2 heads; choose 0, or at least 0.5"),
         ("llama", {**BLOCKS, "block_ratio": 0.99}, "leaves none of 6 blocks"),
         ("llama", {**WIDTH, "width_multiple": 64}, "in multiples of 64; choose a larger ratio"),
-        ("gpt2", HEADS, "finds no heads that can be left out"),
-        ("swin", WIDTH, "cannot describe the pruned model"),
+        ("mamba2", HEADS, "finds no heads that can be left out"),
+        ("swin", {**WIDTH, "mlp_ratio": 0.3, "width_multiple": 1}, "cannot describe the pruned"),
         ("mixtral", {**WIDTH, "mlp_ratio": 0.25, "width_multiple": 1}, "width_multiple=4"),
         ("gemma3", {**BLOCKS, "block_choice": "influence"}, "choose deepest"),
     ],

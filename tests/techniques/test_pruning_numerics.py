@@ -16,7 +16,7 @@ from memplanner.techniques.sparsity.masks import (
     mask_lowest,
     mask_n_m,
     mask_rows,
-    mask_together,
+    masks_together,
 )
 from memplanner.techniques.sparsity.packed import PackedLinear, pack_bits, unpack_bits
 from memplanner.techniques.sparsity.sparsegpt import sparsegpt
@@ -72,8 +72,11 @@ def test_n_of_each_m_stay(rows: int, groups: int, data: st.DataObject) -> None:
 
 @given(st.lists(scores(), min_size=1, max_size=4), RATIOS)
 def test_masks_together_take_the_share_of_all(parts: list[torch.Tensor], ratio: float) -> None:
-    masks = mask_together(parts, ratio)
+    parts = [part.abs() for part in parts]
+    masks = list(masks_together(lambda: parts, ratio))
     total = sum(part.numel() for part in parts)
+    whole = mask_lowest(torch.cat([part.flatten() for part in parts]), round(ratio * total))
+    assert torch.equal(torch.cat([mask.flatten() for mask in masks]), whole)
     assert sum(int((~mask).sum()) for mask in masks) == round(ratio * total)
     assert [mask.shape for mask in masks] == [part.shape for part in parts]
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from memplanner.errors import PlanError
 from memplanner.estimate import estimate
-from memplanner.estimate.cutting import cuts, names_single_blocks
+from memplanner.estimate.cutting import cuts
 from memplanner.plan import Plan
 from memplanner.plan.quantization import Quantization as Section
 from memplanner.techniques.low_bit import bitsandbytes
@@ -178,7 +178,8 @@ def test_a_bias_may_be_shared() -> None:
         ({"bits": 1}, "p: quantization.bits is 1, but must be a whole number from 2 to 8."),
         (
             {"method": "awq"},
-            "p: quantization.method cannot be “awq”; choose none, linear, nf4 or companding.",
+            "p: quantization.method cannot be “awq”; choose none, linear, nf4, companding, qat, "
+            "dynamic_int8 or fp8.",
         ),
         (
             {"symmetric": "maybe"},
@@ -322,19 +323,21 @@ def test_a_module_in_host_memory_is_brought_to_the_device() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "single"),
+    ("names", "runs"),
     [
-        ("q_proj", False),
-        ("model.layers.*.mlp.fc1", False),
-        ("model.layers.3.mlp.up_proj", True),
-        ("model.layers.[0-3].*", True),
-        ("model.layers.1?.*", True),
+        ("q_proj", [(0, 10)]),
+        ("model.layers.*.mlp.fc1", [(0, 10)]),
+        ("model.layers.3.mlp.up_proj", [(4, 6)]),
+        ("model.layers.[0-4].*", [(0, 5), (5, 5)]),
+        ("model.layers.[1357].*", []),
     ],
 )
-def test_blocks_that_are_named_by_number_are_not_folded(names: str, single: bool) -> None:
+def test_blocks_fold_with_those_that_are_named_alike(
+    names: str, runs: list[tuple[int, int]]
+) -> None:
     plan = planned(quantization__layers="named", quantization__target_modules=names)
-    assert names_single_blocks(plan) is single
-    assert bool(cuts(tiny("long llama").build(META), plan)) is not single
+    found = cuts(tiny("long llama").build(META), plan)
+    assert [(cut.start, cut.periods) for cut in found] == runs
 
 
 def test_a_model_in_few_bits_has_as_many_parameters_as_before() -> None:

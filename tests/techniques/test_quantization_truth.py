@@ -45,6 +45,12 @@ def _cases() -> list[Any]:
         ("llama", {"quantization": QLORA, **full}),
         ("llama", {"quantization": QLORA, "precision": "bf16", **full}),
         ("llama", {"quantization": FOUR, "training": {"gradient_accumulation_steps": 2}}),
+        ("llama", {"quantization": {**FOUR, "per_layer": ["down_proj=8", "q_proj=nf4"]}}),
+        (
+            "llama",
+            {"quantization": {**FOUR, "per_layer": ["1.mlp.down_proj=8", "0.mlp.up_proj=3"]}},
+        ),
+        ("vit", {"quantization": {**FOUR, "per_layer": ["v_proj=2"]}, "precision": "bf16"}),
     ]
     return [pytest.param(*case, id=f"{case[0]}: {_title(case[1])}") for case in cases]
 
@@ -83,6 +89,38 @@ def test_peak_is_what_a_real_step_takes(
 ) -> None:
     lora = {"method": "lora", "rank": 4, "target_modules": TARGETS[name]}
     peak, tensors, _ = peaks(name, {"adapters": lora, **sections}, tmp_path)
+    assert peak.allocated_bytes - peak.by_category.workspaces == tensors
+
+
+LORA = {"method": "lora", "rank": 4, "target_modules": TARGETS["llama"]}
+QAT = {"method": "qat", "bits": 4, "group_size": 32}
+AWARE: list[tuple[str, dict[str, Any]]] = [
+    *((name, {"quantization": QAT}) for name in SHAPES),
+    ("llama", {"quantization": {**QAT, "granularity": "channel", "symmetric": True}}),
+    ("llama", {"quantization": {**QAT, "round_inputs": True}}),
+    ("gpt2 eager", {"quantization": {**QAT, "round_inputs": True}, "precision": "bf16"}),
+    ("llama", {"quantization": QAT, "precision": "bf16"}),
+    ("llama", {"quantization": QAT, "precision": "bf16_mixed"}),
+    ("vit", {"quantization": {**QAT, "round_inputs": True}, "precision": "bf16_mixed"}),
+    ("llama", {"quantization": QAT, "activation_checkpointing": {"policy": "full"}}),
+    ("llama", {"quantization": QAT, "training": {"gradient_accumulation_steps": 2}}),
+    *((name, {"quantization": {"method": "fp8"}}) for name in SHAPES),
+    ("llama", {"quantization": {"method": "fp8"}, "precision": "bf16_mixed"}),
+    ("vit", {"quantization": {"method": "fp8"}, "precision": "bf16"}),
+    ("llama", {"quantization": {"method": "fp8"}, "adapters": LORA}),
+    ("llama", {"quantization": {"method": "fp8"}, "adapters": LORA, "precision": "bf16_mixed"}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "sections"),
+    [pytest.param(*case, id=f"{case[0]}: {_title(case[1])}") for case in AWARE],
+)
+def test_training_with_rounded_weights_or_products_takes_what_was_predicted(
+    name: str, sections: dict[str, Any], tmp_path: Path
+) -> None:
+    peak, tensors, _ = peaks(name, sections, tmp_path)
     assert peak.allocated_bytes - peak.by_category.workspaces == tensors
 
 

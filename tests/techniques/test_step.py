@@ -130,6 +130,32 @@ def test_gradients_of_micro_batches_add_up() -> None:
     torch.testing.assert_close(gradient(3), 3 * gradient(1))
 
 
+def test_micro_batches_give_the_gradient_of_the_whole_batch() -> None:
+    """Of as many tokens each: a mean of means is the mean. Of others only sums are."""
+    torch.manual_seed(0)
+    model = tiny("llama", num_hidden_layers=2)
+    module = model.build(REAL)
+    ids = torch.randint(0, 31, (6, 12))
+    uneven = ids.clone()
+    uneven[0, 4:] = -100
+    count = int((uneven[:, 1:] != -100).sum())
+
+    def gradients(labels: torch.Tensor, parts: int, **more: Any) -> list[torch.Tensor]:
+        module.zero_grad()
+        for some, own in zip(ids.chunk(parts), labels.chunk(parts), strict=True):
+            loss = module(input_ids=some, labels=own, **more)["loss"]
+            (loss if more else loss / parts).backward()
+        return [part.grad.clone() for part in module.parameters() if part.grad is not None]
+
+    for labels, more in ((ids, {}), (uneven, {"num_items_in_batch": count})):
+        for parts in (2, 3, 6):
+            found = zip(gradients(labels, parts, **more), gradients(labels, 1), strict=True)
+            for one, whole in found:
+                torch.testing.assert_close(one, whole, rtol=1e-4, atol=1e-6)
+    means = zip(gradients(uneven, 6), gradients(uneven, 1), strict=True)
+    assert not all(torch.allclose(one, whole, rtol=1e-2) for one, whole in means)
+
+
 def test_the_step_waits_until_every_loss_was_taken() -> None:
     plan = planned(1, 4, training__gradient_accumulation_steps=2)
     prepared = prepare(tiny("llama", num_hidden_layers=1), plan, CPU, REAL)

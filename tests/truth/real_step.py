@@ -147,6 +147,10 @@ def planned(module: Any, plan: Plan) -> Any:
     checkpointing = plan.activation_checkpointing
     if checkpointing.policy == "every_n":
         _checkpoint_every(module, checkpointing.every)
+    if checkpointing.policy == "named":
+        for name in checkpointing.modules:  # plain paths here
+            part = module.get_submodule(name)
+            part.forward = partial(checkpoint, part.forward, use_reentrant=False)
     if plan.adapters.method == "lora":
         from peft import LoraConfig, get_peft_model
 
@@ -154,9 +158,10 @@ def planned(module: Any, plan: Plan) -> Any:
             r=plan.adapters.rank, lora_alpha=16, target_modules=list(plan.adapters.target_modules)
         )
         module = get_peft_model(module, config)
-    if plan.loss.method == "chunked":
+    if plan.loss.method != "whole":
         compute_type = torch.bfloat16 if plan.precision == "bf16_mixed" else None
-        chunk_loss(causal, plan.loss.chunks, compute_type=compute_type)
+        recomputed = plan.loss.method == "recomputed"
+        chunk_loss(causal, plan.loss.chunks, compute_type=compute_type, recomputed=recomputed)
     if checkpointing.policy == "full":
         module.activation_checkpointing_enable({"use_reentrant": False})
     return module

@@ -14,6 +14,7 @@ from tests.truth.small_models import CNN, SMALL
 
 IN_BACKWARD = {"update": "in_backward"}
 CHUNKED = {"method": "chunked"}
+RECOMPUTED = {"method": "recomputed"}
 
 
 def _plan(batch_size: int, sequence_length: int, **sections: Any) -> mp.Plan:
@@ -92,14 +93,25 @@ def _cases() -> list[Any]:
             "loss": CHUNKED, "activation_checkpointing": {"policy": "full"},
             "optimizer": IN_BACKWARD,
         },
+        "loss computed twice": {"loss": RECOMPUTED},
+        "loss computed twice, bf16 mixed": {"loss": RECOMPUTED, "precision": "bf16_mixed"},
+        "loss computed twice, LoRA, 2 micro-batches": {
+            "loss": RECOMPUTED, "training": {"gradient_accumulation_steps": 2},
+            "adapters": {"method": "lora", "rank": 8, "target_modules": ["q_proj", "v_proj"]},
+        },
+        "loss computed twice, full checkpointing, updates in backward": {
+            "loss": RECOMPUTED, "activation_checkpointing": {"policy": "full"},
+            "optimizer": IN_BACKWARD, "precision": "bf16",
+        },
         "updates in backward, few tokens": {
             "optimizer": IN_BACKWARD, "training": {"batch_size": 1, "sequence_length": 4},
         },
     }  # fmt: skip
     cases += [("llama", name, _plan(*shapes["llama"], **more)) for name, more in extra.items()]
     cases += [
-        (name, "loss in chunks", _plan(*shapes[name], loss=CHUNKED))
+        (name, title, _plan(*shapes[name], loss=section))
         for name in ("gpt2 eager", "gemma2")
+        for title, section in (("loss in chunks", CHUNKED), ("loss computed twice", RECOMPUTED))
     ]
     cases += [
         (

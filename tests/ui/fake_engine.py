@@ -14,8 +14,10 @@ import threading
 import time
 from collections.abc import Iterator
 
+from memplanner.errors import PlanError
 from memplanner.messages import protocol
 from memplanner.messages.device import Device
+from memplanner.messages.effects import EffectKind, OptionEffect
 from memplanner.messages.estimate import (
     Categories,
     Estimate,
@@ -24,8 +26,10 @@ from memplanner.messages.estimate import (
     ModuleDetail,
     ParameterInfo,
     Peak,
+    RankFigures,
     Span,
     Timeline,
+    Traffic,
 )
 from memplanner.messages.run import (
     RunEvent,
@@ -37,6 +41,7 @@ from memplanner.messages.run import (
     RunStep,
 )
 from memplanner.plan import Plan
+from memplanner.plan.offers import offers
 
 GIB = 1024**3
 CPU = Device(name="CPU", kind="cpu", memory_bytes=16 * GIB, used_bytes=4 * GIB, local=True)
@@ -96,8 +101,40 @@ def categories(plan: Plan) -> Categories:
     )
 
 
-def make_estimate(source: str, plan: Plan, device: Device) -> Estimate:
+def ranks(plan: Plan, device: Device) -> tuple[RankFigures, ...]:
+    """The first stage of a pipeline has most in flight; 32 blocks are dealt out."""
+    section, parts = plan.sharding, categories(plan)
+    if section.ranks == 1:
+        return ()
+    in_stage = section.ranks // section.pipeline
+    counts = section.stage_blocks or (32 // section.pipeline,) * section.pipeline
+    found = []
+    for stage in range(section.pipeline):
+        kept = min(plan.training.gradient_accumulation_steps, section.pipeline - stage)
+        own = parts.model_copy(update={"activations": parts.activations * kept})
+        found.append(
+            RankFigures(
+                first=stage * in_stage,
+                count=in_stage,
+                stage=stage,
+                allocated_bytes=own.total_bytes,
+                device_bytes=own.total_bytes + device.used_bytes,
+                verdict="fits",
+                phase="backward",
+                by_category=own,
+                parameters=8030261248 * counts[stage] // 32,
+                blocks=((sum(counts[:stage]), sum(counts[: stage + 1])),),
+            )
+        )
+    return tuple(found)
+
+
+def make_estimate(source: str, plan: Plan, device: Device, rank: int | None = None) -> Estimate:
     parts = categories(plan)
+    every = ranks(plan, device)
+    chosen = 0 if rank is None else rank
+    if every:
+        parts = every[chosen // every[0].count].by_category
     total = parts.total_bytes
     free = device.free_bytes or 0
     points = 60
@@ -109,7 +146,7 @@ def make_estimate(source: str, plan: Plan, device: Device) -> Estimate:
         peak=Peak(
             allocated_bytes=total,
             reserved_bytes=None,
-            device_bytes=None,
+            device_bytes=total + device.used_bytes if every else None,
             phase="backward",
             module="lm_head",
             by_category=parts,
@@ -129,6 +166,14 @@ def make_estimate(source: str, plan: Plan, device: Device) -> Estimate:
         method="recorded on meta tensors, 8 blocks folded to 3",
         notes=(),
         seconds=0.01,
+        rank=chosen,
+        ranks=every,
+        traffic=(
+            Traffic(kind="all_gather", link="card", calls=66, sent_bytes=28 * GIB, seconds=0.062),
+            Traffic(kind="send", link="node", calls=8, sent_bytes=GIB // 4),
+        )
+        if every
+        else (),
     )
 
 
@@ -219,8 +264,12 @@ class FakeEngine:
             case protocol.MakeEstimate():
                 yield protocol.Estimated(
                     id=request.id,
-                    estimate=make_estimate(self.source, request.plan, self.device(request.device)),
+                    estimate=make_estimate(
+                        self.source, request.plan, self.device(request.device), request.rank
+                    ),
                 )
+            case protocol.ListEffects():
+                yield from self.effects(request)
             case protocol.ListLayers():
                 yield protocol.Layers(id=request.id, moment=request.moment, layers=layers(Plan()))
             case protocol.DescribeModule():
@@ -250,6 +299,37 @@ class FakeEngine:
                 yield from self.apply(request)
             case _:
                 raise AssertionError(request)
+
+    def effects(self, request: protocol.ListEffects) -> Iterator[protocol.Reply]:
+        now = categories(request.plan).total_bytes
+        found = offers(request.plan)
+        for offer in found:
+            try:
+                changed = request.plan.with_values({offer.key: offer.value})
+            except PlanError:
+                continue
+            size = categories(changed).total_bytes - GIB * (offer.value == "full")
+            kind: EffectKind = "same"
+            if size != now:
+                kind = "saves" if size < now else "takes"
+            refused = offer.key == "quantization.method"
+            yield protocol.Effect(
+                id=request.id,
+                effect=OptionEffect(
+                    key=offer.key,
+                    value=offer.value,
+                    kind="refused" if refused else kind,
+                    allocated_bytes=size,
+                    allocated_difference_bytes=size - now,
+                    verdict="fits",
+                    refused="it freezes the weights; choose adapters.method=lora." * refused,
+                    needs="adapters.method=lora" * refused,
+                ),
+            )
+            if not self.requests.empty():
+                yield protocol.Superseded(id=request.id)
+                return
+        yield protocol.EffectsListed(id=request.id, count=len(found), complete=True, seconds=0.1)
 
     def open(self, request: protocol.OpenModel) -> Iterator[protocol.Reply]:
         if request.source == "crash":

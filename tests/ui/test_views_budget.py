@@ -210,6 +210,12 @@ def test_with_motion_reduced_it_is_there_at_once(qtbot: QtBot, qapp: QApplicatio
         motion.set_reduced(False)
 
 
+def test_the_verdict_says_what_went_to_host_memory() -> None:
+    made = sample.estimate().model_copy(update={"host_bytes": 3 * GIB})
+    assert lines(made).place.startswith("3.0 GiB in host memory; ")
+    assert "host" not in lines(sample.estimate()).place
+
+
 def test_the_verdict_widget_says_all_three_lines(qtbot: QtBot, qapp: QApplication) -> None:
     verdict = Verdict()
     qtbot.addWidget(verdict)
@@ -244,7 +250,8 @@ def test_ticks_are_few_round_and_inside(largest: float, count: int) -> None:
 
 
 def test_a_bar_says_nothing_of_nothing() -> None:
-    assert stacked_bar.words((0,) * 7) == ""
-    assert stacked_bar.words((MIB, 0, 0, 0, 0, 0, 2 * GIB)) == (
+    nothing = [0] * len(PARTS)
+    assert stacked_bar.words(nothing) == ""
+    assert stacked_bar.words((MIB, *nothing[1:-1], 2 * GIB)) == (
         f"parameters {format_bytes(MIB)}, other {format_bytes(2 * GIB)}"
     )

@@ -12,6 +12,7 @@ from memplanner.units import GIB, KIB, MIB, format_bytes, parse_bytes
 from memplanner_ui.look.theme import apply_theme
 from memplanner_ui.views.layer_model import (
     BAR_ROLE,
+    FIRST_PART,
     NAME,
     NAME_ROLE,
     SHARE,
@@ -20,7 +21,7 @@ from memplanner_ui.views.layer_model import (
 )
 from memplanner_ui.views.layer_table import LayerTable
 from memplanner_ui.views.layers import LayersView
-from memplanner_ui.views.parts import Around
+from memplanner_ui.views.parts import PARTS, Around
 from tests.ui import sample
 
 
@@ -200,10 +201,10 @@ def test_cells_say_sizes_bytes_and_words(qapp: QApplication) -> None:
     total = model.index_of(node, TOTAL)
     assert total.data() == "4.9 GiB"
     assert total.data(Qt.ItemDataRole.ToolTipRole).endswith(" bytes")
-    gradients = model.index_of(node, 6)
-    assert gradients.data() == "–"
-    assert gradients.data(Qt.ItemDataRole.AccessibleTextRole) == "nothing"
-    assert len(model.index_of(node, 1).data(BAR_ROLE)) == 8
+    temporaries = model.index_of(node, FIRST_PART + PARTS.index("temporaries"))
+    assert temporaries.data() == "–"
+    assert temporaries.data(Qt.ItemDataRole.AccessibleTextRole) == "nothing"
+    assert len(model.index_of(node, SHARE).data(BAR_ROLE)) == len(PARTS) + 1
 
 
 def test_the_parts_of_every_row_add_up_to_its_total_as_printed(qapp: QApplication) -> None:
@@ -308,6 +309,23 @@ def test_rows_are_copied_as_text(qtbot: QtBot, view: LayersView) -> None:
     view.tree.copy(exact_bytes=True)
     exact = QGuiApplication.clipboard().text().splitlines()[1].split("\t")
     assert sum(int(size) for size in exact[2:-1]) == int(exact[-1])
+
+
+def test_parts_that_the_plan_has_none_of_have_no_column(qtbot: QtBot, view: LayersView) -> None:
+    def shown() -> list[str]:
+        tree, side = view.tree, Qt.Orientation.Horizontal
+        columns = [c for c in range(FIRST_PART, TOTAL) if not tree.isColumnHidden(c)]
+        return [str(tree.layer_model.headerData(column, side)) for column in columns]
+
+    assert shown() == ["Param.", "Grad.", "Optim.", "Activ.", "Temp."]
+    rows = [Layer(name="", type="Llama"), Layer(name="a", type="Linear", parameters_bytes=4)]
+    rows.append(Layer(name="b", type="Attention", kv_cache_bytes=8, activations_bytes=2))
+    view.set_estimate(sample.estimate(rows=tuple(rows)))
+    assert shown() == ["Param.", "Activ.", "KV", "Temp."]
+    view.tree.selectAll()
+    view.tree.copy()
+    heading = QGuiApplication.clipboard().text().splitlines()[0]
+    assert heading == "Module\tType\tParam.\tActiv.\tKV\tTemp.\tTotal"
 
 
 def test_no_estimate_leaves_an_empty_tree(view: LayersView) -> None:

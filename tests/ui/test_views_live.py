@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from memplanner.messages.device import Device
-from memplanner.messages.run import RunSample, RunStep
+from memplanner.messages.run import RankRun, RunSample, RunStarted, RunStep
 from memplanner.units import GIB
 from memplanner_ui.look.theme import apply_theme
 from memplanner_ui.views.comparison import largest_difference, percent, rows
@@ -78,6 +78,65 @@ def test_a_step_that_is_counted_early_stays_in_order() -> None:
     assert np.all(np.diff(data.x) >= 0)
     assert data.x[second] <= 1.0
     assert data.step == 2
+
+
+def _two_ranks() -> tuple[RunStarted, list[RunSample]]:
+    """A run whose second rank is predicted to take half of the first's, and does."""
+    started = sample.run_started(2)
+    half = sample.figures().model_copy(
+        update={
+            "allocated_bytes": started.predicted.allocated_bytes // 2,
+            "curve_bytes": tuple(value // 2 for value in started.predicted.curve_bytes),
+        }
+    )
+    ranks = (RankRun(rank=0, predicted=half), RankRun(rank=1, predicted=started.predicted))
+    taken = [e for e in sample.run_samples(2) if isinstance(e, RunSample)]
+    events = [
+        event.model_copy(
+            update={
+                "rank": rank,
+                "allocated_bytes": event.allocated_bytes // (2 - rank),
+                "highest_bytes": event.highest_bytes // (2 - rank),
+            }
+        )
+        for event in taken
+        for rank in (0, 1)
+    ]
+    return started.model_copy(update={"ranks": ranks}), events
+
+
+def test_every_rank_has_a_curve_over_its_prediction(qtbot: QtBot) -> None:
+    view = LiveView()
+    qtbot.addWidget(view)
+    view.resize(900, 600)
+    view.show()
+    started, events = _two_ranks()
+    view.handle(started)
+    for event in events:
+        view.handle(event)
+    view.ranges.choose("run")
+    view.plot.refresh()
+    words = view.plot.accessibleDescription()
+    assert "rank 1 " in words
+    assert "rank 0 " in words
+    lines = view.plot._others
+    assert [each.rank for each in lines.ranks] == [0]
+    assert lines.ranks[0].data.count == len(events) // 2
+    high = [float(np.max(curve.yData)) for curve in (lines._measured[0], view.plot._allocated)]
+    assert high[0] == pytest.approx(high[1] / 2, rel=0.01)
+    assert len(lines._predicted[0].yData) > 0
+    view.plot.set_line("allocated", False)
+    assert "rank" not in view.plot.accessibleDescription()
+
+
+def test_the_table_names_every_rank() -> None:
+    started, _ = _two_ranks()
+    result = sample.run_result().model_copy(update={"ranks": started.ranks})
+    *_, heading, first, second = rows(result)
+    assert heading.heading
+    assert [first.title, second.title] == ["Rank 0", "Rank 1"]
+    assert second.predicted_bytes == started.predicted.allocated_bytes
+    assert second.measured_bytes is None
 
 
 def test_samples_outgrow_no_array() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memplanner.messages.estimate import Span
 from memplanner_ui.views.timeline_data import (
     STACKED,
     bounds,
@@ -132,3 +133,27 @@ def test_the_table_has_the_peak_first_and_each_phase_at_its_highest() -> None:
     for row, stretch in zip(listed[1:], made.phases, strict=True):
         assert row.moment.total_bytes == made.total[stretch.left : stretch.right].max()
         assert sum(row.moment.parts) == row.moment.total_bytes
+
+
+def test_a_generation_s_tokens_are_counted_and_measured_ones_lie_where_they_belong() -> None:
+    spans = (
+        Span("load", 0, 0, 20),
+        Span("prefill", 0, 20, 80),
+        Span("decode", 0, 80, 120),
+        Span("decode", 6, 120, 130),
+        Span("decode", 7, 130, 200),
+        Span("between_steps", 0, 200, 220),
+    )
+    shown = estimate()
+    timeline = shown.timeline.model_copy(update={"phases": spans})
+    made = step_of(shown.model_copy(update={"timeline": timeline}))
+    assert made is not None
+    titles = ["Prefill", "Decode, token 2", "Decode, tokens 3 to 8", "Decode, token 9", "End"]
+    assert [one.title for one in made.phases] == titles
+    assert [one.decodes for one in made.phases[1:4]] == [(0, 1), (1, 7), (7, 8)]
+    curve = tuple(range(80))
+    figures = sample.figures().model_copy(
+        update={"curve_bytes": curve, "curve_phases": ("decode",) * 80}
+    )
+    pieces = [y.tolist() for _, y in measured_curves(made, figures)]
+    assert pieces == [list(range(10)), list(range(10, 70)), list(range(70, 80))]

@@ -25,7 +25,7 @@ def estimate(points: int = 200, *, load: int = 20, unknown_device: bool = False)
         "buffers": np.full(points, 4096),
         "inputs": along * 8192,
     }
-    by_category = {name: parts[name].astype(np.int64) for name in CATEGORIES}
+    by_category = {name: parts.get(name, np.zeros(points)).astype(np.int64) for name in CATEGORIES}
     total = np.sum(list(by_category.values()), axis=0)
     peak = int(total.argmax())
     edges = [load + share * points // 8 for share in range(9)]

@@ -53,6 +53,8 @@ ACTIONS = (
     Declared("view_layers", "View", "Layers", ("Ctrl+1",), group="view", needs="model"),
     Declared("view_timeline", "View", "Timeline", ("Ctrl+2",), group="view", needs="model"),
     Declared("view_live", "View", "Live", ("Ctrl+3",), group="view", needs="model"),
+    Declared("view_sensitivity", "View", "Sensitivity", (), group="view", needs="model"),
+    Declared("view_ranks", "View", "Sharding", ("Ctrl+6",), group="view", needs="model"),
     Declared("timeline_table", "View", "Timeline as a table", ("Alt+T",), "",
              "The timeline as a table, the peak first, or as a plot again", needs="model"),
     Declared("left_dock", "View", "Plan", ("F4",), "", "Show or hide the plan", checkable=True,

@@ -18,7 +18,7 @@ from memplanner_ui.look.theme import SchemeChoice, apply_theme
 from memplanner_ui.open_dialog import OpenDialog
 from memplanner_ui.palette import Entry
 from memplanner_ui.panes import focus_next_pane
-from memplanner_ui.workspace import LAYERS, LIVE, TIMELINE
+from memplanner_ui.workspace import LAYERS, LIVE, RANKS, SENSITIVITY, TIMELINE
 
 if TYPE_CHECKING:
     from memplanner_ui.main_window import MainWindow
@@ -55,6 +55,8 @@ class Commands(QObject):
             "view_layers": lambda: window.workspace.show_view(LAYERS),
             "view_timeline": lambda: window.workspace.show_view(TIMELINE),
             "view_live": lambda: window.workspace.show_view(LIVE),
+            "view_sensitivity": lambda: window.workspace.show_view(SENSITIVITY),
+            "view_ranks": lambda: window.workspace.show_view(RANKS),
             "timeline_table": self.show_timeline_table,
             "left_dock": window.show_docks,
             "right_dock": window.show_docks,

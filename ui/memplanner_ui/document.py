@@ -204,4 +204,4 @@ def _words_of(before: Plan, after: Plan) -> str:
         return f"{len(changes)} changes"
     name = changes[0].key.rsplit(".", 1)[-1].replace("_", " ")
     value = changes[0].after
-    return f"{name} {', '.join(value) if isinstance(value, list) else value}"
+    return f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}"

@@ -13,6 +13,7 @@ from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.budget_bar import HEIGHT, BudgetBar
 from memplanner_ui.views.rows import ElidedLabel, label
+from memplanner_ui.views.uses import intake
 from memplanner_ui.views.verdict import Verdict
 
 CAUTION_FROM = 0.03
@@ -67,12 +68,12 @@ class StepBlock(QWidget):
                 caution=caution,
             )
         else:
-            training = estimate.plan.training
-            samples = training.batch_size * training.gradient_accumulation_steps
-            count, unit = samples, "sample" if samples == 1 else "samples"
-            if estimate.model.takes_sequence:
-                count, unit = samples * training.sequence_length, "tokens"
-            self._say("One optimizer step", f"{format_count(count)} {unit}", "time not measured")
+            plan, ranks = estimate.plan, estimate.plan.sharding.ranks
+            above, count, unit = intake(plan, takes_sequence=estimate.model.takes_sequence)
+            words = "time not measured"
+            if ranks > 1:
+                words = f"{format_count(ranks)} cards, not timed"
+            self._say(above, f"{format_count(count)} {unit}", words)
 
     def _say(self, above: str, figure: str, below: str, *, caution: bool = False) -> None:
         self._above.setText(above)

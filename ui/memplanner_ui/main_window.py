@@ -21,17 +21,21 @@ from memplanner_ui.commands import Commands
 from memplanner_ui.engine import EngineState
 from memplanner_ui.engine_log import EngineLog
 from memplanner_ui.header import Header
+from memplanner_ui.layer_choices import LayerChoices
 from memplanner_ui.look import type as fonts
 from memplanner_ui.notices import Notice
+from memplanner_ui.option_effects import OptionEffects
 from memplanner_ui.palette import Palette
 from memplanner_ui.panes import LeftDock, RightDock
+from memplanner_ui.ranks_control import RanksControl
 from memplanner_ui.run_control import RunControl
 from memplanner_ui.run_display import RunDisplay
+from memplanner_ui.sensitivity_control import SensitivityControl
 from memplanner_ui.session import Session
 from memplanner_ui.start_page import StartPage
 from memplanner_ui.status_bar import StatusBar
 from memplanner_ui.tool_bar import ToolBar
-from memplanner_ui.workspace import LAYERS, LIVE, TIMELINE, Workspace
+from memplanner_ui.workspace import LAYERS, LIVE, RANKS, SENSITIVITY, TIMELINE, Workspace
 
 LAYOUT_VERSION = 1
 FOLDS_BELOW = 1180
@@ -64,6 +68,12 @@ class MainWindow(QMainWindow):
         self._display = RunDisplay(
             self.runs, self.workspace, self.left, self.right, self.header, self.status, self
         )
+        self.effects = OptionEffects(session, self.left.plan, self)
+        self.layer_choices = LayerChoices(session, self.workspace.layers, self.right.module, self)
+        self.sensitivity = SensitivityControl(
+            session, self.runs, self.layer_choices, self.workspace.sensitivity, self
+        )
+        self.ranks = RanksControl(session, self.workspace.ranks, self.right.rank, self)
         self._closing = Closing(self.close, self.commands.save_then)
         self._assemble()
         self._connect()
@@ -120,11 +130,16 @@ class MainWindow(QMainWindow):
         session.layers_arrived.connect(self.workspace.layers.set_layers)
         session.detail_arrived.connect(self.right.module.set_detail)
         session.selection.changed.connect(self.workspace.layers.select)
-        self.workspace.layers.module_selected.connect(session.selection.select)
+        for chosen in (
+            self.workspace.layers.module_selected,
+            self.workspace.sensitivity.layer_chosen,
+            self.left.run.layer_chosen,
+        ):
+            chosen.connect(session.selection.select)
         self.workspace.layers.moment_requested.connect(session.list_layers)
         self.workspace.view_changed.connect(lambda _: self._show_view())
         plan = self.left.plan
-        plan.edited.connect(session.edit)
+        plan.edited.connect(self.ranks.edit)
         plan.gesture_ended.connect(document.end_gesture)
         plan.reset.connect(document.reset_section)
         plan.folded_changed.connect(lambda folded: session.settings.update(folded=folded))
@@ -180,7 +195,9 @@ class MainWindow(QMainWindow):
         self._show_view()
 
     def _show_plan(self, plan: Plan) -> None:
-        self.left.plan.show_plan(plan, self.session.document.first_plan)
+        document = self.session.document
+        self.left.plan.show_plan(plan, document.first_plan)
+        self.workspace.live.form.set_plan(plan, document.model)
         self._show_title()
 
     def _show_title(self) -> None:
@@ -217,9 +234,11 @@ class MainWindow(QMainWindow):
 
     def _show_view(self) -> None:
         view = self.workspace.current
-        for name in (LAYERS, TIMELINE, LIVE):
+        for name in (LAYERS, TIMELINE, LIVE, SENSITIVITY, RANKS):
             self.actions_[f"view_{name}"].setChecked(view == name)
         self._display.show_view(view)
+        if view == RANKS:
+            self.right.show_rank()
         self.show_docks()
 
     def show_docks(self) -> None:

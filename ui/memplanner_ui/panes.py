@@ -11,6 +11,7 @@ from memplanner_ui.pane_header import PaneHeader
 from memplanner_ui.plan_panel import PlanPanel
 from memplanner_ui.views.module_panel import ModulePanel
 from memplanner_ui.views.notice import NoticeBar
+from memplanner_ui.views.ranks_panel import RankPanel
 from memplanner_ui.views.run_panel import RunPanel
 from memplanner_ui.views.run_progress import ProgressPanel
 from memplanner_ui.workspace import DETAILS, Workspace
@@ -98,7 +99,7 @@ class LeftDock(_Dock):
 
 
 class RightDock(_Dock):
-    """The selected module; on the Live view, how the run goes on."""
+    """The selected module; on the Live view, how the run goes on; on Sharding, the rank."""
 
     def __init__(self, parent: QMainWindow) -> None:
         super().__init__("Module", "right_dock", RIGHT_WIDTH, parent)
@@ -107,6 +108,8 @@ class RightDock(_Dock):
         self.content = QStackedWidget()
         self.content.addWidget(self.module)
         self.content.addWidget(self.progress)
+        self.rank = RankPanel()
+        self.content.addWidget(self.rank)
         self.setWidget(self.content)
 
     def fold_into(self, workspace: Workspace, folded: bool) -> None:
@@ -128,6 +131,11 @@ class RightDock(_Dock):
             self.header.set_title("Progress", word, kind)
         else:
             self.header.set_title("Module")
+
+    def show_rank(self) -> None:
+        """Shows the rank instead of the module."""
+        self.content.setCurrentWidget(self.rank)
+        self.header.set_title("Rank")
 
 
 def focus_next_pane(panes: list[QWidget], focused: QWidget | None, *, back: bool = False) -> None:

@@ -23,6 +23,8 @@ class RunSettings:
     steps: int = 3
     data: str | None = None
     """A text file; None for generated data."""
+    save: str | None = None
+    """A new folder for the compressed model."""
 
 
 class RunControl(QObject):
@@ -107,6 +109,7 @@ class RunControl(QObject):
             steps=settings.steps,
             data=settings.data,
             force=force,
+            save=settings.save,
             event=self._on_reply,
             then=self._on_reply,
             failed=self._on_failure,
@@ -176,7 +179,7 @@ class RunControl(QObject):
                 measured=None,
                 error=None,
                 steps=len(steps),
-                losses=tuple(step.loss for step in steps),
+                losses=tuple(step.loss for step in steps if step.loss is not None),
                 step_seconds=tuple(step.step_seconds for step in steps),
                 seconds=steps[-1].seconds if steps else 0.0,
             )

@@ -82,6 +82,8 @@ class RunDisplay(QObject):
         for part in self._parts:
             part.handle(event)
         if isinstance(event, RunResult):
+            if event.saved is not None:
+                self._workspace.live.form.set_save(None)  # the folder is there now
             self._header.step.set_result(event)
             self._workspace.timeline.set_result(event)
             good = event.outcome in ("finished", "stopped")

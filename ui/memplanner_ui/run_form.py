@@ -1,30 +1,40 @@
-"""What a run needs beside the plan: how many steps, and on which text."""
+"""What a run needs beside the plan: how many steps, on which text, and where to save."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from memplanner.messages.device import Device
-from memplanner_ui.files import choose_file
+from memplanner.messages.estimate import ModelInfo
+from memplanner.plan import Plan
+from memplanner_ui.files import choose_file, choose_folder
 from memplanner_ui.look import type as fonts
 from memplanner_ui.run_control import RunSettings
 from memplanner_ui.views.rows import ShrinkingLabel
+from memplanner_ui.views.uses import round_of
 
 MOST_STEPS = 100_000
+_NOT_SAVED = "the compressed model is not kept"
 
 
 class RunForm(QWidget):
-    """A bar at the top of the Live view, while no plan runs."""
+    """Bars at the top of the Live view, while no plan runs.
+
+    The second one, where the compressed model is saved, is there for plans that compress the
+    source's own weights.
+    """
 
     steps_changed = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedHeight(fonts.scaled(38))
         self._data: str | None = None
+        self._save: str | None = None
+        self._name = "model"
         self.steps = QSpinBox()
         self.steps.setRange(1, MOST_STEPS)
         self.steps.setAccessibleName("Optimizer steps to run")
@@ -32,34 +42,40 @@ class RunForm(QWidget):
         self.steps.valueChanged.connect(self.steps_changed)
         self._source = ShrinkingLabel()
         self._source.setProperty("ink", "secondary")
-        self._choose = QPushButton("Choose a text file…")
-        self._choose.setProperty("small", True)
-        self._choose.clicked.connect(self._choose_file)
-        self._generated = QPushButton("Use generated data")
-        self._generated.setProperty("small", True)
-        self._generated.clicked.connect(lambda: self.set_data(None))
+        self._choose = _button("Choose a text file…", self._choose_file)
+        self._generated = _button("Use generated data", lambda: self.set_data(None))
         self._device = ShrinkingLabel()
         self._device.setProperty("ink", "faint")
-        steps = QLabel("Steps")
+        steps = self._rounds = QLabel("Steps")
         steps.setBuddy(self.steps)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(14, 0, 14, 0)
-        line.setSpacing(8)
-        line.addWidget(steps)
-        line.addWidget(self.steps)
-        line.addSpacing(8)
-        line.addWidget(QLabel("Data"))
-        line.addWidget(self._source)
-        line.addWidget(self._choose)
-        line.addWidget(self._generated)
+        data = _bar(steps, self.steps, None, QLabel("Data"), self._source, self._choose,
+                    self._generated)  # fmt: skip
+        line = data.layout()
+        assert isinstance(line, QHBoxLayout)
         line.addStretch(1)
         line.addWidget(self._device)
+        self._folder = ShrinkingLabel()
+        self._folder.setProperty("ink", "secondary")
+        self._choose_save = _button("Save the compressed model to…", self._choose_folder)
+        self._keep_none = _button("Save nothing", lambda: self.set_save(None))
+        self._saving = _bar(QLabel("Save"), self._folder, self._choose_save, self._keep_none)
+        below = self._saving.layout()
+        assert isinstance(below, QHBoxLayout)
+        below.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(data)
+        column.addWidget(self._saving)
         self.set_data(None)
+        self.set_save(None)
+        self._saving.hide()
 
     @property
     def settings(self) -> RunSettings:
         """What was chosen."""
-        return RunSettings(steps=self.steps.value(), data=self._data)
+        save = None if self._saving.isHidden() else self._save
+        return RunSettings(steps=self.steps.value(), data=self._data, save=save)
 
     def set_data(self, path: str | None) -> None:
         """Trains on a text file, or on generated data."""
@@ -68,6 +84,20 @@ class RunForm(QWidget):
         self._source.set_text(words)
         self._source.setToolTip(path or words)
         self._generated.setVisible(path is not None)
+
+    def set_save(self, folder: str | None) -> None:
+        """Saves the compressed model as a new folder, or not at all."""
+        self._save = folder
+        self._folder.set_text(_NOT_SAVED if folder is None else f"to {folder}")
+        self._keep_none.setVisible(folder is not None)
+
+    def set_plan(self, plan: Plan, model: ModelInfo | None) -> None:
+        """Offers to save where there will be something to save."""
+        if model is not None:
+            self._name = f"{Path(model.name).name}-compressed"
+        self._rounds.setText(f"{round_of(plan).capitalize()}s")
+        real = model is not None and model.weights == "real"
+        self._saving.setVisible(real and compresses(plan))
 
     def set_device(self, device: Device | None) -> None:
         """Says where a run would take place."""
@@ -81,3 +111,51 @@ class RunForm(QWidget):
     def _choose_file(self) -> None:
         choose_file(self, "Choose a text to train on", "Text (*.txt *.md *.jsonl);;All files (*)",
                     self.set_data)  # fmt: skip
+
+    def _choose_folder(self) -> None:
+        title = "Choose a folder for the compressed model"
+        choose_folder(self, title, lambda path: self.set_save(str(new_folder(path, self._name))))
+
+
+def compresses(plan: Plan) -> bool:
+    """Whether applying the plan leaves a model with fewer or smaller weights before it trains."""
+    pruning = plan.pruning
+    pruned = pruning.structure != "none" and not pruning.is_gradual
+    return pruned or plan.quantization.method != "none"
+
+
+def new_folder(chosen: str, name: str) -> Path:
+    """The chosen folder where it is empty, or a new one inside it: a model never mixes in."""
+    folder = Path(chosen)
+    try:
+        if folder.is_dir() and not any(folder.iterdir()):
+            return folder
+    except OSError:
+        return folder / name  # it cannot be listed; the engine says what speaks against it
+    count, inner = 1, folder / name
+    while inner.exists():
+        count += 1
+        inner = folder / f"{name}-{count}"
+    return inner
+
+
+def _button(words: str, then: Callable[[], object]) -> QPushButton:
+    button = QPushButton(words)
+    button.setProperty("small", True)
+    button.clicked.connect(lambda: then())
+    return button
+
+
+def _bar(*widgets: QWidget | None) -> QWidget:
+    """Widgets beside each other; None is some room."""
+    bar = QWidget()
+    bar.setFixedHeight(fonts.scaled(38))
+    line = QHBoxLayout(bar)
+    line.setContentsMargins(14, 0, 14, 0)
+    line.setSpacing(8)
+    for widget in widgets:
+        if widget is None:
+            line.addSpacing(8)
+        else:
+            line.addWidget(widget)
+    return bar

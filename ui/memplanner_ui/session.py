@@ -6,10 +6,7 @@ for an estimate, and every failure a notice with its fixes.
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +20,10 @@ from memplanner_ui.document import Document
 from memplanner_ui.engine import EngineClient, Outcome
 from memplanner_ui.engine.client import EngineState
 from memplanner_ui.notices import Notice
+from memplanner_ui.opening import Openings
 from memplanner_ui.selection import Selection
-from memplanner_ui.settings import Recent, SettingsFile
+from memplanner_ui.settings import SettingsFile
 from memplanner_ui.views.notice import Fix
-
-PLAN_ENDINGS = (".yaml", ".yml")
 
 
 class Session(QObject):
@@ -45,6 +41,8 @@ class Session(QObject):
     """Moment and its rows."""
     detail_arrived = Signal(object)
     """``ModuleDetail``, or None."""
+    answered = Signal()
+    """The engine has said what it can of the plan as it is."""
     log_wanted = Signal()
     """The user wants to read what the engine wrote."""
 
@@ -64,8 +62,9 @@ class Session(QObject):
         self.presets: tuple[protocol.Preset, ...] = ()
         self.targets: tuple[protocol.Target, ...] = ()
         self.moment: Moment = "peak"
-        self._waiting_plan: Path | None = None
-        self._opening: int | None = None
+        self.rank: int | None = None
+        """Of a plan over several cards, the one whose figures are wanted; None: the fullest."""
+        self._openings = Openings(self)
         self._forget_model = False
         self.locked = False
         """A plan is running: the model stays."""
@@ -118,7 +117,7 @@ class Session(QObject):
         )
 
     def _on_engine_ended(self, outcome: Outcome) -> None:
-        self._end_work()
+        self.end_work()
         if self.engine.state is EngineState.FAILED:
             fixes = (
                 Fix("Start the engine again", "", "Start again", self.restart_engine),
@@ -139,8 +138,8 @@ class Session(QObject):
 
     def cancel(self) -> None:
         """Ends what takes long: the engine is started again, with the model that was open."""
-        was_opening = self._opening is not None
-        self._end_work()
+        was_opening = self._openings.at_work
+        self.end_work()
         self._forget_model = was_opening and self.document.source is None
         self.engine.restart()
         words = "Opening was stopped." if was_opening else "The estimate was stopped."
@@ -167,108 +166,11 @@ class Session(QObject):
         keep_plan: bool = False,
     ) -> None:
         """Opens a model, or a plan when ``source`` is a YAML file."""
-        if source.endswith(PLAN_ENDINGS):
-            self.open_plan(Path(source))
-            return
-        if self.locked:
-            what = "A plan is running; stop it before another model is opened."
-            self.noticed.emit(Notice("info", what))
-            return
-        if os.path.exists(source):
-            source = os.path.abspath(source)  # as recent ones are opened from anywhere
-        self.solved.emit()
-        self._say_working(f"Opening {_short(source)}")
-        self._opening = self.engine.request(
-            protocol.OpenModel,
-            source=source,
-            inputs=inputs,
-            trust_code=trust_code,
-            event=self._on_progress,
-            then=lambda reply: self._on_opened(source, inputs, trust_code, keep_plan, reply),
-            failed=lambda failure: self._on_not_opened(source, inputs, trust_code, failure),
-        )
-
-    def _on_opened(
-        self,
-        source: str,
-        inputs: tuple[str, ...],
-        trust_code: bool,
-        keep_plan: bool,
-        reply: protocol.Opened,
-    ) -> None:
-        self._opening = None
-        self._end_work()
-        self.selection.select(None)
-        self.document.open_model(
-            source,
-            reply.model,
-            reply.plan,
-            inputs=inputs,
-            trust_code=trust_code,
-            notes=reply.notes,
-            keep_plan=keep_plan,
-        )
-        detail = f"{reply.model.class_name}, {_kind_words(reply.model.kind)}"
-        self.settings.remember(
-            Recent(
-                source=source,
-                title=reply.model.name,
-                detail=detail,
-                inputs=inputs,
-                opened=time.time(),
-            )
-        )
-        if self._waiting_plan is not None:
-            path, self._waiting_plan = self._waiting_plan, None
-            self.open_plan(path)
-        self.estimate()
-
-    def _on_not_opened(
-        self, source: str, inputs: tuple[str, ...], trust_code: bool, failure: protocol.Failure
-    ) -> None:
-        self._opening = None
-        self._end_work()
-        if failure.trust_needed:
-            fix = Fix(
-                f"Run the code that comes with {_short(source)}",
-                "",
-                "Run its code",
-                lambda: self.open(source, inputs=inputs, trust_code=True),
-            )
-            meaning = (
-                "It would run in the engine process with your rights to files and network; "
-                "agree only if you know where it is from."
-            )
-            self.noticed.emit(Notice("caution", failure.sentence, meaning, (fix,)))
-            return
-        if failure.error != "EngineEnded":
-            again = Fix(
-                f"Open {_short(source)} once more, when that is put right",
-                "",
-                "Open again",
-                lambda: self.open(source, inputs=inputs, trust_code=trust_code),
-            )
-            what = Notice.of(failure)
-            self.noticed.emit(replace(what, fixes=(*what.fixes, again)))
+        self._openings.open(source, inputs, trust_code, keep_plan)
 
     def open_plan(self, path: Path) -> None:
         """Opens a plan's file; without a model it waits for the one opened next."""
-        if self.document.model is None:
-            self._waiting_plan = path
-            words = f"{path.name} is used for the model you open next."
-            self.noticed.emit(Notice("info", words, "A plan does not name a model."))
-            return
-        try:
-            self.document.open_plan(path)
-        except PlanError as error:
-            self.noticed.emit(Notice("trouble", str(error)))
-            return
-        self.solved.emit()
-        title, detail = path.name, f"plan for {self.document.model.name}"
-        recent = Recent(
-            source=str(path), title=title, detail=detail, kind="plan", opened=time.time()
-        )
-        self.settings.remember(recent)
+        self._openings.open_plan(path)
 
     def save_plan(self, path: Path) -> bool:
         """Writes the plan's file; whether it could be."""
@@ -297,11 +199,14 @@ class Session(QObject):
         document = self.document
         if document.model is None or document.device is None:
             return
-        self._say_working("Estimating")
+        if self.rank is not None and self.rank >= document.plan.sharding.ranks:
+            self.rank = None
+        self.say_working("Estimating")
         self.engine.request(
             protocol.MakeEstimate,
             plan=document.plan,
             device=document.device.selector,
+            rank=self.rank,
             event=self._on_first_figures,
             then=self._on_estimated,
             failed=self._on_not_estimated,
@@ -310,23 +215,31 @@ class Session(QObject):
     def _on_first_figures(self, reply: protocol.AnyReply) -> None:
         """What is allocated is shown at once; what the device shows of it follows."""
         if not isinstance(reply, protocol.FirstFigures):
-            self._on_progress(reply)
+            self.on_progress(reply)
         elif self.document.model is not None:
             self.document.set_estimate(reply.estimate)
 
     def _on_estimated(self, reply: protocol.Estimated) -> None:
-        self._end_work()
+        self.end_work()
         if self.document.model is None:
             return  # closed meanwhile
         self._put_right("estimate")
         self.document.set_estimate(reply.estimate)
         self._describe()
+        self.answered.emit()
 
     def _on_not_estimated(self, failure: protocol.Failure) -> None:
-        self._end_work()
+        self.end_work()
         self.document.set_estimate(None)
         self._wrong = "estimate"
         self._on_failure(failure)
+        if failure.error != "EngineEnded":
+            self.answered.emit()
+
+    def choose_rank(self, rank: int | None) -> None:
+        """Shows the figures of one rank in every view; None: of the fullest."""
+        self.rank = rank
+        self.estimate()
 
     def list_layers(self, moment: Moment) -> None:
         """Asks for the layers at another moment of the step."""
@@ -383,10 +296,12 @@ class Session(QObject):
 
     # Words
 
-    def _on_progress(self, reply: Any) -> None:
-        self._say_working(reply.text, reply.fraction)
+    def on_progress(self, reply: Any) -> None:
+        """Says how far the engine is."""
+        self.say_working(reply.text, reply.fraction)
 
-    def _say_working(self, text: str, fraction: float | None = None) -> None:
+    def say_working(self, text: str, fraction: float | None = None) -> None:
+        """Says what is being done."""
         self.working.emit(text, fraction)
 
     def _put_right(self, what: str) -> None:
@@ -395,8 +310,9 @@ class Session(QObject):
             self._wrong = ""
             self.solved.emit()
 
-    def _end_work(self) -> None:
-        self._opening = None
+    def end_work(self) -> None:
+        """Says that nothing is being done any more."""
+        self._openings.at_work = False
         self.working.emit("", None)
 
     def _on_failure(self, failure: protocol.Failure) -> None:
@@ -408,15 +324,6 @@ def _best_local(devices: tuple[Device, ...]) -> Device | None:
     local = [one for one in devices if one.local]
     cards = [one for one in local if one.kind == "cuda"]
     return next(iter(cards or local), None)
-
-
-def _short(source: str) -> str:
-    text = source.removeprefix("preset:")
-    return Path(text).name or text
-
-
-def _kind_words(kind: str) -> str:
-    return kind.replace("_", " ")
 
 
 def _last_line(text: str) -> str:

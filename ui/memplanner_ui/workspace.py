@@ -12,9 +12,13 @@ from memplanner_ui.tab_bar import ViewTabs
 from memplanner_ui.views.layers import LayersView
 from memplanner_ui.views.live import LiveView
 from memplanner_ui.views.notice import NoticeBar
+from memplanner_ui.views.ranks import RanksView
+from memplanner_ui.views.sensitivity import SensitivityView
 from memplanner_ui.views.timeline import TimelineView
 
 LAYERS, TIMELINE, LIVE, DETAILS = "layers", "timeline", "live", "details"
+SENSITIVITY = "sensitivity"
+RANKS = "ranks"
 
 
 class LivePage(QWidget):
@@ -50,6 +54,8 @@ class Workspace(QWidget):
         self.layers = LayersView()
         self.timeline = TimelineView()
         self.live = LivePage()
+        self.sensitivity = SensitivityView()
+        self.ranks = RanksView()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -60,6 +66,8 @@ class Workspace(QWidget):
         self.add_view(LAYERS, "Layers", self.layers)
         self.add_view(TIMELINE, "Timeline", self.timeline)
         self.add_view(LIVE, "Live", self.live)
+        self.add_view(SENSITIVITY, "Sensitivity", self.sensitivity)
+        self.add_view(RANKS, "Sharding", self.ranks)
 
     def add_view(self, name: str, title: str, view: QWidget) -> None:
         """Adds a view and its tab at the end."""

@@ -43,6 +43,8 @@ class TrainingLoop:
     """(storage alive at a step's end, storage of its beginning that it is from then on)."""
     events: int
     """Of the tape."""
+    stream: Array | None = None
+    """The stream that each storage is asked on; None where all are on one."""
 
 
 def training_loop(
@@ -100,7 +102,13 @@ def training_loop(
         steady_places=steady_places,
         carried=carried,
         events=len(events),
+        stream=_streams(tape),
     )
+
+
+def _streams(tape: Tape) -> Array | None:
+    recorded = np.array([info.stream for info in tape.storages], dtype=np.int64)
+    return recorded[tape.source] if recorded.any() else None
 
 
 def _optimizer_step(tape: Tape, states: Array) -> Array:

@@ -12,6 +12,7 @@ from memplanner.estimate.allocator.loop import TrainingLoop, taking_memory
 from memplanner.estimate.allocator.results import LoopReplay, OutOfMemory, Reservation
 from memplanner.estimate.allocator.rounding import round_sizes
 from memplanner.estimate.allocator.settings import AllocatorSettings
+from memplanner.tape.interruption import give_up_if_asked
 from memplanner.tape.tape import Array
 
 NOTHING = Reservation(
@@ -57,6 +58,7 @@ def replay(
     seen: list[object] = []
     quiet = 0
     while failed is None and not settled and quiet < QUIET_STEPS and steps < most_steps:
+        give_up_if_asked()
         run.step = steps
         highest = run.peak.reserved_bytes
         failed = run.take(parts["steady" if steps else "first"])
@@ -135,6 +137,9 @@ class _Run:
         allocator = self.allocator
         allocate, free = allocator.allocate, allocator.free
         sizes = [0, *self.sizes.tolist()]
+        streams = [0] * len(sizes)
+        if self.loop.stream is not None:
+            streams[1:] = self.loop.stream.tolist()
         blocks = self.blocks or [None] * len(sizes)
         changes: list[tuple[int, int]] = []
         allocated: list[int] = []
@@ -143,7 +148,7 @@ class _Run:
         self.last, self.blocks, self.changes, self.allocated = part, blocks, changes, allocated
         for number, event in enumerate(part.events):
             if event > 0:
-                block = allocate(sizes[event])
+                block = allocate(sizes[event], streams[event])
                 if allocator.reserved != reserved:
                     reserved = allocator.reserved
                     changes.append((number, reserved))

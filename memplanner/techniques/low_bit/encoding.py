@@ -79,22 +79,34 @@ def _quantize(
     """
     count = 2**kept.bits
     largest = count // 2 - 1
-    if kept.has_minimum:
-        scale = _stored((high - low) / (count - 1), dtype)
-        minimum = _stored(low, dtype)
-        steps = (rows - minimum.unsqueeze(1)) / _divisor(scale)
+    scale, minimum = scales(low, high, kept, dtype)
+    divisor = divisors(scale).unsqueeze(1)
+    if minimum is not None:
+        steps = (rows - minimum.unsqueeze(1)) / divisor
         codes = steps.round().clamp(0, count - 1)
         return codes.to(torch.uint8).view(-1), scale, minimum
-    absmax = torch.maximum(low.abs(), high.abs())
     if kept.method == "companding":
-        scale = _stored(absmax, dtype)
-        inside = (rows / _divisor(scale)).clamp(-1, 1)
+        inside = (rows / divisor).clamp(-1, 1)
         steps = compress(inside, kept.curve, kept.curvature) * largest
     else:
-        scale = _stored(absmax / largest, dtype)
-        steps = rows / _divisor(scale)
+        steps = rows / divisor
     codes = steps.round().clamp(-largest, largest) + count // 2
     return codes.to(torch.uint8).view(-1), scale, torch.zeros_like(scale)
+
+
+def scales(
+    low: torch.Tensor, high: torch.Tensor, kept: Format, dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """For the limits of each block its scale, and its minimum where the format keeps one.
+
+    In fp32, as they come back from ``dtype``, which they are stored in.
+    """
+    if kept.has_minimum:
+        return _stored((high - low) / (2**kept.bits - 1), dtype), _stored(low, dtype)
+    absmax = torch.maximum(low.abs(), high.abs())
+    if kept.method == "companding":
+        return _stored(absmax, dtype), None
+    return _stored(absmax / (2 ** (kept.bits - 1) - 1), dtype), None
 
 
 def _stored(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -102,9 +114,9 @@ def _stored(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return values.to(dtype).float()
 
 
-def _divisor(scale: torch.Tensor) -> torch.Tensor:
-    """A scale to divide rows by; where all weights of a block are one, any but zero."""
-    return torch.where(scale == 0, torch.ones_like(scale), scale).unsqueeze(1)
+def divisors(scale: torch.Tensor) -> torch.Tensor:
+    """Scales to divide by; where all weights of a block are one, any but zero."""
+    return torch.where(scale == 0, torch.ones_like(scale), scale)
 
 
 def _best_ratio(

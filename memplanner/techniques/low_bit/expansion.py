@@ -56,7 +56,7 @@ def expand_weight(
     result = torch.empty(count, dtype=dtype, device=codes.device)
     scale = block_scales(tensors, constants)
     minimum = tensors["minimum"].float() if kept.has_minimum else None
-    for start, stop in _chunks(count, block):
+    for start, stop in chunks(count, block):
         _expand_chunk(
             result[start:stop], codes, constants, kept, (start, stop, count), block, scale, minimum
         )
@@ -69,11 +69,11 @@ def block_scales(tensors: Tensors, constants: Tensors) -> torch.Tensor:
         return tensors["scale"].float()
     codes = tensors["scale_codes"]
     scales = torch.index_select(constants["dynamic_map"], 0, codes.to(torch.int32))
-    _by_block(scales, tensors["scale_scale"], DYNAMIC_BLOCK, torch.Tensor.mul_)
+    by_block(scales, tensors["scale_scale"], DYNAMIC_BLOCK, torch.Tensor.mul_)
     return scales.add_(tensors["scale_mean"])
 
 
-def _chunks(count: int, block: int) -> Iterator[tuple[int, int]]:
+def chunks(count: int, block: int) -> Iterator[tuple[int, int]]:
     """Stretches that begin at whole bytes and whole blocks, or lie in the only block."""
     unit = ALIGNMENT if block >= count else lcm(block, ALIGNMENT)
     wanted = max(EXPANDED_AT_ONCE, -(-count // MOST_CHUNKS))
@@ -96,9 +96,9 @@ def _expand_chunk(
     values = _levels(codes, constants, kept, start, stop, count)
     blocks = slice(start // block, -(-stop // block))
     inside = min(block, count)
-    _by_block(values, scale[blocks], inside, torch.Tensor.mul_)
+    by_block(values, scale[blocks], inside, torch.Tensor.mul_)
     if minimum is not None:
-        _by_block(values, minimum[blocks], inside, torch.Tensor.add_)
+        by_block(values, minimum[blocks], inside, torch.Tensor.add_)
     result.copy_(values)
 
 
@@ -120,7 +120,7 @@ def _levels(
     return torch.index_select(constants["levels"], 0, whole)
 
 
-def _by_block(
+def by_block(
     values: torch.Tensor, each: torch.Tensor, block: int, change: Callable[..., object]
 ) -> None:
     """Changes every block of ``values`` in place by its own number; the last may be shorter."""

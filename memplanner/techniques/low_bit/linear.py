@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -121,7 +121,7 @@ class _Product(torch.autograd.Function):
 def quantize_layers(
     module: nn.Module,
     names: Sequence[str],
-    kept: Format,
+    kept: Format | Mapping[str, Format],
     *,
     device: torch.device | None = None,
     compute_type: torch.dtype | None = None,
@@ -129,25 +129,28 @@ def quantize_layers(
 ) -> None:
     """Puts a ``QuantizedLinear`` in the place of each layer in ``names``, one by one.
 
-    Each weight is encoded on ``device``, or where it lies. Takes ``nn.Linear`` and the ``Conv1D``
-    of GPT-2, which keeps its weight the other way round.
+    ``kept`` is their format, or says it for each; bitsandbytes' kernels expand NF4 alone. Each
+    weight is encoded on ``device``, or where it lies. Takes ``nn.Linear`` and the ``Conv1D`` of
+    GPT-2, which keeps its weight the other way round.
     """
-    constants: dict[torch.device, Tensors] = {}
+    constants: dict[tuple[torch.device, Format], Tensors] = {}
     for name in names:
         layer: Any = module.get_submodule(name)
         weight = layer.weight.detach()
         if not isinstance(layer, nn.Linear):
             weight = weight.t().contiguous()
         weight = weight.to(device)
-        if weight.device not in constants:
-            constants[weight.device] = tables(kept, weight.device)
+        own_format = kept if isinstance(kept, Format) else kept[name]
+        shared = weight.device, own_format
+        if shared not in constants:
+            constants[shared] = tables(own_format, weight.device)
         quantized = QuantizedLinear(
             weight,
             layer.bias,
-            kept,
-            constants[weight.device],
+            own_format,
+            constants[shared],
             compute_type=compute_type,
-            use_bitsandbytes=use_bitsandbytes,
+            use_bitsandbytes=use_bitsandbytes and own_format.method == "nf4",
         )
         parent, _, own = name.rpartition(".")
         setattr(module.get_submodule(parent), own, quantized.train(layer.training))

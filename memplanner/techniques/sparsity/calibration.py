@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import nn
+
+from memplanner.techniques.sparsity.matrices import FISHER
 
 Batches = Sequence[Mapping[str, Any]]
 """Keyword arguments of a forward each."""
@@ -97,6 +99,78 @@ def gradients(
         for parameter, before in trained.items():
             parameter.requires_grad_(before)
             parameter.grad = None
+
+
+@contextmanager
+def fisher_diagonals(
+    module: nn.Module, batches: Batches, loss_of: Callable[[Any], torch.Tensor]
+) -> Iterator[None]:
+    """Inside it every parameter holds the mean square of its gradient, which ``fisher`` reads.
+
+    One gradient for each sample, where the batch's tensors tell samples apart, else for each batch.
+    Beside the model it takes a gradient and 4 bytes for each parameter.
+    """
+    trained = {parameter: parameter.requires_grad for parameter in module.parameters()}
+    count = 0
+    try:
+        for parameter in trained:
+            parameter.requires_grad_(parameter.is_floating_point())
+        with _evaluating(module):
+            for sample in _samples(batches):
+                loss_of(module(**sample)).backward()
+                count += 1
+                for parameter in trained:
+                    _add_square(parameter)
+        for parameter in trained:
+            if hasattr(parameter, FISHER):
+                getattr(parameter, FISHER).div_(count)
+        yield
+    finally:
+        for parameter, before in trained.items():
+            parameter.requires_grad_(before)
+            parameter.grad = None
+            if hasattr(parameter, FISHER):
+                delattr(parameter, FISHER)
+
+
+def slopes(
+    module: nn.Module,
+    method: str,
+    batches: Batches,
+    loss_of: Callable[[Any], torch.Tensor] | None,
+) -> AbstractContextManager[None]:
+    """The context in which parameters hold what a method's scores need of the loss's gradients."""
+    if loss_of is not None and method == "taylor":
+        return gradients(module, batches, loss_of)
+    if loss_of is not None and method == "fisher":
+        return fisher_diagonals(module, batches, loss_of)
+    return nullcontext()
+
+
+def _add_square(parameter: nn.Parameter) -> None:
+    if parameter.grad is None:
+        return
+    square = parameter.grad.float().square()
+    if hasattr(parameter, FISHER):
+        getattr(parameter, FISHER).add_(square)
+    else:
+        setattr(parameter, FISHER, square)
+    parameter.grad = None
+
+
+def _samples(batches: Batches) -> Iterator[Mapping[str, Any]]:
+    """The batches one sample at a time; a batch whole where its tensors differ in their number."""
+    for batch in batches:
+        sizes = {
+            part.shape[0] if part.dim() else 0
+            for part in batch.values()
+            if isinstance(part, torch.Tensor)
+        }
+        if len(sizes) != 1 or not all(isinstance(part, torch.Tensor) for part in batch.values()):
+            yield batch
+            continue
+        for index in range(sizes.pop()):
+            yield {name: part[index : index + 1] for name, part in batch.items()}
 
 
 def influences(module: nn.Module, path: str, batches: Batches) -> torch.Tensor:

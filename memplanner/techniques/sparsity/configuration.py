@@ -54,6 +54,10 @@ def set_mlp_widths(config: Any, widths: Mapping[int, int]) -> None:
             setattr(config, name, widths[value])
     if getattr(config, "n_inner", 0) is None and widths:  # GPT-2's way to say four times
         config.n_inner = next(iter(widths.values()))
+    shares = {new / old for old, new in widths.items()}
+    ratio = getattr(config, "mlp_ratio", None)  # Swin's, of the width outside
+    if isinstance(ratio, int | float) and len(shares) == 1:
+        config.mlp_ratio = ratio * shares.pop()
 
 
 def set_heads(config: Any, heads: int, key_value_heads: int, head_size: int) -> None:

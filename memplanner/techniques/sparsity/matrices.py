@@ -28,23 +28,33 @@ def matrix(layer: Any) -> torch.Tensor:
     return weight.t() if is_transposed(layer) else weight
 
 
-def gradient(layer: Any) -> torch.Tensor:
-    """The weight's gradient (out, in); zeros where the loss does not reach it."""
-    given = layer.weight.grad
-    if given is None:
-        return torch.zeros_like(matrix(layer))
-    own: torch.Tensor = given.detach()
-    return own.t() if is_transposed(layer) else own
+FISHER = "fisher_diagonal"
+"""The attribute of a parameter that holds the mean square of its gradient, as ``grad`` holds one:
+in fp32, which ``grad`` of a parameter in half precision cannot be."""
 
 
-def importance(layer: nn.Module, method: str) -> torch.Tensor:
-    """What each weight counts for in a sum over a structure, fp32 (out, in).
+def importance_of(weight: nn.Parameter, method: str) -> torch.Tensor:
+    """What each number of a parameter counts for in a sum over a structure: fp32, of its shape.
 
     Of magnitude its square, of taylor |weight × gradient| (LLM-Pruner, Ma et al. 2023,
-    arXiv:2305.11627).
+    arXiv:2305.11627), of fisher weight² × mean gradient² (optimal brain damage, LeCun et al. 1990,
+    with the Fisher diagonal for the Hessian's as in Theis et al. 2018, arXiv:1801.05787). Nothing
+    where no loss reached it.
     """
-    weight = matrix(layer).float()
-    return weight.square() if method == "magnitude" else (weight * gradient(layer).float()).abs()
+    own = weight.detach().float()
+    if method == "magnitude":
+        return own.square()
+    if method == "fisher":
+        squares: torch.Tensor | None = getattr(weight, FISHER, None)
+        return own.square() * squares if squares is not None else torch.zeros_like(own)
+    slope = weight.grad
+    return (own * slope.float()).abs() if slope is not None else torch.zeros_like(own)
+
+
+def importance(layer: Any, method: str) -> torch.Tensor:
+    """The same of a layer's weight, as a matrix (out, in)."""
+    found = importance_of(layer.weight, method)
+    return found.t() if is_transposed(layer) else found
 
 
 def keep_outputs(layer: Any, kept: torch.Tensor) -> None:
@@ -77,6 +87,15 @@ def keep_of_each(module: Any, name: str, dim: int, kept: torch.Tensor) -> None:
     wide = list(own.shape)
     wide[dim] = kept.shape[1]
     _replace(module, name, own.gather(dim, kept.reshape(shape).expand(wide)))
+
+
+def keep_of_table(module: nn.Module, path: str, dim: int, kept: torch.Tensor) -> None:
+    """Of the parameter at ``path`` in the module the indices ``kept`` of a dimension."""
+    parent, _, own = path.rpartition(".")
+    holder: Any = module.get_submodule(parent)
+    _replace(holder, own, getattr(holder, own).detach().index_select(dim, kept))
+    if isinstance(holder, nn.Embedding) and dim == 1:
+        holder.embedding_dim = len(kept)
 
 
 def _replace(module: nn.Module, name: str, value: torch.Tensor) -> None:

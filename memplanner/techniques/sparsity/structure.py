@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +11,11 @@ from torch import nn
 
 from memplanner.techniques.sparsity.calibration import (
     Batches,
-    gradients,
     influences,
     input_norms,
+    slopes,
 )
+from memplanner.techniques.sparsity.channels import Chain, channel_scores, narrow_channels
 from memplanner.techniques.sparsity.configuration import (
     configs_of,
     own_configs,
@@ -57,10 +57,21 @@ class Smaller:
     """Whether the blocks that change least go, or the deepest but the last."""
     width_multiple: int = 1
     """What widths are rounded to."""
+    channel_ratio: float = 0.0
+    channels: tuple[tuple[str, ...], ...] = ()
+    """Of each chain of convolutions the names: what makes channels, what is between, what takes."""
+    every_attention: bool = False
+    """Whether heads of attentions go that a configuration may not be able to describe."""
+    unsaid_heads: bool = False
+    """Whether the configuration cannot say how many heads are left, and stays as it is there."""
 
     def width(self, mlp: Mlp) -> int:
         """What is left of an MLP's inner width."""
         return narrowed(mlp.width, self.mlp_ratio, self.width_multiple)
+
+    def chains(self) -> list[Chain]:
+        """The chains that lose channels."""
+        return [Chain(names[0], names[1:-1], names[-1]) for names in self.channels]
 
 
 def make_smaller(
@@ -81,23 +92,41 @@ def make_smaller(
         for path in block_paths:
             _fewer_blocks(module, path, smaller, batches, weightless)
     mlps = find_mlps(module) if smaller.mlp_ratio else []
-    attentions = find_attentions(module) if smaller.head_ratio else []
+    every = smaller.every_attention
+    attentions = find_attentions(module, every=every) if smaller.head_ratio else []
     inputs: dict[str, torch.Tensor] = {}
     if smaller.method == "wanda" and not weightless:
         takers = [_taker(mlp) for mlp in mlps if not mlp.experts]
         takers += [_taker(attention) for attention in attentions]
         inputs = input_norms(module, takers, batches)
-    taylor = smaller.method == "taylor" and loss_of is not None and not weightless
-    with gradients(module, batches, loss_of) if taylor and loss_of else nullcontext():
+    with slopes(module, "" if weightless else smaller.method, batches, loss_of):
         of_mlps = [mlp_scores(module, mlp, *_by(smaller, inputs, _taker(mlp))) for mlp in mlps]
         of_heads = [
             head_scores(module, part, *_by(smaller, inputs, _taker(part))) for part in attentions
         ]
+        of_channels = [(chain, channel_scores(module, chain, smaller.method))
+                       for chain in smaller.chains()]  # fmt: skip
+    for chain, scores in of_channels:
+        left = narrowed(len(scores), smaller.channel_ratio, smaller.width_multiple)
+        narrow_channels(module, chain, scores, left)
+    of_heads = _of_groups(attentions, of_heads)
     for mlp, scores in zip(mlps, of_mlps, strict=True):
         narrow_mlp(module, mlp, scores, smaller.width(mlp))
     for part, scores in zip(attentions, of_heads, strict=True):
         leave_out_heads(module, part, scores, heads_left(part, smaller.head_ratio))
-    _write(module, smaller, mlps, attentions)
+    _write(module, smaller, mlps, () if smaller.unsaid_heads else attentions)
+
+
+def _of_groups(
+    attentions: Sequence[Attention], scores: Sequence[torch.Tensor]
+) -> list[torch.Tensor]:
+    """The scores, summed over those attentions that keep the same heads."""
+    totals: dict[str, torch.Tensor] = {}
+    for part, own in zip(attentions, scores, strict=True):
+        if part.together:
+            totals[part.together] = totals[part.together] + own if part.together in totals else own
+    pairs = zip(attentions, scores, strict=True)
+    return [totals[part.together] if part.together else own for part, own in pairs]
 
 
 def _by(

@@ -13,6 +13,7 @@ from memplanner.techniques.sparsity.masks import highest
 from memplanner.techniques.sparsity.matrices import (
     child,
     importance,
+    importance_of,
     is_matrix,
     keep_inputs,
     keep_of_each,
@@ -117,11 +118,7 @@ def _expert_scores(part: Any, mlp: Mlp, method: str) -> torch.Tensor:
     total: torch.Tensor | None = None
     for name, dim in ((mlp.producers[0], 2), (mlp.consumer, 1)):
         weight = getattr(part, name)
-        own = weight.detach().float()
-        grad = weight.grad
-        taylor = method == "taylor" and grad is not None
-        valued = (own * grad.float()).abs() if taylor else own.square()
-        sums = valued.sum(dim=dim)
+        sums = importance_of(weight, "magnitude" if method == "wanda" else method).sum(dim=dim)
         if sums.shape[1] == 2 * mlp.width:
             sums = sums.view(mlp.experts, 2, mlp.width).sum(dim=1)
         total = sums if total is None else total + sums

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -13,18 +13,19 @@ from torch.nn.utils import prune
 
 from memplanner.techniques.sparsity.calibration import (
     Batches,
-    gradients,
     hessians,
     input_norms,
+    slopes,
 )
 from memplanner.techniques.sparsity.masks import (
     count_of,
+    mask_below,
     mask_lowest,
     mask_n_m,
     mask_rows,
-    mask_together,
+    masks_together,
 )
-from memplanner.techniques.sparsity.matrices import gradient, is_transposed, matrix
+from memplanner.techniques.sparsity.matrices import importance, is_transposed, matrix
 from memplanner.techniques.sparsity.packed import PackedLinear
 from memplanner.techniques.sparsity.sparsegpt import sparsegpt
 
@@ -45,15 +46,32 @@ class Zeros:
     kept_as: str = "masks"
     compute_type: torch.dtype | None = None
     """Of packed layers' products; None for that of their input."""
+    threshold: float | None = None
+    """Weights whose size is below it become zero, instead of a ratio."""
+    of_deviation: bool = False
+    """Whether the threshold is a multiple of the standard deviation of the layer's weights
+    (Han et al. 2015, arXiv:1506.02626)."""
+    per_layer: tuple[tuple[str, float], ...] = ()
+    """Patterns of layers' paths and their ratios; the last that fits holds."""
 
-    def count(self, rows: int, columns: int) -> int:
-        """How many weights of a matrix become zero."""
+    def ratio_of(self, name: str) -> float:
+        """The share of the layer ``name`` that becomes zero."""
+        own = [ratio for pattern, ratio in self.per_layer if fits(name, pattern)]
+        return own[-1] if own else self.ratio
+
+    def count(self, name: str, rows: int, columns: int) -> int:
+        """How many weights of the matrix of the layer ``name`` become zero."""
         if self.n_m is not None:
             n, m = self.n_m
             return rows * columns // m * (m - n)
         if self.method == "wanda":
-            return rows * count_of(self.ratio, columns)
-        return count_of(self.ratio, rows * columns)
+            return rows * count_of(self.ratio_of(name), columns)
+        return count_of(self.ratio_of(name), rows * columns)
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Whether a layer's path is meant: the pattern fits all of it, or is its last parts."""
+    return fnmatchcase(name, pattern) or name == pattern or name.endswith("." + pattern)
 
 
 def put_zeros(
@@ -72,11 +90,11 @@ def put_zeros(
     weightless = all(matrix(layer).is_meta for layer in layers.values())
     if zeros.method == "sparsegpt" and not weightless:
         for name, mask in _by_hessian(module, layers, zeros, batches):
-            _keep(module, name, mask, zeros)
+            _keep_as(module, name, mask, zeros)
         return
     masks = _blank(layers) if weightless else _masks(module, layers, zeros, batches, loss_of)
     for name, mask in masks.items():
-        _keep(module, name, mask, zeros)
+        _keep_as(module, name, mask, zeros)
 
 
 def make_permanent(module: nn.Module) -> None:
@@ -101,31 +119,38 @@ def _masks(
     loss_of: Callable[[Any], torch.Tensor] | None,
 ) -> dict[str, torch.Tensor]:
     norms = input_norms(module, list(layers), batches) if zeros.method == "wanda" else {}
-    taylor = zeros.method == "taylor" and loss_of is not None
-    with gradients(module, batches, loss_of) if taylor and loss_of else nullcontext():
+    with slopes(module, zeros.method, batches, loss_of):
         if zeros.together:
-            scores = [_scores(name, layer, zeros, norms) for name, layer in layers.items()]
-            return dict(zip(layers, mask_together(scores, zeros.ratio), strict=True))
+
+            def scores() -> Iterator[torch.Tensor]:
+                return (_scores(name, layer, zeros, norms) for name, layer in layers.items())
+
+            return dict(zip(layers, masks_together(scores, zeros.ratio), strict=True))
         return {
-            name: _mask(_scores(name, layer, zeros, norms), zeros) for name, layer in layers.items()
+            name: _mask(name, _scores(name, layer, zeros, norms), zeros)
+            for name, layer in layers.items()
         }
 
 
-def _mask(scores: torch.Tensor, zeros: Zeros) -> torch.Tensor:
+def _mask(name: str, scores: torch.Tensor, zeros: Zeros) -> torch.Tensor:
     if zeros.n_m is not None:
         return mask_n_m(scores, *zeros.n_m)
+    if zeros.threshold is not None:
+        return mask_below(scores, zeros.threshold)
     if zeros.method == "wanda":
-        return mask_rows(scores, zeros.ratio)
-    return mask_lowest(scores, zeros.count(*scores.shape))
+        return mask_rows(scores, zeros.ratio_of(name))
+    return mask_lowest(scores, zeros.count(name, *scores.shape))
 
 
 def _scores(
     name: str, layer: nn.Module, zeros: Zeros, norms: dict[str, torch.Tensor]
 ) -> torch.Tensor:
     """fp32, (out, in)."""
+    if zeros.method in ("taylor", "fisher"):
+        return importance(layer, zeros.method)
     weight = matrix(layer).float()
-    if zeros.method == "taylor":
-        return (weight * gradient(layer).float()).abs()
+    if zeros.threshold is not None and zeros.of_deviation:
+        return weight.abs() / weight.std(correction=0)
     if zeros.method == "wanda" and name in norms:
         return weight.abs() * norms[name]
     return weight.abs()
@@ -142,7 +167,7 @@ def _by_hessian(
             hessian = found.pop(name, None)
             if hessian is None:  # no token came here: every input counts alike
                 hessian = torch.eye(weight.shape[1], device=weight.device)
-            new, mask = sparsegpt(weight, hessian, ratio=zeros.ratio, n_m=zeros.n_m)
+            new, mask = sparsegpt(weight, hessian, ratio=zeros.ratio_of(name), n_m=zeros.n_m)
             weight.copy_(new)
             yield name, mask
 
@@ -161,10 +186,10 @@ def _bounded(layers: dict[str, nn.Module]) -> Iterator[list[str]]:
         yield names
 
 
-def _keep(module: nn.Module, name: str, mask: torch.Tensor, zeros: Zeros) -> None:
+def _keep_as(module: nn.Module, name: str, mask: torch.Tensor, zeros: Zeros) -> None:
     layer: Any = module.get_submodule(name)
     if zeros.kept_as == "packed":
-        kept = matrix(layer).numel() - zeros.count(*matrix(layer).shape)
+        kept = matrix(layer).numel() - zeros.count(name, *matrix(layer).shape)
         packed = PackedLinear(
             matrix(layer).contiguous(), mask, kept, layer.bias, compute_type=zeros.compute_type
         )

@@ -148,8 +148,8 @@ class EngineClient(QObject):
         """Asks for ``kind`` with ``fields`` and returns the request's id.
 
         ``then`` gets the reply that ends it, ``failed`` the ``Failure`` (also when the process
-        ends first), ``event`` each ``Progress`` and ``Run`` before. An estimate that a newer one
-        replaced is answered to nobody.
+        ends first), ``event`` each ``Progress``, ``Effect`` and ``Run`` before. An estimate that a
+        newer one replaced is answered to nobody.
         """
         request = kind(id=self._take_id(), **fields)
         pending = _Pending(request, then, failed, event)
@@ -225,7 +225,7 @@ class EngineClient(QObject):
         for line in self._queued:
             self._process.write(line)
         self._queued.clear()
-        self._set_state(EngineState.BUSY if self._pending else EngineState.READY)
+        self._set_state(self._working_state)
         self.greeted.emit(info)
         if self._replaces_another:
             self._replaces_another = False
@@ -245,7 +245,15 @@ class EngineClient(QObject):
 
     def _settle(self) -> None:
         if self._state in (EngineState.READY, EngineState.BUSY):
-            self._set_state(EngineState.BUSY if self._pending else EngineState.READY)
+            self._set_state(self._working_state)
+
+    @property
+    def _working_state(self) -> EngineState:
+        """What is asked for idle moments makes nobody wait."""
+        waited_for = any(
+            not isinstance(one.request, protocol.ListEffects) for one in self._pending.values()
+        )
+        return EngineState.BUSY if waited_for else EngineState.READY
 
     def _on_ended(self, outcome: Outcome) -> None:
         """Clears up after the process, tells whoever waits, and starts it again if it may."""
@@ -293,7 +301,7 @@ def _ends(reply: protocol.AnyReply) -> bool:
     """Whether nothing more follows for the request."""
     if isinstance(reply, protocol.Run):
         return reply.event.kind == "result"
-    return not isinstance(reply, protocol.Progress | protocol.FirstFigures)
+    return not isinstance(reply, protocol.Progress | protocol.FirstFigures | protocol.Effect)
 
 
 def _encode(request: protocol.Request) -> bytes:

@@ -157,6 +157,7 @@ QTreeView, QTableView, QListView {
     background: $base; alternate-background-color: $alternate; border: none; outline: none;
     selection-background-color: $selection; selection-color: $text;
 }
+QTableWidget::item { padding: 0 8px; }
 QTreeView::branch { background: transparent; }
 QTreeView::branch:selected { background: $selection; }
 QTreeView::branch:has-children:closed { image: url($marks/right.svg); }

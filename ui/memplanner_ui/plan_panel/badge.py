@@ -6,34 +6,47 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 
-Tone = Literal["saves", "costs", "neutral"]
-_INK = {"saves": "fits", "costs": "trouble", "neutral": "text"}
+Tone = Literal["saves", "costs", "neutral", "faint"]
+INK = {"saves": "fits", "costs": "trouble", "neutral": "text2", "faint": "text3"}
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What an option would change: ``−14.9 GiB`` and, in fainter ink, ``same time``."""
+    """What an option would change: ``−14.9 GiB`` and, in fainter ink, ``then fits``."""
 
     memory: str
     tone: Tone
     rest: str = ""
+    at: str = ""
+    """Of a number: the value it is about."""
+    tip: str = ""
+    """The whole of it, in sentences."""
+    size_bytes: int | None = None
+    """The difference that is shown; None where it is none of sizes."""
+    refused: bool = False
+    """Whether the plan cannot be carried out so."""
 
     @property
     def spoken(self) -> str:
         """The effect as assistive software reads it."""
         words = self.memory.replace("−", "minus ").replace("+", "plus ")
         words = words.replace("GiB", "gibibytes").replace("MiB", "mebibytes")
+        words = f"at {self.at}: {words}" if self.at else words
         return f"{words}, {self.rest}" if self.rest else words
 
 
 class Badge(QLabel):
-    """Says ``chosen``, why it cannot be chosen, or the effect; empty while nothing is known."""
+    """Says ``chosen``, why it cannot be chosen, or the effect; empty while nothing is known.
+
+    Where there is no room for all of it, the value it is about is shortened, then the rest goes.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,6 +66,16 @@ class Badge(QLabel):
             return self._state
         return self._effect.spoken if self._effect else ""
 
+    @property
+    def effect(self) -> Effect | None:
+        """What it shows, unless a state covers it."""
+        return self._effect
+
+    @property
+    def dimmed(self) -> bool:
+        """Whether the effect is of an earlier plan."""
+        return self._dimmed
+
     def set_state(self, words: str) -> None:
         """Shows ``chosen``, or why the option cannot be chosen; empty shows the effect."""
         if words != self._state:
@@ -61,23 +84,57 @@ class Badge(QLabel):
 
     def set_effect(self, effect: Effect | None, *, dimmed: bool = False) -> None:
         """Shows an effect; ``dimmed`` while it is of an earlier plan."""
-        self._effect, self._dimmed = effect, dimmed
+        if (effect, dimmed) != (self._effect, self._dimmed):
+            self._effect, self._dimmed = effect, dimmed
+            self._show()
+
+    def dim(self) -> None:
+        """The plan has changed: what is shown is of an earlier one."""
+        if self._effect is not None:
+            self.set_effect(self._effect, dimmed=True)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
         self._show()
 
     def _show(self) -> None:
         colors = theme.current()
         faint = colors.color("text3").name()
         if self._state:
-            self.setText(f'<span style="color:{faint}">{escape(self._state)}</span>')
+            metrics = QFontMetrics(self.font())
+            shown = metrics.elidedText(
+                self._state, Qt.TextElideMode.ElideRight, max(24, self.width())
+            )
+            self.setText(f'<span style="color:{faint}">{escape(shown)}</span>')
             self.setToolTip(self._state if self._state != "chosen" else "")
             return
-        self.setToolTip("")
-        if self._effect is None:
+        effect = self._effect
+        if effect is None:
+            self.setToolTip("")
             self.setText("")
             return
-        ink = faint if self._dimmed else colors.color(_INK[self._effect.tone]).name()
-        rest = f", {escape(self._effect.rest)}" if self._effect.rest else ""
+        ink = faint if self._dimmed else colors.color(INK[effect.tone]).name()
+        at, rest = self._that_fits(effect)
+        strong = "b" if effect.size_bytes is not None else "span"
         self.setText(
-            f'<b style="color:{ink}">{escape(self._effect.memory)}</b>'
-            f'<span style="color:{faint}">{rest}</span>'
+            f'<span style="color:{faint}">{escape(at)}</span>'
+            f'<{strong} style="color:{ink}">{escape(effect.memory)}</{strong}>'
+            f'<span style="color:{faint}">{escape(rest)}</span>'
         )
+        earlier = "Of the plan before the last change.\n" if self._dimmed else ""
+        self.setToolTip(earlier + (effect.tip or effect.memory))
+
+    def _that_fits(self, effect: Effect) -> tuple[str, str]:
+        """What stands before and after the memory, as far as there is room."""
+        wordings = [f"at {effect.at}: ", f"{effect.at}: ", ""] if effect.at else [""]
+        rest = f", {effect.rest}" if effect.rest else ""
+        plain, strong = QFontMetrics(self.font()), QFontMetrics(fonts.semibold("secondary"))
+        room = self.width() - strong.horizontalAdvance(effect.memory) - 4
+        for more in dict.fromkeys((rest, "")):
+            for at in wordings:
+                if plain.horizontalAdvance(at + more) <= room:
+                    return at, more
+        return "", ""

@@ -9,7 +9,6 @@ from PySide6.QtGui import QFocusEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QCompleter,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QSpinBox,
     QToolButton,
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
 from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
 from memplanner_ui.plan_panel.form import Limits
+from memplanner_ui.views.rows import ElidedLabel
 
 _LARGEST = 2**31 - 1
 
@@ -45,6 +45,12 @@ class WholeNumber(QSpinBox):
         self.setLocale(QLocale.c())
         self.setGroupSeparatorShown(False)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # a wheel must not take the focus
+
+    def offer(self, values: Sequence[int]) -> None:
+        """Makes the arrows go through ``values``: the only ones that go with the rest."""
+        if not isinstance(values, range):
+            self._suggestions = list(values)
+        self.setRange(values[0], values[-1])
 
     def stepBy(self, steps: int) -> None:
         for _ in range(abs(steps)):
@@ -141,7 +147,7 @@ class Names(QWidget):
         row = QWidget()
         line = QHBoxLayout(row)
         line.setContentsMargins(8, 0, 0, 0)
-        label = QLabel(name)
+        label = ElidedLabel(name, Qt.TextElideMode.ElideLeft)  # a path may be long
         label.setFont(fonts.font("mono"))
         remove = QToolButton()
         icons.set_icon(remove, "close", "text2")

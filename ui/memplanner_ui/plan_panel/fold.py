@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
 
 from memplanner_ui.look import icons, motion, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.plan_panel.badge import INK, Effect
 
 _ARROW = 14.0
 _LARGEST = 16_777_215
@@ -23,6 +24,8 @@ class FoldHeader(QAbstractButton):
         super().__init__(parent)
         self._level = level
         self._value = ""
+        self._offer: Effect | None = None
+        self._offer_dimmed = False
         self.folded = False
         self.setText(title)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -39,6 +42,18 @@ class FoldHeader(QAbstractButton):
             self._name()
             self.update()
 
+    def set_offer(self, offer: Effect | None, *, dimmed: bool = False) -> None:
+        """The best effect that something inside offers, shown while it is folded."""
+        if (offer, dimmed) != (self._offer, self._offer_dimmed):
+            self._offer, self._offer_dimmed = offer, dimmed
+            self._name()
+            self.update()
+
+    @property
+    def offer(self) -> Effect | None:
+        """The best effect that something inside offers."""
+        return self._offer
+
     def set_folded(self, folded: bool) -> None:
         """Turns the arrow."""
         self.folded = folded
@@ -47,10 +62,8 @@ class FoldHeader(QAbstractButton):
 
     def _name(self) -> None:
         state = "folded" if self.folded else "open"
-        words = (
-            f"{self.text()}, {self._value}, {state}" if self._value else (f"{self.text()}, {state}")
-        )
-        self.setAccessibleName(words)
+        offer = "" if self._offer is None or not self.folded else f"offers {self._offer.spoken}"
+        self.setAccessibleName(", ".join(filter(None, (self.text(), self._value, state, offer))))
 
     def sizeHint(self) -> QSize:
         return QSize(200, fonts.scaled(30 if self._level == 0 else 25))
@@ -89,15 +102,33 @@ class FoldHeader(QAbstractButton):
         width = QFontMetrics(font).horizontalAdvance(self.text())
         flags = int(Qt.AlignmentFlag.AlignVCenter)
         painter.drawText(QRectF(left, 0, width + 2, self.height()), flags, self.text())
+        right = self.width() - 12.0
+        if self.folded and self._offer is not None:
+            right = self._paint_offer(painter, self._offer, left + width + 8, right)
         if self.folded and self._value:
             left += width + 8
             font = fonts.font("secondary")
             painter.setFont(font)
             painter.setPen(colors.color("text2"))
-            room = int(self.width() - left - 8)
+            room = int(right - left - 8)
             shown = QFontMetrics(font).elidedText(self._value, Qt.TextElideMode.ElideRight, room)
             painter.drawText(QRectF(left, 0, room, self.height()), flags, shown)
         painter.end()
+
+    def _paint_offer(self, painter: QPainter, offer: Effect, left: float, right: float) -> float:
+        """Paints the offer at the right edge, where there is room for it; where it begins."""
+        sizes = offer.size_bytes is not None
+        font = fonts.semibold("secondary") if sizes else fonts.font("secondary")
+        width = QFontMetrics(font).horizontalAdvance(offer.memory) + 2
+        if right - width < left:
+            return right
+        ink = "text3" if self._offer_dimmed else INK[offer.tone]
+        painter.setFont(font)
+        painter.setPen(theme.current().color(ink))
+        area = QRectF(right - width, 0, width, self.height())
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter),
+                         offer.memory)  # fmt: skip
+        return right - width
 
 
 class Fold(QWidget):

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from memplanner.errors import PlanError
 from memplanner.plan import Choice, Choices, Plan, Section
+from memplanner.plan.inference import only_trains
 
 Kind = Literal["choice", "flag", "whole", "number", "names", "text"]
 
@@ -70,6 +71,8 @@ class OptionForm:
 
     def matters(self, plan: Plan) -> bool:
         """Whether it has any effect with the values its siblings have in ``plan``."""
+        if plan.inference.use != "training" and only_trains(self.key):
+            return False
         section = getattr(plan, self.key.split(".", 1)[0])
         return not isinstance(section, Section) or section.takes_effect(self.name)
 
@@ -84,7 +87,7 @@ class OptionForm:
             return "on" if value else "off"
         if isinstance(value, float):
             return f"{value:g}"
-        return ", ".join(value) if isinstance(value, tuple) else str(value)
+        return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,10 @@ class SectionForm:
     title: str
     explanation: str
     options: tuple[OptionForm, ...]
+
+    def matters(self, plan: Plan) -> bool:
+        """Whether any of its options has an effect in ``plan``."""
+        return any(option.matters(plan) for option in self.options)
 
     def summary(self, plan: Plan) -> str:
         """Its state in a word or two."""

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidg
 from memplanner.plan import Plan
 from memplanner_ui.plan_panel.badge import Effect
 from memplanner_ui.plan_panel.form import OptionForm, sections_of
-from memplanner_ui.plan_panel.rows import Choose, Edits
+from memplanner_ui.plan_panel.rows import Edits
 from memplanner_ui.plan_panel.section import SectionRows
 
 _OPEN_AT_FIRST = 3
@@ -87,6 +87,7 @@ class PlanPanel(QWidget):
         self._plan, self._first_plan = plan, first_plan
         for section in self._sections.values():
             section.show_plan(plan, first_plan)
+            section.setVisible(section.form.matters(plan))
         if self.filter.text():
             self._filter(self.filter.text())
 
@@ -108,11 +109,20 @@ class PlanPanel(QWidget):
         self, key: str, value: str, effect: Effect | None, *, dimmed: bool = False
     ) -> None:
         """Shows beside an option what choosing ``value`` would change."""
-        rows = self._sections[key.split(".", 1)[0]].rows[key]
-        if isinstance(rows, Choose):
-            rows.set_effect(value, effect, dimmed=dimmed)
-        elif badge := rows.badge(value):
-            badge.set_effect(effect, dimmed=dimmed)
+        self._sections[key.split(".", 1)[0]].rows[key].set_effect(value, effect, dimmed=dimmed)
+
+    def sections(self) -> Mapping[str, SectionRows]:
+        """The sections by name."""
+        return self._sections
+
+    def open_keys(self) -> tuple[str, ...]:
+        """The keys of the options that are unfolded."""
+        return tuple(
+            option.key
+            for section in self._sections.values()
+            for option in section.form.options
+            if section.is_open(option.key)
+        )
 
     def offer_names(self, names: Sequence[str]) -> None:
         """Names of modules that fields of names complete to."""
@@ -170,6 +180,7 @@ class PlanPanel(QWidget):
         found = False
         for section in self._sections.values():
             hit = section.matches(words)
+            hit = hit and (self._plan is None or section.form.matters(self._plan))
             section.setVisible(hit)
             if hit and words:
                 section.fold.set_folded(False, at_once=True)

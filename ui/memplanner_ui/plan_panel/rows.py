@@ -17,13 +17,14 @@ from PySide6.QtWidgets import (
 )
 
 from memplanner.plan import Choice, Plan
+from memplanner.plan.factoring import allowed, degree_of
 from memplanner_ui.look import type as fonts
 from memplanner_ui.plan_panel.badge import Badge, Effect
 from memplanner_ui.plan_panel.fields import Names, WholeNumber, Words
 from memplanner_ui.plan_panel.form import OptionForm, refusal
 
 INDENT = 27
-LABEL_WIDTH = 88
+LABEL_WIDTH = 76
 FIELD_WIDTH = 84
 ROW = 25
 
@@ -46,6 +47,9 @@ class OptionRows(Protocol):
 
     def badge(self, value: str) -> Badge | None:
         """Where the effect of choosing ``value`` is shown; None when there is no such row."""
+
+    def dim(self) -> None:
+        """The plan has changed: effects are of an earlier one."""
 
     def take_focus(self) -> None:
         """Gives the focus to the row that can change the value."""
@@ -127,6 +131,11 @@ class Choose(QWidget):
             row.badge.set_effect(effect, dimmed=dimmed)
             row.name()
 
+    def dim(self) -> None:
+        """The plan has changed: effects are of an earlier one."""
+        for row in self._rows.values():
+            row.badge.dim()
+
     def take_focus(self) -> None:
         """Focuses the chosen row."""
         for row in self._rows.values():
@@ -150,7 +159,7 @@ class FieldRow(QWidget):
         self.field.setAccessibleName(option.title)
         self.field.setAccessibleDescription(tip)
         self._line = QHBoxLayout(self)
-        self._line.setSpacing(8)
+        self._line.setSpacing(6)
         self._line.setContentsMargins(INDENT, 1, 12, 1)
         if isinstance(self.field, QCheckBox):
             self._line.addWidget(self.field)
@@ -208,6 +217,8 @@ class FieldRow(QWidget):
             case QCheckBox():
                 self.field.setChecked(bool(value))
             case WholeNumber():
+                if (degree := degree_of(self.option.key)) is not None:
+                    self.field.offer(allowed(plan.sharding, degree))
                 if self.field.value() != value:
                     self.field.setValue(value)
             case Names():
@@ -219,6 +230,16 @@ class FieldRow(QWidget):
     def badge(self, value: str) -> Badge | None:
         """The row's only badge."""
         return self._badge
+
+    def set_effect(self, value: str, effect: Effect | None, *, dimmed: bool = False) -> None:
+        """Shows what another value would change."""
+        self._badge.set_effect(effect, dimmed=dimmed)
+        words = f"{self.option.title}, {effect.spoken}" if effect else self.option.title
+        self.field.setAccessibleName(words)
+
+    def dim(self) -> None:
+        """The plan has changed: the effect is of an earlier one."""
+        self._badge.dim()
 
     def take_focus(self) -> None:
         """Focuses the field."""

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QFrame, QMenu, QVBoxLayout, QWidget
 
 from memplanner.plan import Plan
+from memplanner_ui.plan_panel.badge import Effect
 from memplanner_ui.plan_panel.fold import Fold
 from memplanner_ui.plan_panel.form import OptionForm, SectionForm
 from memplanner_ui.plan_panel.rows import Choose, Edits, FieldRow, rows_for
@@ -68,6 +69,24 @@ class SectionRows(QWidget):
             if fold := self._folds.get(option.key):
                 fold.header.set_value(option.words(option.value(plan)))
         self.fold.header.set_value(self.form.summary(plan))
+
+    def is_open(self, key: str) -> bool:
+        """Whether nothing that is folded hides an option, and its section is there at all."""
+        inner = self._folds.get(key)
+        return not self.isHidden() and not self.fold.folded and (inner is None or not inner.folded)
+
+    def show_offer(self, key: str, inner: Effect | None, whole: Effect | None) -> None:
+        """The best that an option offers, and that the section does, in their headers."""
+        if fold := self._folds.get(key):
+            fold.header.set_offer(inner)
+        self.fold.header.set_offer(whole)
+
+    def dim(self) -> None:
+        """The plan has changed: effects are of an earlier one."""
+        for rows in self.rows.values():
+            rows.dim()
+        for fold in (self.fold, *self._folds.values()):
+            fold.header.set_offer(fold.header.offer, dimmed=True)
 
     def matches(self, words: str) -> bool:
         """Shows the rows that ``words`` are found in; whether there are any."""

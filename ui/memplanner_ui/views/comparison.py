@@ -109,6 +109,13 @@ def rows(result: RunResult) -> list[Row]:
     for name in phases:
         known = None if measured is None else measured.by_phase.get(name)
         found.append(Row(PHASES[name], predicted.by_phase.get(name), known))
+    if result.ranks:
+        found.append(Row("Allocated at the peak of each rank", None, None, heading=True))
+    staged = any(rank.stage for rank in result.ranks)
+    for rank in result.ranks:
+        title = f"Rank {rank.rank}, stage {rank.stage}" if staged else f"Rank {rank.rank}"
+        known = None if rank.measured is None else rank.measured.allocated_bytes
+        found.append(Row(title, rank.predicted.allocated_bytes, known))
     return found
 
 

@@ -10,7 +10,15 @@ from memplanner.units import NOTHING
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import stacked_bar
-from memplanner_ui.views.layer_model import BAR_ROLE, KIND_ROLE, NAME, SHARE, TOTAL, TYPE_ROLE
+from memplanner_ui.views.layer_model import (
+    BAR_ROLE,
+    KIND_ROLE,
+    MARK_ROLE,
+    NAME,
+    SHARE,
+    TOTAL,
+    TYPE_ROLE,
+)
 
 ROW_HEIGHT = 23
 _PAD = 8
@@ -31,6 +39,9 @@ class LayerDelegate(QStyledItemDelegate):
         self._paints = stacked_bar.Paints.current()
         self._inks = {name: colors.color(name) for name in ("text", "text2", "text3")}
         self._selection, self._hover = colors.color("selection"), colors.color("hover")
+        self._accent = colors.color("accent")
+        self._mark_font = fonts.font("axis")
+        self._mark_metrics = QFontMetrics(self._mark_font)
         self._body = fonts.font("body")
         self._name = QFont(self._body)
         self._name.setWeight(QFont.Weight.Medium)
@@ -87,6 +98,9 @@ class LayerDelegate(QStyledItemDelegate):
         font = self._strong if strong else self._name
         metrics = self._strong_metrics if strong else self._name_metrics
         ink: QColor = self._inks["text2" if kind == "own" else "text"]
+        mark = index.data(MARK_ROLE)
+        if mark:
+            area = area.adjusted(0, 0, -self._paint_mark(painter, area, mark, selected), 0)
         room = int(area.width()) - 4
         shown = metrics.elidedText(name, Qt.TextElideMode.ElideRight, room)
         painter.setFont(self._type if kind == "own" else font)
@@ -101,3 +115,21 @@ class LayerDelegate(QStyledItemDelegate):
             painter.setFont(self._type)
             painter.setPen(self._inks["text3"])
             painter.drawText(area.adjusted(used, 0, 0, 0), _MIDDLE, shown)
+
+    def _paint_mark(self, painter: QPainter, area: QRectF, mark: str, selected: bool) -> float:
+        """A tag at the right edge; the width that it takes from the name, 0 without room."""
+        width = self._mark_metrics.horizontalAdvance(mark) + 10
+        if width + 60 > area.width():
+            return 0.0
+        height = self._mark_metrics.height() + 1
+        tag = QRectF(area.right() - width - 4, area.center().y() - height / 2, width, height)
+        if not selected:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._selection)
+            painter.drawRoundedRect(tag, 3, 3)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setFont(self._mark_font)
+        painter.setPen(self._accent)
+        painter.drawText(tag, int(Qt.AlignmentFlag.AlignCenter), mark)
+        return width + 8

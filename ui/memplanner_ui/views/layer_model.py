@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import (
     QAbstractItemModel,
     QModelIndex,
@@ -13,21 +15,24 @@ from PySide6.QtCore import (
 from memplanner.units import NOTHING, format_bytes
 from memplanner_ui.views.layer_header import PART_ROLE
 from memplanner_ui.views.layer_table import Column, LayerTable
-from memplanner_ui.views.parts import PARTS, SHORT_TITLES, exact
+from memplanner_ui.views.parts import NAMED, SHORT_TITLES, exact
 from memplanner_ui.views.stacked_bar import words
 
 Index = QModelIndex | QPersistentModelIndex
 
-NAME, SHARE, FIRST_PART, TOTAL = 0, 1, 2, 7
-COLUMNS = 8
+NAME, SHARE, FIRST_PART = 0, 1, 2
+TOTAL = FIRST_PART + len(NAMED)
+COLUMNS = TOTAL + 1
 BAR_ROLE = Qt.ItemDataRole.UserRole + 1
 """Bytes by ``PARTS`` and, last, what the bar's full width stands for: one tuple."""
 TYPE_ROLE = Qt.ItemDataRole.UserRole + 2
 NAME_ROLE = Qt.ItemDataRole.UserRole + 3
 """The dotted name of the module a row belongs to."""
 KIND_ROLE = Qt.ItemDataRole.UserRole + 4
+MARK_ROLE = Qt.ItemDataRole.UserRole + 5
+"""What the plan does to this very module, in a word or two; empty for most."""
 
-_SORT_KEYS: tuple[Column, ...] = ("name", "share", 0, 1, 2, 3, 4, "total")
+_SORT_KEYS: tuple[Column, ...] = ("name", "share", *range(len(NAMED)), "total")
 _ROOT = QModelIndex()
 
 
@@ -39,6 +44,34 @@ class LayerModel(QAbstractItemModel):
         self._table: LayerTable | None = None
         self._sort: tuple[int, Qt.SortOrder] = (-1, Qt.SortOrder.AscendingOrder)
         self._filter = ""
+        self._marks: Mapping[str, str] = {}
+        self._absent: frozenset[str] = frozenset()
+
+    def set_absent(self, parts: frozenset[str]) -> None:
+        """Parts that the plan has none of: their columns are of no use."""
+        self._absent = parts
+
+    @property
+    def columns_of_nothing(self) -> frozenset[int]:
+        """The columns of absent parts, but of none that the table has bytes of all the same."""
+        table = self._table
+        there = (0,) * len(NAMED) if table is None else table.sizes(table.root)
+        sized = zip(NAMED, there, strict=True)
+        return frozenset(
+            FIRST_PART + place
+            for place, (name, size) in enumerate(sized)
+            if name in self._absent and not size
+        )
+
+    def set_marks(self, marks: Mapping[str, str]) -> None:
+        """By module, what the plan does to it."""
+        if marks != self._marks:
+            self._marks = marks
+            if self._table is not None:
+                self._numbers_changed()
+
+    def _mark(self, table: LayerTable, node: int) -> str:
+        return self._marks.get(table.names[node], "") if table.kinds[node] == "module" else ""
 
     @property
     def table(self) -> LayerTable | None:
@@ -154,10 +187,16 @@ class LayerModel(QAbstractItemModel):
             return table.kinds[node]
         if role == TYPE_ROLE:
             return table.types[node]
+        if role == MARK_ROLE:
+            return self._mark(table, node)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tip(table, node, column)
+            tip = self._tip(table, node, column)
+            mark = self._mark(table, node) if column == NAME else ""
+            return f"{tip}\n{mark}" if mark else tip
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return self._words(table, node, column)
+            words = self._words(table, node, column)
+            mark = self._mark(table, node) if column == NAME else ""
+            return f"{words}, {mark}" if mark else words
         if role == Qt.ItemDataRole.TextAlignmentRole and column >= FIRST_PART:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
@@ -201,7 +240,7 @@ class LayerModel(QAbstractItemModel):
     ) -> object:
         if orientation != Qt.Orientation.Horizontal:
             return None
-        part = PARTS[section - FIRST_PART] if FIRST_PART <= section < TOTAL else None
+        part = NAMED[section - FIRST_PART] if FIRST_PART <= section < TOTAL else None
         if role == Qt.ItemDataRole.DisplayRole:
             if part is not None:
                 return SHORT_TITLES[part]
@@ -220,7 +259,10 @@ class LayerModel(QAbstractItemModel):
         table = self._table
         if table is None:
             return ""
-        titles = ["Module", "Type", *(SHORT_TITLES[name] for name in PARTS[:5]), "Total"]
+        unused = self.columns_of_nothing
+        columns = [place for place in range(FIRST_PART, TOTAL + 1) if place not in unused]
+        names = [SHORT_TITLES[NAMED[place - FIRST_PART]] for place in columns[:-1]]
+        titles = ["Module", "Type", *names, "Total"]
         lines = ["\t".join(titles)]
         for index in rows:
             node = self._node(index)
@@ -229,7 +271,6 @@ class LayerModel(QAbstractItemModel):
                 name = f"{name}: {table.titles[node]}" if name else table.titles[node]
             elif table.kinds[node] == "group" or not name:
                 name = table.titles[node]
-            columns = range(FIRST_PART, TOTAL + 1)
             if exact_bytes:
                 cells = [str(self._bytes(table, node, column)) for column in columns]
             else:

@@ -18,24 +18,17 @@ import numpy.typing as npt
 
 from memplanner.messages.estimate import Layer
 from memplanner_ui.views.layer_names import Names, names_of
-from memplanner_ui.views.parts import Around, lower, shown
+from memplanner_ui.views.parts import IN_OVERHEAD, NAMED, Around, lower, shown
 
 Integers = npt.NDArray[np.int64]
 Kind = Literal["module", "own", "group", "around"]
 Column = Literal["name", "share", "total"] | int
 
-_FIELDS = (
-    "parameters_bytes",
-    "gradients_bytes",
-    "optimizer_state_bytes",
-    "activations_bytes",
-    "temporaries_bytes",
-    "workspaces_bytes",
-    "buffers_bytes",
-    "inputs_bytes",
-)
-_WORKSPACES, _BUFFERS, _INPUTS, _AROUND, _OTHER = 5, 6, 7, 8, 9
-_WIDTH = 10  # the fields, then overhead around the plan, then other processes
+_FIELDS = tuple(f"{name}_bytes" for name in (*NAMED, *IN_OVERHEAD))
+_OVERHEAD = len(NAMED)
+_WORKSPACES, _INPUTS = (_OVERHEAD + IN_OVERHEAD.index(name) for name in ("workspaces", "inputs"))
+_AROUND, _OTHER = len(_FIELDS), len(_FIELDS) + 1
+_WIDTH = len(_FIELDS) + 2  # the fields, then overhead around the plan, then other processes
 _read = itemgetter(*_FIELDS)
 _LISTS = frozenset({"ModuleList", "Sequential"})
 _OWN_NAME = "own operations"
@@ -46,7 +39,8 @@ class LayerTable:
     """Rows of one estimate at one moment. ``around`` are what lies around the plan.
 
     ``single_out`` names a module whose block is not to be hidden in a group; ``known`` are the
-    ``row_names`` of an earlier table, used again where they are the same.
+    ``row_names`` of an earlier table, used again where they are the same; ``root_work`` says what
+    the model itself does.
     """
 
     def __init__(
@@ -57,6 +51,7 @@ class LayerTable:
         group: bool = True,
         single_out: str = "",
         known: Names | None = None,
+        root_work: str = "loss and optimizer step",
     ) -> None:
         self.names: list[str] = []
         """The module each node belongs to, dotted."""
@@ -68,7 +63,7 @@ class LayerTable:
         self._own = self._read_rows(layers, title, known)
         self._extra: list[tuple[int, ...]] = []
         self._add_around(around)
-        self._add_own_operations()
+        self._add_own_operations(root_work)
         self._blocks: dict[int, int] = {}
         if group:
             self._add_groups(layers, single_out)
@@ -145,7 +140,7 @@ class LayerTable:
                 sizes[column] = size
                 self._add("around", top, title, explanation, sizes)
 
-    def _add_own_operations(self) -> None:
+    def _add_own_operations(self, root_work: str) -> None:
         """A row below each module with children for the bytes that none of them holds."""
         count = len(self._own)
         has_children = np.zeros(count, bool)
@@ -153,7 +148,7 @@ class LayerTable:
         has_children[parents[parents >= 0]] = True
         root = self._node_of[""]
         for node in np.flatnonzero(has_children & self._own.any(axis=1)):
-            explanation = "loss and optimizer step" if node == root else ""
+            explanation = root_work if node == root else ""
             self._add("own", int(node), _OWN_NAME, explanation, self._own[node].tolist())
         self._own[has_children] = 0
 
@@ -246,13 +241,13 @@ class LayerTable:
         return int(self._rows[node])
 
     def sizes(self, node: int) -> tuple[int, ...]:
-        """Bytes by the five named parts, of ``node`` and all below it."""
-        return tuple(self.total[node, :5].tolist())
+        """Bytes by ``NAMED``, of ``node`` and all below it."""
+        return tuple(self.total[node, :_OVERHEAD].tolist())
 
     def shown_sizes(self, node: int) -> list[int]:
         """Bytes by ``PARTS``, moved so that they add up to the total as they are printed."""
         values = self.total[node].tolist()
-        parts = [*values[:5], sum(values[_WORKSPACES:_OTHER]), values[_OTHER]]
+        parts = [*values[:_OVERHEAD], sum(values[_OVERHEAD:_OTHER]), values[_OTHER]]
         return shown(parts, sum(values))
 
     def total_bytes(self, node: int) -> int:
@@ -262,8 +257,8 @@ class LayerTable:
     def bar(self, node: int) -> tuple[int, ...]:
         """Bytes by ``PARTS``, of one block for a group, and last what full width stands for."""
         values = self.total[node]
-        overhead = int(values[_WORKSPACES:_OTHER].sum())
-        parts = [*values[:5].tolist(), overhead, int(values[_OTHER])]
+        overhead = int(values[_OVERHEAD:_OTHER].sum())
+        parts = [*values[:_OVERHEAD].tolist(), overhead, int(values[_OTHER])]
         count = self._blocks.get(node, 1)
         return (*(part // count for part in parts), int(self._shares[1][node]))
 

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QPainter, QPen, QResizeEvent
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import (
+    QAction,
+    QContextMenuEvent,
+    QGuiApplication,
+    QKeySequence,
+    QPainter,
+    QPen,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -25,12 +33,15 @@ _OPEN_AT_ONCE = 200
 """A filter opens what it found down to about this many rows."""
 _SHARE_WIDTH, _NUMBER_WIDTH = 166, 72
 _NAME_LEAST = 180
+_PARTS = range(SHARE + 1, TOTAL)
 
 
 class LayerTree(QTreeView):
     """Emits ``module_selected`` with the dotted name when the current row changes."""
 
     module_selected = Signal(str)
+    menu_wanted = Signal(QPoint)
+    """A menu is asked for, at a place on the screen: by the right button or the menu key."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -77,6 +88,10 @@ class LayerTree(QTreeView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keeps room for names: first the shares give way, then the view scrolls sideways."""
+        self._fit_columns()
+        super().resizeEvent(event)
+
+    def _fit_columns(self) -> None:
         header, least = self.header(), fonts.scaled(_NAME_LEAST)
         numbers = sum(header.sectionSize(column) for column in range(SHARE + 1, COLUMNS))
         room = self.viewport().width() - numbers
@@ -85,7 +100,6 @@ class LayerTree(QTreeView):
         header.setSectionResizeMode(NAME, modes.Stretch if room >= least else modes.Interactive)
         if room < least:
             header.resizeSection(NAME, least)
-        super().resizeEvent(event)
 
     def _set_up_actions(self) -> None:
         copy = QAction("Copy rows", self)
@@ -97,7 +111,13 @@ class LayerTree(QTreeView):
         copy_name = QAction("Copy the module’s name", self)
         copy_name.triggered.connect(self._copy_name)
         self.addActions([copy, copy_bytes, copy_name])
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if event.reason() == QContextMenuEvent.Reason.Mouse:
+            self.menu_wanted.emit(event.globalPos())
+            return
+        area = self.visualRect(self.currentIndex())
+        self.menu_wanted.emit(self.viewport().mapToGlobal(area.bottomLeft() + QPoint(24, 0)))
 
     # Content
 
@@ -109,6 +129,11 @@ class LayerTree(QTreeView):
     def set_table(self, table: LayerTable | None) -> None:
         """Shows ``table``; rows that were open and selected before are so again."""
         self._between(lambda: self._model.set_table(table))
+        unused = self._model.columns_of_nothing
+        if any(self.isColumnHidden(place) != (place in unused) for place in _PARTS):
+            for place in _PARTS:
+                self.setColumnHidden(place, place in unused)
+            self._fit_columns()
 
     def set_filter(self, text: str) -> int:
         """Shows what has ``text`` in its name or type, opened; the number found."""
@@ -215,6 +240,20 @@ class LayerTree(QTreeView):
     def _current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
         if current.isValid() and not self._restoring:
             self.module_selected.emit(current.data(NAME_ROLE))
+
+    def picked(self) -> tuple[str, ...]:
+        """The modules of the selected rows; of a group, each of its blocks."""
+        table = self._model.table
+        if table is None:
+            return ()
+        found: dict[str, None] = {}
+        for index in self.selectionModel().selectedRows():
+            node = self._model.node_of(index)
+            if table.kinds[node] == "group":
+                found.update((table.names[int(block)], None) for block in table.children(node))
+            elif table.kinds[node] == "module":
+                found[table.names[node]] = None
+        return tuple(found)
 
     # Copying
 

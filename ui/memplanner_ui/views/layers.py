@@ -23,8 +23,9 @@ from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.layer_table import LayerTable
 from memplanner_ui.views.layer_tree import LayerTree
-from memplanner_ui.views.parts import around_rows
+from memplanner_ui.views.parts import absent_parts, around_rows
 from memplanner_ui.views.segments import Segments
+from memplanner_ui.views.uses import round_of, trains
 
 _MOMENTS: tuple[tuple[Moment, str], ...] = (
     ("peak", "Peak"),
@@ -32,6 +33,12 @@ _MOMENTS: tuple[tuple[Moment, str], ...] = (
     ("optimizer_step", "Optimizer step"),
     ("own_maximum", "Own maximum"),
 )
+_OF_TRAINING = ("end_of_forward", "optimizer_step")
+_ROOT_WORK = {
+    "step": "loss and optimizer step",
+    "generation": "choosing the next token",
+    "forward": "",
+}
 _FILTER_DELAY = 60  # milliseconds, so that fast typing filters once
 
 
@@ -130,6 +137,12 @@ class LayersView(QWidget):
             self._layers = ()
             self.tree.set_table(None)
             return
+        training = trains(estimate.plan)
+        for moment in _OF_TRAINING:
+            self.moments.set_available(moment, training)
+        if not training and self._moment in _OF_TRAINING:
+            self._moment = "peak"
+            self.moments.choose("peak")
         if self._moment == "peak":
             self.set_layers("peak", estimate.layers)
         else:
@@ -181,7 +194,9 @@ class LayersView(QWidget):
             group=self.group_box.isChecked(),
             single_out=self._single_out,
             known=None if before is None else before.row_names,
+            root_work=_ROOT_WORK[round_of(estimate.plan)],
         )
+        self.tree.layer_model.set_absent(absent_parts(estimate))
         self.tree.set_table(table)
         apart = self._moment == "own_maximum"
         self._say("each row at its own moment" if apart else "")

@@ -10,6 +10,7 @@ from memplanner_ui.look import type as fonts
 from memplanner_ui.views.comparison import ComparisonTable
 from memplanner_ui.views.live_data import LiveData
 from memplanner_ui.views.live_plot import LivePlot
+from memplanner_ui.views.live_ranks import fullest, other_ranks
 from memplanner_ui.views.rows import label
 from memplanner_ui.views.segments import Segments
 
@@ -25,6 +26,7 @@ class LiveView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._data: LiveData | None = None
+        self._others: dict[int, LiveData] = {}
         self._dirty = False
         self.ranges = Segments(
             "Show", (("step", "This step"), ("minute", "Last minute"), ("run", "Whole run"))
@@ -99,8 +101,12 @@ class LiveView(QWidget):
         self._data = LiveData(started)
         on_cpu = started.device.kind == "cpu"
         self.lines.set_available("reserved", not on_cpu)
+        self.ranges.set_title("step", f"This {self._data.word}")
         self.lines.set_title("device", "Process" if on_cpu else "Device")
-        self.plot.begin(self._data, started.device.memory_bytes, on_cpu)
+        others = other_ranks(started)
+        self._others = {each.rank: each.data for each in others}
+        capacity_bytes = started.device.memory_bytes
+        self.plot.begin(self._data, capacity_bytes, on_cpu, fullest(started.ranks), others)
         self.table.set_result(None)
         self._below.hide()
         self._empty.hide()
@@ -114,7 +120,7 @@ class LiveView(QWidget):
             self.start(event)
         elif isinstance(event, RunSample):
             if self._data is not None:
-                self._data.add(event)
+                self._others.get(event.rank, self._data).add(event)
                 self._dirty = True
         elif isinstance(event, RunResult):
             self._end(event)
@@ -150,15 +156,15 @@ class LiveView(QWidget):
         if chosen == "step":
             self.plot.set_range(step - 1, step)
             many = data.prediction.micro_batches > 1
-            what = f"micro-batch of step {step}" if many else f"phases of step {step}"
+            what = f"{'micro-batch' if many else 'phases'} of {data.word} {step}"
         elif chosen == "minute" and data.count:
             left = data.x_at(float(data.seconds[-1]) - _MINUTE)
             self.plot.set_range(left, max(data.now(), left + 0.05))
-            what = "step, the last minute"
+            what = f"{data.word}, the last minute"
         else:
             self.plot.set_range(0, max(1, data.steps))
-            what = "step"
-        if step == 1 and chosen == "step":
+            what = data.word
+        if step == 1 and chosen == "step" and data.word == "step":
             what += "; the first step makes the optimizer state, the prediction is a steady step"
         self._caption.setText(f"{what}, aligned with the prediction by phase")
         self.plot.refresh()

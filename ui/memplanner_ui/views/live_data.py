@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from memplanner.messages.estimate import Phase
 from memplanner.messages.run import RunFigures, RunSample, RunStarted
+from memplanner_ui.views.uses import round_of
 
 Floats = npt.NDArray[np.float64]
 _MISSING = float("nan")
@@ -117,6 +118,9 @@ class LiveData:
             started.predicted, started.plan.training.gradient_accumulation_steps
         )
         self.steps = started.steps
+        self.word = round_of(started.plan)
+        """What the run does again and again."""
+        self._decodes = started.plan.inference.new_tokens - 1
         self.count = 0
         self.step = 0
         self.micro_batch = 0
@@ -213,6 +217,11 @@ class LiveData:
 
     def _stretch(self, phase: Phase, micro_batch: int) -> Stretch:
         found = self._places.get((phase, micro_batch))
+        decode = self._places.get(("decode", 0))
+        if phase == "decode" and decode is not None:  # a token after the other
+            width = (decode.right - decode.left) / max(1, self._decodes)
+            left = decode.left + micro_batch * width
+            return Stretch(phase, micro_batch, left, left + width)
         if found is not None:
             return found
         same = [s for s in self.prediction.stretches if s.phase == phase]

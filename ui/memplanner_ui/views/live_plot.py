@@ -6,8 +6,8 @@ from math import ceil
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from memplanner.units import format_bytes
@@ -15,11 +15,12 @@ from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import ticks
 from memplanner_ui.views.live_data import LiveData, decimate
+from memplanner_ui.views.live_ranks import RankData, RankLines
+from memplanner_ui.views.live_words import DASHES, RANK, Legend, SideLabels, legend_lines
 from memplanner_ui.views.parts import PHASES
 
-_LABELS_WIDTH = 114
-_LEGEND_HEIGHT = 26
-_DASHES = {"reserved": Qt.PenStyle.DashLine, "device": Qt.PenStyle.DotLine}
+_NAMED_RANKS = 7
+"""Beside the first; more have their words at the ends of the lines alone."""
 
 
 class LivePlot(QWidget):
@@ -28,6 +29,7 @@ class LivePlot(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._data: LiveData | None = None
+        self._rank = 0
         self._capacity: float | None = None
         self._capacity_name = "card"
         self._device_name = "device"
@@ -39,8 +41,8 @@ class LivePlot(QWidget):
         self._box = pg.ViewBox(enableMenu=False)
         self._x_axis = pg.AxisItem("bottom")
         self._y_axis = pg.AxisItem("left")
-        self._labels = _SideLabels(self)
-        self._legend = _Legend()
+        self._labels = SideLabels(self, self.y_of)
+        self._legend = Legend()
         self._set_up()
         self._restyle()
         theme.current().changed.connect(self._restyle)
@@ -73,6 +75,7 @@ class LivePlot(QWidget):
         self._device = pg.PlotCurveItem(antialias=False)
         for curve in (self._predicted, self._allocated, self._reserved, self._device):
             item.addItem(curve, ignoreBounds=True)
+        self._others = RankLines(item)
         self._limit = pg.InfiniteLine(angle=0)
         self._now = pg.InfiniteLine(angle=90)
         self._dot = pg.ScatterPlotItem(size=7, pxMode=True)
@@ -101,8 +104,9 @@ class LivePlot(QWidget):
         self._predicted.setPen(pg.mkPen(ink, width=1))
         self._allocated.setPen(pg.mkPen(accent, width=1))
         self._allocated.setBrush(pg.mkBrush(area))
-        self._reserved.setPen(pg.mkPen(accent, width=1, style=_DASHES["reserved"]))
-        self._device.setPen(pg.mkPen(accent, width=1, style=_DASHES["device"]))
+        self._reserved.setPen(pg.mkPen(accent, width=1, style=DASHES["reserved"]))
+        self._device.setPen(pg.mkPen(accent, width=1, style=DASHES["device"]))
+        self._others.restyle()
         self._limit.setPen(pg.mkPen(colors.color("trouble"), width=2))
         self._now.setPen(pg.mkPen(ink, width=1))
         self._dot.setBrush(pg.mkBrush(accent))
@@ -121,13 +125,24 @@ class LivePlot(QWidget):
 
     # What is shown
 
-    def begin(self, data: LiveData | None, capacity_bytes: int | None, on_cpu: bool) -> None:
-        """Plots ``data`` from now on, against ``capacity_bytes``."""
-        self._data = data
+    def begin(
+        self,
+        data: LiveData | None,
+        capacity_bytes: int | None,
+        on_cpu: bool,
+        rank: int = 0,
+        others: tuple[RankData, ...] = (),
+    ) -> None:
+        """Plots ``data`` from now on, against ``capacity_bytes``.
+
+        Over several cards it is that of ``rank``, and the ``others`` are drawn beside it.
+        """
+        self._data, self._rank = data, rank
+        self._others.begin(others)
         self._capacity = None if capacity_bytes is None else float(capacity_bytes)
         self._capacity_name = "memory" if on_cpu else "card"
         self._device_name = "process" if on_cpu else "device"
-        self._legend.set_lines(_legend_lines(on_cpu, self._shown))
+        self._name_lines()
         for curve in (self._predicted, self._allocated, self._reserved, self._device):
             curve.setData([], [])
         self._dot.setVisible(False)
@@ -140,8 +155,28 @@ class LivePlot(QWidget):
     def set_line(self, name: str, shown: bool) -> None:
         """Shows or hides the ``allocated``, ``reserved`` or ``device`` line."""
         self._shown[name] = shown
-        self._legend.set_lines(_legend_lines(self._device_name == "process", self._shown))
+        self._name_lines()
         self.refresh()
+
+    def _name_lines(self) -> None:
+        on_cpu, others = self._device_name == "process", self._others.ranks
+        lines = legend_lines(on_cpu, self._shown)
+        if others:
+            lines = [(kind, self._titled(kind, title)) for kind, title in lines]
+            at = 1 + self._shown["allocated"]
+            if self._shown["allocated"]:
+                lines[at:at] = [
+                    (f"{RANK}{place}", f"Rank {each.rank}")
+                    for place, each in enumerate(others[:_NAMED_RANKS])
+                ]
+        self._legend.set_lines(lines)
+
+    def _titled(self, kind: str, title: str) -> str:
+        """A line's name where there are other ranks: all but the prediction is one rank's."""
+        if kind == "predicted":
+            return title
+        rank = f"rank {self._rank}"
+        return rank.capitalize() if kind == "allocated" else f"{title}, {rank}"
 
     def set_range(self, left: float, right: float) -> None:
         """Shows the steps from ``left`` to ``right``."""
@@ -161,7 +196,8 @@ class LivePlot(QWidget):
         dx, dy = decimate(data.x, data.device, data.device, left, right, pixels)
         shown = {"allocated": ay, "reserved": ry, "device": dy}
         shown = {name: values for name, values in shown.items() if self._shown[name]}
-        self._fit_y([py, *shown.values()])
+        others = self._others.refresh(left, right, pixels, shown=self._shown["allocated"])
+        self._fit_y([py, *shown.values(), *others])
         self._predicted.setData(px, py)
         self._allocated.setFillLevel(self._bottom)
         empty = np.empty(0)
@@ -264,7 +300,10 @@ class LivePlot(QWidget):
             values = {
                 "device": (self._device_name, data.device),
                 "reserved": ("reserved", data.reserved),
-                "allocated": ("allocated", data.allocated),
+                "allocated": (
+                    f"rank {self._rank}" if self._others.ranks else "allocated",
+                    data.allocated,
+                ),
             }
             for name, (title, array) in values.items():
                 value = float(array[-1])
@@ -272,9 +311,15 @@ class LivePlot(QWidget):
                     text = f"{title} {format_bytes(round(value))}"
                     labels.append((value, text, "accent"))
                     words.append(text)
+        for each in self._others.ranks if self._shown["allocated"] else ():
+            if each.data.count:
+                value = float(each.data.allocated[-1])
+                text = f"rank {each.rank} {format_bytes(round(value))}"
+                labels.append((value, text, "accent"))
+                words.append(text)
         self._labels.set_labels(labels)
         self._legend.set_unit(ticks.unit_of(self._top)[1])
-        step = f"Step {data.step} of {data.steps}"
+        step = f"{data.word.capitalize()} {data.step} of {data.steps}"
         self.setAccessibleDescription(", ".join([step, *words]))
 
     def y_of(self, value: float) -> float:
@@ -282,102 +327,3 @@ class LivePlot(QWidget):
         box = self._box
         scene = box.mapViewToScene(QPointF(0.0, value))
         return float(self._plot.mapFromScene(scene).y())
-
-
-def _legend_lines(on_cpu: bool, shown: dict[str, bool]) -> list[tuple[str, str]]:
-    lines = [("predicted", "Predicted")]
-    if shown["allocated"]:
-        lines.append(("allocated", "Allocated"))
-    if shown["reserved"] and not on_cpu:
-        lines.append(("reserved", "Reserved"))
-    if shown["device"]:
-        lines.append(("device", "Process memory" if on_cpu else "Whole device"))
-    return lines
-
-
-class _SideLabels(QWidget):
-    """The words at the right end of the lines, moved apart where they would overlap."""
-
-    def __init__(self, plot: LivePlot) -> None:
-        super().__init__(plot)
-        self._plot = plot
-        self._labels: list[tuple[float, str, str]] = []
-        self.setFixedWidth(fonts.scaled(_LABELS_WIDTH))
-
-    def set_labels(self, labels: list[tuple[float, str, str]]) -> None:
-        """Shows ``labels``: value, words, ink."""
-        if labels != self._labels:
-            self._labels = labels
-            self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        colors = theme.current()
-        painter.fillRect(self.rect(), colors.color("base"))
-        font = fonts.font("axis")
-        font.setWeight(font.Weight.Medium)
-        painter.setFont(font)
-        height = QFontMetricsF(font).height()
-        wanted = sorted((self._plot.y_of(v), text, ink) for v, text, ink in self._labels)
-        last = -height
-        for y, text, ink in wanted:
-            y = max(y, last + height, height / 2)
-            last = y
-            area = QRectF(8, y - height / 2, self.width() - 8, height)
-            painter.setPen(colors.color(ink))
-            painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), text)
-        painter.end()
-
-
-class _Legend(QWidget):
-    """The lines' names, each with a piece of its line; the axis' unit below."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lines: list[tuple[str, str]] = []
-        self._unit = "GiB"
-        self.setFixedHeight(fonts.scaled(_LEGEND_HEIGHT + 16))
-
-    def set_lines(self, lines: list[tuple[str, str]]) -> None:
-        """Names ``lines``: kind and title."""
-        self._lines = lines
-        self.update()
-
-    def set_unit(self, unit: str) -> None:
-        """Names the unit of the axis."""
-        if unit != self._unit:
-            self._unit = unit
-            self.update()
-
-    def sizeHint(self) -> QSize:
-        return QSize(300, self.height())
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        colors = theme.current()
-        painter.fillRect(self.rect(), colors.color("base"))
-        font = fonts.font("secondary")
-        metrics = QFontMetricsF(font)
-        painter.setFont(font)
-        x, y = 16.0, fonts.scaled(_LEGEND_HEIGHT) / 2
-        accent = colors.color("accent")
-        for kind, title in self._lines:
-            ink = colors.color("text2") if kind == "predicted" else accent
-            style = _DASHES.get(kind, Qt.PenStyle.SolidLine)
-            if kind == "allocated":
-                area = QColor(accent)
-                area.setAlphaF(0.16)
-                painter.fillRect(QRectF(x, y - 4, 20, 8), area)
-            painter.setPen(QPen(ink, 1.4, style))
-            line_y = y - 4 if kind == "allocated" else y
-            painter.drawLine(QPointF(x, line_y), QPointF(x + 20, line_y))
-            width = metrics.horizontalAdvance(title)
-            painter.setPen(colors.color("text"))
-            area_of_text = QRectF(x + 27, y - 9, width + 2, 18)
-            painter.drawText(area_of_text, int(Qt.AlignmentFlag.AlignVCenter), title)
-            x += 27 + width + 20
-        painter.setFont(fonts.font("axis"))
-        painter.setPen(colors.color("text2"))
-        right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        painter.drawText(QRectF(0, self.height() - 17, 45, 16), right, self._unit)
-        painter.end()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from memplanner.messages.estimate import ModuleDetail
 from memplanner.units import MIB, format_bytes, format_parameters
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.operations import dtype_words, operation_words
-from memplanner_ui.views.parts import IN_OVERHEAD, PARTS, exact
+from memplanner_ui.views.parts import IN_OVERHEAD, NAMED, exact
 from memplanner_ui.views.rows import ElidedLabel, Panel, Part, ShrinkingLabel, label, number
 from memplanner_ui.views.stacked_bar import StackedBar
 
@@ -19,7 +19,10 @@ _MOST_ROWS = 24
 
 
 class ModulePanel(Panel):
-    """Name, bytes at the peak, shapes, and what the module keeps for backward."""
+    """Name, bytes at the peak, shapes, and what the module keeps for backward, or in a cache."""
+
+    choice_wanted = Signal(QPoint)
+    """Choices for the selected layers are asked for, at a place on the screen."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Module", parent)
@@ -37,14 +40,27 @@ class ModulePanel(Panel):
         self.clear_parts()
         if detail is None:
             part = Part()
-            words = "Select a module to see its shapes and what it keeps for backward."
+            words = "Select a module to see its shapes and what it keeps."
             part.add(label(words, "secondary", "faint", wrap=True))
             self.add_part(part)
             return
-        self.add_part(_head(detail))
+        head = _head(detail)
+        head.add(self._choices())
+        self.add_part(head)
         if detail.parameters or detail.input_shapes or detail.output_shapes:
             self.add_part(_shapes(detail))
-        self.add_part(_kept(detail))
+        if detail.trains:
+            self.add_part(_kept(detail))
+        elif detail.layer.kv_cache_bytes:
+            self.add_part(_cached(detail.layer.kv_cache_bytes))
+
+    def _choices(self) -> QPushButton:
+        button = QPushButton("Choose for these layers…")
+        button.setToolTip("Bits or pruning for the linear layers of the selected rows alone")
+        button.clicked.connect(
+            lambda: self.choice_wanted.emit(button.mapToGlobal(QPoint(0, button.height())))
+        )
+        return button
 
 
 def _head(detail: ModuleDetail) -> Part:
@@ -75,7 +91,7 @@ def _head(detail: ModuleDetail) -> Part:
 
 def bar_bytes(detail: ModuleDetail) -> tuple[int, ...]:
     """The module's bytes at the peak by ``PARTS``."""
-    named = [getattr(detail.layer, f"{name}_bytes") for name in PARTS[:5]]
+    named = [getattr(detail.layer, f"{name}_bytes") for name in NAMED]
     overhead = sum(getattr(detail.layer, f"{name}_bytes") for name in IN_OVERHEAD)
     return (*named, overhead, 0)
 
@@ -111,6 +127,13 @@ def _kept(detail: ModuleDetail) -> Part:
     if rows:
         part.add_grid(rows)
     _count_rest(part, len(detail.kept))
+    return part
+
+
+def _cached(size_bytes: int) -> Part:
+    part = Part("Kept of earlier tokens")
+    part.right.setText(format_bytes(size_bytes))
+    part.right.setToolTip(exact(size_bytes))
     return part
 
 

@@ -1,6 +1,6 @@
 """The parts a bar is made of, taken from messages, and their words and numbers.
 
-Eight colour categories stand for the engine's categories and for what lies around them: what has
+Ten colour categories stand for the engine's categories and for what lies around them: what has
 no colour of its own (workspaces, buffers, inputs, allocator slack, context) is *overhead*.
 """
 
@@ -18,18 +18,26 @@ PARTS = (
     "gradients",
     "optimizer_state",
     "activations",
+    "kv_cache",
     "temporaries",
+    "communication",
     "overhead",
     "other",
 )
 """The filled parts of a bar, in the order they stand in everywhere."""
+NAMED = PARTS[:-2]
+"""Those that are categories of the engine's own."""
+IN_SOME_PLANS = frozenset({"gradients", "optimizer_state", "kv_cache", "communication"})
+"""Those that have no column where the open plan never has any."""
 
 TITLES = {
     "parameters": "Parameters",
     "gradients": "Gradients",
     "optimizer_state": "Optimizer state",
     "activations": "Activations",
+    "kv_cache": "KV cache",
     "temporaries": "Temporaries",
+    "communication": "Communication",
     "overhead": "Overhead",
     "other": "Other",
     "free": "Free",
@@ -42,10 +50,14 @@ SHORT_TITLES = {
     "gradients": "Grad.",
     "optimizer_state": "Optim.",
     "activations": "Activ.",
+    "kv_cache": "KV",
     "temporaries": "Temp.",
+    "communication": "Comm.",
 }
 PHASES = {
     "load": "Load",
+    "prefill": "Prefill",
+    "decode": "Decode",
     "forward": "Forward",
     "backward": "Backward",
     "optimizer_step": "Optimizer step",
@@ -169,7 +181,7 @@ def budget(estimate: Estimate) -> Budget:
     other = sum(row.size_bytes for row in rows if row.other)
     overhead = sum(size for _, size in inside)
     return Budget(
-        parts=(*part_bytes(categories)[:5], overhead, other),
+        parts=(*part_bytes(categories)[: len(NAMED)], overhead, other),
         overhead=tuple((title, size) for title, size in inside if size),
         peak_bytes=whole_peak_bytes(estimate),
         capacity_bytes=estimate.device.memory_bytes,
@@ -181,10 +193,18 @@ def budget(estimate: Estimate) -> Budget:
 
 
 def part_bytes(categories: Categories, other: int = 0) -> tuple[int, ...]:
-    """Bytes by ``PARTS``: engine's categories without a colour are overhead."""
-    named = [getattr(categories, name) for name in PARTS[:5]]
+    """Bytes by ``PARTS``: categories without a colour are overhead."""
+    named = [getattr(categories, name) for name in NAMED]
     overhead = sum(getattr(categories, name) for name in IN_OVERHEAD)
     return (*named, overhead, other)
+
+
+def absent_parts(estimate: Estimate) -> frozenset[str]:
+    """Which of ``IN_SOME_PLANS`` the plan has none of, at any moment."""
+    peak, along = estimate.peak.by_category, estimate.timeline.by_category
+    return frozenset(
+        name for name in IN_SOME_PLANS if not getattr(peak, name) and not any(along.get(name, ()))
+    )
 
 
 def shown(parts: Sequence[int], total: int) -> list[int]:

@@ -18,12 +18,13 @@ from memplanner.messages.run import (
     RunStarted,
     RunStep,
 )
-from memplanner.units import format_count
+from memplanner.units import NOTHING, format_count
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.quality_part import QualityPart
 from memplanner_ui.views.rows import ElidedLabel, Panel, Part, label, number, tag
 from memplanner_ui.views.run_charts import LossChart, PeakChart, loss_words
+from memplanner_ui.views.uses import Round, intake, round_of, trains
 
 _OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "finished": ("finished", "plain"),
@@ -51,6 +52,8 @@ class RunPanel(Panel):
 
     stop_after_step = Signal()
     stop_now = Signal()
+    layer_chosen = Signal(str)
+    """A layer of the quality report was chosen: its name."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Run", parent)
@@ -58,7 +61,9 @@ class RunPanel(Panel):
         self._steps: list[RunStep] = []
         self._seconds = 0.0
         self._ended = False
+        self._word: Round = "step"
         self._build()
+        self._use_words("step")
         self.clear()
 
     def _build(self) -> None:
@@ -67,13 +72,10 @@ class RunPanel(Panel):
         self._left = label("", "secondary", "secondary")
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self._bar.setAccessibleName("Steps done")
-        self._after = QPushButton("Stop after step")
+        self._after = QPushButton()
         icons.set_icon(self._after, "stop")
-        self._after.setToolTip("Ends the run when its step is complete (Ctrl+.)")
         self._after.clicked.connect(self._stop_after)
         self._now = QPushButton("Stop now")
-        self._now.setToolTip("Ends the process at once; this step is lost")
         self._now.clicked.connect(self._stop_now)
         head = Part()
         head.add(_row(self._step, None, self._state))
@@ -82,21 +84,23 @@ class RunPanel(Panel):
         buttons = _row(self._after, self._now)
         head.add(buttons)
         self._loss = LossChart()
-        loss = Part("Loss")
+        loss = self._loss_part = Part("Loss")
         self._last_loss = loss.right
         self._last_loss.setFont(fonts.semibold("body"))
         self._last_loss.setProperty("ink", "")
         loss.add(self._loss)
         speed = Part("Speed")
-        self._step_time = speed.add_pair("Step time, median")
+        self._step_time = speed.add_pair("Time of each, median")
         self._tokens = speed.add_pair("Tokens per second")
         self._peaks = PeakChart()
-        peaks = Part("Peak of each step, allocated")
+        peaks = Part("Peak of each, allocated")
         peaks.add(self._peaks)
         self._quality = QualityPart()
+        self._quality.layer_chosen.connect(self.layer_chosen)
         process = Part("Process")
         self._process = process.add_pair("Runs in")
         self._data = _pair(process, "Data")
+        self._saved = _pair(process, "Saved to")
         self._device = _pair(process, "Device")
         note = Part()
         note.add(_Note("The plan is locked while it runs. Edits you make now go to a copy."))
@@ -108,12 +112,15 @@ class RunPanel(Panel):
         """Begins a run."""
         self._started, self._steps, self._seconds = started, [], 0.0
         self._ended = False
+        self._use_words(round_of(started.plan))
+        self.show_part(self._loss_part, trains(started.plan))
         on_cpu = started.device.kind == "cpu"
         capacity = started.device.memory_bytes
         self._peaks.set_limits(
             started.predicted.allocated_bytes, capacity, "memory" if on_cpu else "card"
         )
-        self._process.setText(f"a child process, pid {started.process_id}")
+        where = f"{len(started.ranks)} ranks below" if started.ranks else "a child process,"
+        self._process.setText(f"{where} pid {started.process_id}")
         self._data.set_text(started.data)
         self._device.set_text(started.device.name)
         self._bar.setRange(0, max(1, started.steps))
@@ -121,6 +128,7 @@ class RunPanel(Panel):
         for button in (self._after, self._now):
             button.setEnabled(True)
         self._set_quality(None)
+        self._saved.set_text(NOTHING)
         self.show_part(self._note, True)
         self._show()
 
@@ -141,6 +149,7 @@ class RunPanel(Panel):
             self._end()
             self._show()
             self._set_quality(event.quality)
+            self._saved.set_text(event.saved or NOTHING)
             self._set_state(*_OUTCOMES[event.outcome])
 
     def clear(self) -> None:
@@ -154,10 +163,18 @@ class RunPanel(Panel):
             shown.setText("")
         self._data.set_text("")
         self._device.set_text("")
+        self._saved.set_text("")
         self._bar.setValue(0)
         self._loss.set_losses((), 1)
         self._peaks.set_limits(0, None, "card")
         self._peaks.set_peaks((), 1)
+
+    def _use_words(self, word: Round) -> None:
+        self._word = word
+        self._bar.setAccessibleName(f"{word.capitalize()}s done")
+        self._after.setText(f"Stop after {word}")
+        self._after.setToolTip(f"Ends the run when its {word} is complete (Ctrl+.)")
+        self._now.setToolTip(f"Ends the process at once; this {word} is lost")
 
     @property
     def state(self) -> str:
@@ -201,10 +218,10 @@ class RunPanel(Panel):
         total = started.steps
         done = len(steps)
         now = done if self._ended else min(done + 1, total)
-        self._step.setText(f"Step {now} of {total}")
+        self._step.setText(f"{self._word.capitalize()} {now} of {total}")
         self._bar.setValue(done)
-        self._bar.setAccessibleDescription(f"{done} of {total} steps done")
-        losses = [step.loss for step in steps]
+        self._bar.setAccessibleDescription(f"{done} of {total} {self._word}s done")
+        losses = [step.loss for step in steps if step.loss is not None]
         self._loss.set_losses(losses, total)
         self._show_last_loss(losses[-1] if losses else None)
         self._peaks.set_peaks([step.peak_bytes for step in steps], total)
@@ -233,11 +250,10 @@ class RunPanel(Panel):
         remaining = 0 if self._ended else typical * (started.steps - len(steps))
         self._left.setText(f"{gone}, about {clock(remaining)} left" if remaining else gone)
         self._step_time.setText(duration(typical))
-        training = started.plan.training
-        samples = training.batch_size * training.gradient_accumulation_steps
-        if started.model.takes_sequence:
-            tokens = samples * training.sequence_length / typical
-            self._tokens.setText(format_count(round(tokens)))
+        _, count, unit = intake(started.plan, takes_sequence=started.model.takes_sequence)
+        if unit == "tokens":
+            of_all = count * started.plan.sharding.data_degree
+            self._tokens.setText(format_count(round(of_all / typical)))
         else:
             self._tokens.setText("takes no tokens")
 

@@ -20,6 +20,7 @@ from memplanner_ui.views.comparison import largest_difference, percent
 from memplanner_ui.views.parts import PHASES
 from memplanner_ui.views.rows import Panel, Part, label
 from memplanner_ui.views.run_panel import clock
+from memplanner_ui.views.uses import Round, round_of, rounds
 
 _MOST = 200
 """Lines kept; a run that says more loses its oldest."""
@@ -39,6 +40,7 @@ class ProgressPanel(Panel):
         super().__init__("Progress", parent)
         self._lines: list[_Line] = []
         self._now: _Line | None = None
+        self._word: Round = "step"
         self._list = Part()
         self.add_part(self._list)
         self._show_empty()
@@ -46,6 +48,7 @@ class ProgressPanel(Panel):
     def start(self, started: RunStarted) -> None:
         """Begins a run."""
         self._restart()
+        self._word = round_of(started.plan)
         self._now = _Line("apply", "accent", "Starting", started.device.name, "now")
         self._list.add(self._now)
 
@@ -59,8 +62,14 @@ class ProgressPanel(Panel):
             self._add(line)
         elif isinstance(event, RunSample):
             if self._now is not None:
-                title = f"Step {event.step}" if event.step else "Before the first step"
-                where = f"{PHASES[event.phase]}, micro-batch {event.micro_batch + 1}"
+                word = self._word
+                title = f"{word.capitalize()} {event.step}"
+                title = title if event.step else f"Before the first {word}"
+                where = PHASES[event.phase]
+                if event.phase == "decode":
+                    where += f", token {event.micro_batch + 2}"
+                elif word == "step":
+                    where += f", micro-batch {event.micro_batch + 1}"
                 self._now.set_words(title, where)
         elif isinstance(event, RunResult):
             self._finish(event)
@@ -102,7 +111,7 @@ class ProgressPanel(Panel):
             self._now = None
         icon, ink = _OUTCOME_ICONS[result.outcome]
         title = result.outcome.replace("_", " ").capitalize()
-        detail = result.where or ("1 step" if result.steps == 1 else f"{result.steps} steps")
+        detail = result.where or rounds(result.steps, round_of(result.plan))
         self._add(_Line(icon, ink, title, detail, clock(result.seconds)))
         said = Part("What happened")
         said.add(label(result.sentence, "body", "", wrap=True))

@@ -25,6 +25,7 @@ from memplanner_ui.views.timeline_overview import TimelineOverview
 from memplanner_ui.views.timeline_plot import TimelinePlot
 from memplanner_ui.views.timeline_readout import TimelineReadout
 from memplanner_ui.views.timeline_table import TimelineTable
+from memplanner_ui.views.uses import round_of
 
 _FIXED, _ZERO = "fixed", "zero"
 _AS_TABLE, _AS_PLOT = "Show as table", "Show as plot"
@@ -65,7 +66,6 @@ class TimelineView(QWidget):
         self.plot.range_changed.connect(self._follow_range)
         self.overview.range_chosen.connect(self.plot.set_range)
         self.whole.setProperty("small", True)
-        self.whole.setToolTip("Show the whole step (Home)")
         self.whole.clicked.connect(self.plot.reset_range)
         self.as_table.setProperty("small", True)
         self.as_table.setCheckable(True)
@@ -150,6 +150,9 @@ class TimelineView(QWidget):
             self.overview.show_step(None, (0.0, 1.0))
             self.plot.show_step(None, [], (0.0, 1.0))
         self.table.show_step(step)
+        word = "step" if estimate is None else round_of(estimate.plan)
+        self.whole.setText(f"Whole {word}")
+        self.whole.setToolTip(f"Show the whole {word} (Home)")
         self._show_page()
 
     def _show_page(self) -> None:
@@ -165,7 +168,7 @@ class TimelineView(QWidget):
 
     def _caption_of(self, step: Step, bottom: float) -> str:
         """What is below the axis and what the axes count."""
-        words = ["Along the step by allocations and frees, not by time."]
+        words = ["From left to right by allocations and frees, not by time."]
         if bottom > 0:
             fixed = sum(step.fixed)
             parts = ", ".join(

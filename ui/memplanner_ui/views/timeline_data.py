@@ -13,10 +13,11 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from memplanner.messages.estimate import Estimate, Phase, Timeline
+from memplanner.messages.estimate import Estimate, Phase, Span, Timeline
 from memplanner.messages.run import RunFigures
 from memplanner_ui.views.parts import (
     IN_OVERHEAD,
+    NAMED,
     PARTS,
     PHASES,
     around_the_plan,
@@ -27,7 +28,7 @@ from memplanner_ui.views.verdict import where
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-STACKED = PARTS[:6]
+STACKED = PARTS[:-1]
 """The parts of allocated memory, from the bottom up."""
 _MICRO = ("forward", "backward")
 
@@ -43,6 +44,8 @@ class Stretch:
     right: int
     phase: Phase = "forward"
     micro_batch: int = 0
+    decodes: tuple[int, int] = (0, 0)
+    """Of a generation's decodes, counted from 0: the first it stands for, and the one after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,7 @@ def step_of(estimate: Estimate) -> Step | None:
         peak_moment=Moment(
             where(estimate),
             int(at[point]),
-            part_bytes(peak.by_category)[:6],
+            part_bytes(peak.by_category)[: len(STACKED)],
             peak.allocated_bytes,
             peak.reserved_bytes,
             is_peak=True,
@@ -182,7 +185,7 @@ def _parts(timeline: Timeline, inside: npt.NDArray[np.bool_]) -> Ints:
         return values[inside] if len(values) == len(inside) else np.zeros(inside.sum(), np.int64)
 
     overhead = sum(map(along, IN_OVERHEAD[1:]), along(IN_OVERHEAD[0]))
-    return np.stack([*map(along, STACKED[:5]), overhead])
+    return np.stack([*map(along, NAMED), overhead])
 
 
 def _layers(parts: Ints) -> tuple[tuple[str, ...], Ints]:
@@ -197,16 +200,47 @@ def _layers(parts: Ints) -> tuple[tuple[str, ...], Ints]:
 def _phases(timeline: Timeline, start: int) -> tuple[Stretch, ...]:
     return tuple(
         Stretch(
-            PHASES[span.phase],
-            PHASES[span.phase].removesuffix(" step"),
+            *_titles(timeline.phases, place),
             span.start - start,
             span.stop - start,
             span.phase,
             span.micro_batch,
+            _decodes(timeline.phases, place),
         )
-        for span in timeline.phases
+        for place, span in enumerate(timeline.phases)
         if span.stop > max(start, span.start)
     )
+
+
+def _titles(spans: tuple[Span, ...], place: int) -> tuple[str, str]:
+    """A phase's title, and what is said where that has no room.
+
+    A generation's tokens are counted from 1, which the prefill writes; between two that were
+    recorded, a stretch stands for all others.
+    """
+    span = spans[place]
+    title = PHASES[span.phase]
+    if span.phase == "between_steps" and any(one.phase == "prefill" for one in spans):
+        return "End", "End"
+    if span.phase != "decode":
+        return title, title.removesuffix(" step")
+    start, stop = _decodes(spans, place)
+    first, last = start + 2, stop + 1
+    if first == last:
+        return f"Decode, token {last}", str(last)
+    return f"Decode, tokens {first} to {last}", f"{first} to {last}"
+
+
+def _decodes(spans: tuple[Span, ...], place: int) -> tuple[int, int]:
+    span = spans[place]
+    if span.phase != "decode":
+        return 0, 0
+    before = [one.micro_batch for one in spans[:place] if one.phase == "decode"]
+    after = [one.micro_batch for one in spans[place + 1 :] if one.phase == "decode"]
+    first = span.micro_batch
+    if before and after and after[0] == span.micro_batch + 1:  # between two that were recorded
+        first = min(first, before[-1] + 1)
+    return first, span.micro_batch + 1
 
 
 def _micro_batches(timeline: Timeline, start: int, accumulated: int) -> tuple[Stretch, ...]:
@@ -257,7 +291,8 @@ def measured_curves(step: Step, figures: RunFigures) -> list[tuple[Floats, Float
         return []
     curve = np.array(figures.curve_bytes, np.float64)
     last = max((one.micro_batch for one in step.micro_batches), default=0)
-    result = []
+    decodes = max((one.decodes[1] for one in step.phases), default=0)
+    result: list[tuple[Floats, Floats]] = []
     for stretch in step.phases:
         own = pieces.get(stretch.phase, [])
         if not own:
@@ -265,6 +300,11 @@ def measured_curves(step: Step, figures: RunFigures) -> list[tuple[Floats, Float
         # What stands for several micro-batches is held against the last of them.
         is_last = stretch.phase not in _MICRO or stretch.micro_batch == last
         first, stop = own[-1] if is_last else own[min(stretch.micro_batch, len(own) - 1)]
+        if stretch.phase == "decode":  # measured are all of them, one after the other
+            count = stop - first
+            first, stop = (first + count * one // decodes for one in stretch.decodes)
+            if first == stop:
+                continue
         x = np.linspace(stretch.left, stretch.right, stop - first, endpoint=False)
         result.append((x, curve[first:stop]))
     return result

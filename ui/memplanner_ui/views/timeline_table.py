@@ -11,12 +11,12 @@ from memplanner.units import format_bytes, format_count
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import swatch
-from memplanner_ui.views.parts import SHORT_TITLES, TITLES, shown
+from memplanner_ui.views.parts import IN_SOME_PLANS, NAMED, SHORT_TITLES, TITLES, shown
 from memplanner_ui.views.timeline_data import STACKED, Moment, Step
 
 _HEADINGS = ("Phase", "Event", "Allocated", "Reserved")
 _RESERVED = 3
-_WIDTHS = (0, 52, 74, 74, *[76] * 5, 92)
+_WIDTHS = (0, 52, 74, 74, *[76] * len(NAMED), 92)
 """By column; the first takes what is left."""
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -140,5 +140,8 @@ class TimelineTable(QTableView):
         self.rows.show([] if step is None else rows(step))
         known = step is not None and step.peak_moment.reserved_bytes is not None
         self.setColumnHidden(_RESERVED, not known)
+        for place, part in enumerate(STACKED):
+            absent = step is not None and not step.parts[place].any()
+            self.setColumnHidden(len(_HEADINGS) + place, absent and part in IN_SOME_PLANS)
         if self.rows.rows:
             self.selectRow(max(0, min(chosen, len(self.rows.rows) - 1)))

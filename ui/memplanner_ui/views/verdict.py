@@ -9,9 +9,10 @@ from PySide6.QtGui import QAccessible, QAccessibleEvent, QFontMetrics, QPainter,
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from memplanner.messages.estimate import Estimate
-from memplanner.units import format_bytes
+from memplanner.units import format_bytes, format_count
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.views import ranks_data
 from memplanner_ui.views.budget_bar import HEIGHT
 from memplanner_ui.views.parts import PHASES, distance, margin_bytes, whole_peak_bytes
 
@@ -38,7 +39,9 @@ class Lines:
 def lines(estimate: Estimate) -> Lines:
     """What the verdict says about ``estimate``."""
     memory, whole = estimate.device.memory_bytes, whole_peak_bytes(estimate)
-    place = where(estimate)
+    place = rank_words(estimate) or where(estimate)
+    if estimate.host_bytes:  # what is offloaded is not gone
+        place = f"{format_bytes(estimate.host_bytes)} in host memory; {place}"
     if memory is not None and estimate.verdict is None:
         allocated = f"Peak {format_bytes(estimate.peak.allocated_bytes)} allocated"
         return Lines("unknown", "text2", allocated, "Reserved memory follows", place)
@@ -59,6 +62,10 @@ def lines(estimate: Estimate) -> Lines:
     margin = margin_bytes(estimate)
     if margin is not None:
         second += f", likely {bare(margin[0])} to {bare(margin[1])}"
+    fuller = ranks_data.not_fitting(estimate)
+    if fuller is not None:  # the rank shown is not the one that decides
+        words = f"Rank {fuller.figures.first} does not fit"
+        return Lines("trouble", "trouble", words, second, place)
     if estimate.verdict == "does_not_fit":
         missing = distance(whole, memory)
         return Lines("trouble", "trouble", f"Does not fit: {missing} missing", second, place)
@@ -75,6 +82,20 @@ def _risk(margin: tuple[int, int] | None, memory: int) -> str:
     if margin[1] <= memory:
         return "May not fit: only by giving cached memory back"
     return f"May not fit: {distance(margin[1], memory)} over at the high end"
+
+
+def rank_words(estimate: Estimate) -> str:
+    """Which of many cards the verdict is about; empty on one card."""
+    cells = [cell for row in ranks_data.rows(estimate) for cell in row]
+    fullest, shown = ranks_data.worst(estimate), ranks_data.cell_of(estimate, estimate.rank)
+    if fullest is None or shown is None:
+        return ""
+    total = format_count(estimate.plan.sharding.ranks)
+    if shown.whole_bytes < fullest.whole_bytes:
+        return f"Of rank {estimate.rank}; rank {fullest.figures.first} has {fullest.spare_words}"
+    if all(cell.whole_bytes == fullest.whole_bytes for cell in cells):
+        return f"Each of {total} cards alike"
+    return f"Fullest of {total} cards: rank {estimate.rank}, stage {shown.stage}"
 
 
 def where(estimate: Estimate) -> str:

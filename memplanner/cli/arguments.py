@@ -1,0 +1,60 @@
+"""What the commands take alike, and what it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memplanner.errors import SourceError
+
+if TYPE_CHECKING:
+    from memplanner.messages.device import Device
+    from memplanner.model import Model
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        help="preset:NAME, a Hugging Face folder or config.json, .safetensors, .gguf, a recipe.py, "
+        "package.module:callable, or a hub id such as org/name."
+    ),
+]
+PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan's YAML.")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Changes a key of the plan; repeatable."),
+]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", help="training.batch_size")]
+SequenceLength = Annotated[
+    int | None, typer.Option("--sequence-length", help="training.sequence_length")
+]
+DeviceName = Annotated[
+    str, typer.Option("--device", help='cpu, auto, cuda:0, or a card such as "H100 80GB".')
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("--input", metavar="NAME=SHAPE:TYPE", help="For an importable; repeatable."),
+]
+TrustCode = Annotated[
+    bool, typer.Option("--trust-code", help="Let code that comes with the model run.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def device_named(name: str) -> Device:
+    """The device that ``--device`` names. Raises ``DeviceError`` for one that is not there."""
+    from memplanner.hardware import find_device
+
+    return find_device(name)
+
+
+def load_source(source: str, inputs: list[str] | None, trust_code: bool) -> Model:
+    """The model that ``source`` names. Raises ``SourceError``, or ``TrustNeeded``."""
+    try:
+        source.encode()
+    except UnicodeEncodeError as error:  # bytes of a file's name that are no text
+        raise SourceError(f"{source!a} is not named in UTF-8; rename it.") from error
+    from memplanner.model import load
+
+    return load(source, inputs=inputs or (), trust_code=trust_code)

@@ -1,0 +1,1 @@
+"""Looking beyond the plan as it is: other plans, estimated and compared."""

@@ -1,0 +1,67 @@
+"""Recording a pipeline's step: its schedule runs the micro-batches of the rank's stages."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+
+from memplanner.model.loaded import Batch
+from memplanner.tape.backends import RecordingBackend
+from memplanner.tape.steady import Ownership
+from memplanner.tape.watch import StorageWatch
+from memplanner.techniques import step as step_parts
+from memplanner.techniques.prepare import Prepared
+
+if TYPE_CHECKING:
+    from memplanner.techniques.parallel.pipeline_step import PipelineStep
+
+
+def pipeline_of(
+    prepared: Prepared, backend: RecordingBackend, device: torch.device
+) -> PipelineStep | None:
+    """The steps of the rank's stages, or None where the plan has no pipeline.
+
+    As many micro-batches are run as show the peak of all (``pipeline_micro_batches.enough``).
+    """
+    if prepared.plan.sharding.pipeline == 1:
+        return None
+    from memplanner.techniques.parallel.pipeline_micro_batches import enough
+    from memplanner.techniques.parallel.pipeline_step import step_of
+
+    plan = prepared.plan
+    count = enough(plan.sharding, plan.training.gradient_accumulation_steps)
+    return step_of(prepared, backend, device=device, micro_batches=count)
+
+
+def record_pipeline(
+    prepared: Prepared,
+    pipeline: PipelineStep,
+    batch: Batch,
+    backend: RecordingBackend,
+    watch: StorageWatch,
+    owned: Ownership,
+    held: step_parts.Held,
+) -> list[int]:
+    """Runs two steps, of which the second is steady; the numbers of its phases.
+
+    Buffers for what is received are made in the first one.
+    """
+    clear = partial(prepared.optimizer.zero_grad, set_to_none=True)
+    when = prepared.plan.training.zero_grad
+    owned.note_states(prepared.optimizer)
+    first = 0
+    for number in range(2):
+        first = len(watch.phases)
+        pipeline.run(batch, watch, clear if when == "before_backward" else None)
+        owned.note_gradients(prepared.module)
+        step_parts.optimizer_step(prepared, backend, watch)
+        owned.note_states(prepared.optimizer)
+        if number == 0:
+            for each in prepared.recurring:  # the steady step is one that takes most
+                each.demand()
+        step_parts.end_step(prepared, watch, held)
+        if when == "before_forward":
+            clear()
+    return list(range(first, len(watch.phases)))

@@ -1,0 +1,1 @@
+"""What carries the section ``sharding`` out: one file per kind of parallelism, on torch's own."""

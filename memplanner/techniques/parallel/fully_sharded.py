@@ -1,0 +1,46 @@
+"""ZeRO-2 and ZeRO-3 by FSDP2 (``torch/distributed/fsdp/_fully_shard``): each block is a unit."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+
+from memplanner.model.blocks import block_lists
+from memplanner.plan import Plan
+
+
+def shard_fully(module: nn.Module, mesh: DeviceMesh, plan: Plan) -> None:
+    """Shards the module's parameters over ``mesh``, in place: every block, then the rest.
+
+    ZeRO-3 frees a block's gathered parameters after its forward, ZeRO-2 after its backward. The
+    rest is gathered for the whole step, as torch advises for the root.
+    """
+    section = plan.sharding
+    policy = mixed_precision_policy(plan)
+    free = section.data == "zero_3"
+    units = [block for blocks in block_lists(module)
+             for block in module.get_submodule(blocks.path).children()]  # fmt: skip
+    for unit in units:
+        fully_shard(unit, mesh=mesh, reshard_after_forward=free, mp_policy=policy)
+    fully_shard(module, mesh=mesh, reshard_after_forward=free, mp_policy=policy)
+    if section.prefetch:
+        _prefetch([unit for unit in units if isinstance(unit, FSDPModule)], section.prefetch)
+
+
+def mixed_precision_policy(plan: Plan) -> MixedPrecisionPolicy:
+    """With a mixed plan gathered parameters are cast, and gradients are reduced in fp32.
+
+    As torchtitan does; autocast has nothing to do then.
+    """
+    compute = {"bf16_mixed": torch.bfloat16, "fp16_mixed": torch.float16}.get(plan.precision)
+    if compute is None:
+        return MixedPrecisionPolicy()
+    return MixedPrecisionPolicy(param_dtype=compute, reduce_dtype=torch.float32)
+
+
+def _prefetch(units: list[FSDPModule], ahead: int) -> None:
+    for place, unit in enumerate(units):
+        unit.set_modules_to_forward_prefetch(list(units[place + 1 : place + 1 + ahead]))
+        unit.set_modules_to_backward_prefetch(list(reversed(units[max(place - ahead, 0) : place])))

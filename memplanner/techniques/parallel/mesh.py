@@ -1,0 +1,43 @@
+"""The mesh: which cards form groups, and for what."""
+
+from __future__ import annotations
+
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+
+from memplanner.plan.sharding import Sharding
+
+PIPELINE, REPLICAS, SHARDS, CONTEXT, TENSOR = "pipeline", "replicas", "shards", "context", "tensor"
+DIMENSIONS = (PIPELINE, REPLICAS, SHARDS, CONTEXT, TENSOR)
+"""From the outermost, whose neighbours are the farthest apart, to the innermost: as torchtitan."""
+
+
+def sizes(section: Sharding) -> dict[str, int]:
+    """How many cards lie along each dimension of the mesh."""
+    return {
+        PIPELINE: section.pipeline,
+        REPLICAS: section.replicas,
+        SHARDS: section.data_degree // section.replicas,
+        CONTEXT: section.context,
+        TENSOR: section.tensor,
+    }
+
+
+def make_mesh(section: Sharding, device_kind: str) -> DeviceMesh:
+    """The mesh of all cards; a process group must be there."""
+    found = sizes(section)
+    return init_device_mesh(
+        device_kind, tuple(found[name] for name in DIMENSIONS), mesh_dim_names=DIMENSIONS
+    )
+
+
+def data_mesh(mesh: DeviceMesh, section: Sharding) -> DeviceMesh:
+    """The cards that share one copy of the parameters: one dimension, or two with replicas.
+
+    Cards of one context-parallel group hold the same parameters, and share them as well.
+    """
+    names = (SHARDS, CONTEXT) if section.context > 1 else (SHARDS,)
+    shards = mesh[names[0]] if len(names) == 1 else mesh[names]._flatten("shards_and_context")
+    if section.replicas == 1:
+        return shards
+    assert section.context == 1
+    return mesh[REPLICAS, SHARDS]

@@ -1,0 +1,86 @@
+"""Which plans cannot split layers, deal out experts or share a sequence, and which can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memplanner.plan import Plan
+from memplanner.techniques.target import Target
+
+
+def conflicts_with_splitting(plan: Plan, target: Target) -> Iterator[str]:
+    """Sentences, each with the nearest choice that can be carried out."""
+    section = plan.sharding
+    if section.sequence_parallel and section.tensor == 1:
+        yield (
+            "sharding.sequence_parallel=true splits over the cards of tensor parallelism, and "
+            "sharding.tensor is 1; choose sharding.sequence_parallel=false."
+        )
+    if section.tensor > 1:
+        yield from _with_layers(plan)
+    if section.expert > 1:
+        yield from _with_experts(plan)
+    if section.tensor > 1 or section.expert > 1:
+        yield from _with_parts(plan)
+    if section.context > 1:
+        yield (
+            f"sharding.context={section.context} cannot be planned: torch's ring attention knows "
+            "CUDA's kernels alone, and none for a CPU rank; choose sharding.context=1, with "
+            "sharding.tensor and sharding.sequence_parallel for long sequences."
+        )
+
+
+def _with_layers(plan: Plan) -> Iterator[str]:
+    section = plan.sharding
+    if section.data_degree > 1 and section.data in {"replicated", "zero_1"}:
+        yield (
+            f"sharding.data={section.data} cannot reduce gradients of layers that "
+            f"sharding.tensor={section.tensor} splits (torch's DDP takes no DTensor); choose "
+            "sharding.data=zero_2 or zero_3."
+        )
+    length = plan.training.sequence_length
+    if section.sequence_parallel and length % section.tensor:
+        nearest = length // section.tensor * section.tensor
+        below = (nearest,) if nearest else ()
+        choices = " or ".join(str(each) for each in (*below, nearest + section.tensor))
+        yield (
+            f"sharding.sequence_parallel=true needs a sequence that sharding.tensor="
+            f"{section.tensor} divides, and training.sequence_length is {length}; choose {choices}."
+        )
+
+
+def _with_experts(plan: Plan) -> Iterator[str]:
+    section = plan.sharding
+    if section.data not in {"zero_2", "zero_3"}:
+        yield (
+            f"sharding.expert={section.expert} needs gradients that are shared out by FSDP2, and "
+            f"sharding.data is {section.data}; choose zero_2 or zero_3."
+        )
+    for name in ("replicas", "pipeline"):
+        if getattr(section, name) > 1:
+            yield (
+                f"sharding.expert={section.expert} cannot be joined with sharding.{name}="
+                f"{getattr(section, name)}; choose sharding.{name}=1, or sharding.expert=1."
+            )
+
+
+def _with_parts(plan: Plan) -> Iterator[str]:
+    """What works on whole layers."""
+    by = "sharding.tensor" if plan.sharding.tensor > 1 else "sharding.expert"
+    whole: dict[str, tuple[str, str]] = {
+        "adapters.method": (plan.adapters.method, "none"),
+        "quantization.method": (plan.quantization.method, "none"),
+        "loss.method": (plan.loss.method, "whole"),
+        "optimizer.projection": (plan.optimizer.projection, "none"),
+        "activation_offload.to": (plan.activation_offload.to, "none"),
+    }
+    if plan.pruning.structure != "structured":
+        whole["pruning.structure"] = (plan.pruning.structure, "none")
+    if plan.optimizer.implementation not in {"auto", "for_loop", "foreach", "fused"}:
+        whole["optimizer.implementation"] = plan.optimizer.implementation, "auto"
+    for name, (chosen, possible) in whole.items():
+        if chosen != possible:
+            yield (
+                f"{name}={chosen} works on whole layers, which {by} splits; choose "
+                f"{name}={possible}, or {by}=1."
+            )

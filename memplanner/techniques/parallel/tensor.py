@@ -1,0 +1,88 @@
+"""Tensor parallelism by DTensor: each layer's matrices are split over a group of ranks.
+
+The styles are transformers' (``transformers/distributed/tensor_parallel.py``), which are torch's
+column and row parallelism with words for stacked experts beside them: what ``tp_plan="auto"`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch import nn
+from torch.distributed.device_mesh import DeviceMesh
+
+from memplanner.errors import PlanError
+from memplanner.plan import Plan
+from memplanner.techniques.parallel.sequence import (
+    PARTS,
+    ROW_TO_PARTS,
+    sequence_rules,
+    split_sequence,
+)
+from memplanner.techniques.parallel.tensor_rules import Rules, rules_of
+
+
+def split_layers(
+    module: nn.Module, mesh: DeviceMesh, plan: Plan, dealt_out: Iterable[str] = ()
+) -> None:
+    """Splits the module's layers over ``mesh``, in place, but the experts that are dealt out.
+
+    Raises ``PlanError`` where there is nothing to split, or sizes do not divide.
+    """
+    rules = rules_of(module, mesh.size(), but=dealt_out)
+    if plan.sharding.sequence_parallel:
+        rules = sequence_rules(module, rules)
+    apply_rules(module, mesh, rules)
+    if plan.sharding.sequence_parallel:
+        split_sequence(module, mesh)
+
+
+def apply_rules(module: nn.Module, mesh: DeviceMesh, rules: Rules) -> None:
+    """Splits what ``rules`` names: parameters first, then the forwards of their modules."""
+    styles = styles_by_word()
+    tied = _tied(module, rules)
+    for path, word in rules.items():
+        owner, _, name = path.rpartition(".")
+        if name in module.get_submodule(owner)._parameters:
+            styles[word].shard_param(module.get_submodule(owner), name, mesh)
+        else:
+            styles[word].install_forward(module.get_submodule(path), mesh)
+    for (owner, name), others in tied.items():
+        weight = module.get_submodule(owner)._parameters[name]
+        for other, other_name in others:
+            module.get_submodule(other)._parameters[other_name] = weight
+
+
+def styles_by_word() -> dict[str, Any]:
+    """Transformers' styles by the words of its plans.
+
+    Raises ``PlanError`` where the installed version has none that train.
+    """
+    try:
+        from transformers.distributed.expert_parallel import ALL_PARALLEL_STYLES
+        from transformers.distributed.tensor_parallel import ALL_PARALLEL_STYLES as STYLES
+        from transformers.distributed.tensor_parallel import RowwiseParallel
+    except ImportError as error:
+        raise PlanError(
+            "sharding.tensor and sharding.expert need a newer transformers; install "
+            "transformers>=5.21, or choose sharding.tensor=1 and sharding.expert=1."
+        ) from error
+    assert STYLES is ALL_PARALLEL_STYLES
+    to_parts = RowwiseParallel(output_layouts=PARTS)
+    return {word: STYLES[word] for word in STYLES} | {ROW_TO_PARTS: to_parts}
+
+
+def _tied(module: nn.Module, rules: Rules) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """Parameters with other names, by the one that a rule splits."""
+    names: dict[int, list[tuple[str, str]]] = {}
+    for path, part in module.named_modules():
+        for name, parameter in part._parameters.items():
+            if parameter is not None:
+                names.setdefault(id(parameter), []).append((path, name))
+    tied = {}
+    for alike in names.values():
+        split = [each for each in alike if f"{each[0]}.{each[1]}" in rules]
+        if len(alike) > 1 and split:
+            tied[split[0]] = [each for each in alike if each != split[0]]
+    return tied

@@ -1,0 +1,76 @@
+"""Sharding: one rank's part of the model, by torch's own parallel code (``parallel/``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from memplanner.plan import Plan
+from memplanner.techniques.base import Situation, Technique
+from memplanner.techniques.parallel.deepspeed import conflicts_with_deepspeed
+from memplanner.techniques.parallel.model_conflicts import conflicts_with_splitting
+from memplanner.techniques.target import Target
+
+if TYPE_CHECKING:
+    from torch.distributed.device_mesh import DeviceMesh
+
+
+class Sharding(Technique):
+    """Makes of the whole model what one rank holds; the process group must be there."""
+
+    name = "sharding"
+    order = 90
+    """Last: what is split is what all other techniques made."""
+
+    def conflicts(self, plan: Plan, target: Target) -> Sequence[str]:
+        """What cannot be split as it is."""
+        section = plan.sharding
+        if section.ranks == 1:
+            return ()
+        if section.deepspeed:
+            return tuple(conflicts_with_deepspeed(plan))
+        return tuple(conflicts_with_splitting(plan, target))
+
+    def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
+        """The rank's part of the module, in place or in a DDP."""
+        section = situation.plan.sharding
+        if section.ranks == 1:
+            return module
+        from memplanner.techniques.parallel.mesh import make_mesh  # takes a while to import
+
+        mesh = make_mesh(section, mesh_device(situation))
+        if section.tensor > 1 or section.expert > 1:
+            from memplanner.techniques.parallel.model_parts import split_model
+
+            split_model(module, mesh, situation.plan, mesh_device(situation))
+        return _over_data(module, mesh, situation.plan)
+
+
+def mesh_device(situation: Situation) -> str:
+    """The kind of device that collectives work on; weightless ranks are taken for CPU ones."""
+    device = situation.device
+    return "cpu" if device is None or device.type == "meta" else device.type
+
+
+def _over_data(module: nn.Module, mesh: DeviceMesh, plan: Plan) -> nn.Module:
+    section = plan.sharding
+    if section.data_degree * section.context == 1:
+        return module
+    from memplanner.techniques.parallel.fully_sharded import shard_fully
+    from memplanner.techniques.parallel.mesh import data_mesh
+    from memplanner.techniques.parallel.replicated import replicate
+
+    cards = data_mesh(mesh, section)
+    if section.data in {"zero_2", "zero_3"}:
+        shard_fully(module, cards, plan)
+        return module
+    return replicate(module, cards, section)
+
+
+def is_ready(ranks: int) -> bool:
+    """Whether this process is one of so many ranks."""
+    ready = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return ready and torch.distributed.get_world_size() == ranks

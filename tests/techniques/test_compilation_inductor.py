@@ -1,0 +1,26 @@
+"""Blocks compiled by inductor, which needs a C++ compiler: measured within the stated margin."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from memplanner.hardware.generated_kernels import GENERATED_HIGH, GENERATED_LOW
+from tests.techniques.test_compilation import both, plan_of
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # torch's compiler warns of its own code
+    pytest.mark.skipif(shutil.which("g++") is None, reason="inductor compiles C++ on the CPU"),
+]
+
+
+@pytest.mark.parametrize(("name", "budget"), [("llama", 1.0), ("llama", 0.0), ("vit", 0.5)])
+def test_measured_peaks_are_within_the_margin(name: str, budget: float, tmp_path: Path) -> None:
+    plan = plan_of(name, backend="inductor", memory_budget=budget)
+
+    predicted, measured = both(name, plan, tmp_path)
+
+    assert GENERATED_LOW <= measured / predicted - 1 <= GENERATED_HIGH

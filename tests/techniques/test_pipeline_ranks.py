@@ -1,0 +1,118 @@
+"""A pipeline's plan carried out on real CPU ranks: it learns what the whole model learns."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as processes
+import transformers
+
+import memplanner as mp
+from memplanner.plan import Plan
+from memplanner.techniques.prepare import Prepared, prepare
+from memplanner.techniques.step import Held, run_step
+from memplanner.techniques.target import Target
+
+pytestmark = pytest.mark.slow
+
+CPU = torch.device("cpu")
+MICRO_BATCHES = 4
+
+
+class _Plain:
+    """Runs the parts of a step as they are; no phase is told to anyone."""
+
+    def forward_context(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def backward(self, loss: torch.Tensor) -> None:
+        (loss / MICRO_BATCHES).backward()
+
+    def optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        optimizer.step()
+
+    def phase(self, phase: Any, micro_batch: int) -> None:
+        pass
+
+
+def _plan(**sharding: Any) -> Plan:
+    return Plan.parse(
+        {
+            "training": {
+                "batch_size": 2,
+                "sequence_length": 16,
+                "gradient_accumulation_steps": MICRO_BATCHES,
+            },
+            "optimizer": {"name": "sgd"},
+            "sharding": sharding,
+        }
+    )
+
+
+PLANS = {
+    "1f1b": _plan(cards_per_node=2, pipeline=2),
+    "gpipe": _plan(cards_per_node=2, pipeline=2, schedule="gpipe"),
+    "interleaved": _plan(cards_per_node=2, pipeline=2, schedule="interleaved_1f1b"),
+    "zero bubble": _plan(cards_per_node=2, pipeline=2, schedule="zero_bubble"),
+}
+
+
+def _learn(folder: str, plan: Plan, rank: int) -> tuple[dict[str, torch.Tensor], list[float]]:
+    """Weights after two steps on fixed tokens, and the losses of the last."""
+    model = mp.load(folder)
+    torch.manual_seed(0)
+    module = model.build(CPU)
+    prepared: Prepared = prepare(model, plan, Target(rank=rank), CPU, module=module)
+    tokens = torch.arange(2 * MICRO_BATCHES * 16).reshape(MICRO_BATCHES, 2, 16) % 96
+    backend, losses = _Plain(), []
+    for _ in range(2):
+        batches = ({"input_ids": each, "labels": each} for each in tokens)
+        losses = [float(loss) for loss in run_step(prepared, batches, backend, backend, Held())]
+    weights = {name: part.detach().clone() for name, part in prepared.module.named_parameters()}
+    return weights, losses
+
+
+def _run_rank(rank: int, port: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+    learnt = {name: _learn(folder, plan, rank) for name, plan in PLANS.items()}
+    torch.save(learnt, Path(folder, f"{rank}.pt"))
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small Llama whose embedding and head share their weight, and what two ranks learnt."""
+    folder = tmp_path_factory.mktemp("model")
+    config = transformers.LlamaConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=4, num_attention_heads=4,
+        num_key_value_heads=2, vocab_size=96, max_position_embeddings=64, tie_word_embeddings=True,
+    )  # fmt: skip
+    config.architectures = ["LlamaForCausalLM"]
+    config.save_pretrained(folder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes.spawn(_run_rank, (port, str(folder)), nprocs=2)  # type: ignore[attr-defined]
+    return folder
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_two_ranks_learn_what_one_card_learns(name: str, folder: Path) -> None:
+    expected, losses = _learn(str(folder), _plan(), 0)
+    ranks = [torch.load(folder / f"{rank}.pt")[name] for rank in range(2)]
+    weights = {**ranks[0][0], **ranks[1][0]}
+    head = weights.pop("lm_head.weight")
+    assert weights.keys() == expected.keys()
+    torch.testing.assert_close(weights, expected)
+    torch.testing.assert_close(head, weights["model.embed_tokens.weight"], rtol=0, atol=0)
+    assert ranks[0][1] == []
+    assert ranks[1][1] == pytest.approx(losses)

@@ -1,0 +1,194 @@
+"""Splitting layers, sequences and experts over ranks: rules, refusals, and the same numbers."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as processes
+import transformers
+from torch import nn
+
+import memplanner as mp
+from memplanner.errors import PlanError
+from memplanner.plan import Plan
+from memplanner.techniques.parallel.tensor_rules import rules_of
+from memplanner.techniques.prepare import check
+from memplanner.techniques.target import Target
+from tests.truth.rank_models import MODELS
+
+RANKS = 2
+SPLITS = {
+    "llama": {"tensor": 2},
+    "llama, tied": {"tensor": 2},
+    "llama, parts of the sequence": {"tensor": 2, "sequence_parallel": True},
+    "mixtral": {"tensor": 2},
+    "mixtral, experts": {"expert": 2, "data": "zero_2"},
+    "vit": {"tensor": 2},
+}
+
+
+def _plan(cards: int = RANKS, **sharding: Any) -> Plan:
+    training = {"batch_size": 2, "sequence_length": 16}
+    return Plan.parse({"training": training, "sharding": {"cards_per_node": cards, **sharding}})
+
+
+def _built(name: str) -> Any:
+    torch.manual_seed(0)
+    model, _, more = name.partition(", ")
+    small = MODELS[model]
+    config = small.config()
+    config.tie_word_embeddings = more == "tied"
+    return getattr(transformers, small.class_name)(config)
+
+
+def _batch(name: str, rank: int) -> dict[str, Any]:
+    """Of a data-parallel rank its own; ranks that split layers see the same."""
+    torch.manual_seed(1 + rank * ("experts" in name))
+    if name == "vit":
+        return {"pixel_values": torch.rand(2, 3, 32, 32), "labels": torch.tensor([0, 3])}
+    ids = torch.randint(0, 512, (2, 16))
+    return {"input_ids": ids, "labels": ids}
+
+
+def _whole(name: str) -> dict[str, torch.Tensor]:
+    """Loss and gradients of the whole model, the mean over the ranks' batches."""
+    module = _built(name)
+    ranks = range(RANKS if "experts" in name else 1)
+    losses = [module(**_batch(name, rank)).loss for rank in ranks]
+    loss = torch.stack(losses).mean()
+    loss.backward()
+    return {"loss": loss.detach()} | {
+        path: weight.grad for path, weight in module.named_parameters() if weight.grad is not None
+    }
+
+
+def _run_rank(rank: int, port: int, folder: str) -> None:
+    from torch.distributed.device_mesh import init_device_mesh
+
+    from memplanner.techniques.parallel.mesh import make_mesh
+    from memplanner.techniques.parallel.model_parts import split_model
+    from memplanner.techniques.sharding import _over_data
+
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=RANKS
+    )
+    found = {}
+    for name, sharding in SPLITS.items():
+        plan = _plan(**sharding)
+        module = _built(name)
+        mesh = make_mesh(plan.sharding, "cpu")
+        split_model(module, mesh, plan, "cpu")
+        module = _over_data(module, mesh, plan)
+        loss = module(**_batch(name, rank)).loss
+        loss.backward()
+        loss = loss.detach()
+        if plan.sharding.data_degree > 1:
+            dist.all_reduce(loss)
+            loss = loss / RANKS
+        whole = {path: _full(weight.grad) for path, weight in module.named_parameters()
+                 if weight.grad is not None}  # fmt: skip
+        found[name] = {"loss": loss} | whole
+    assert init_device_mesh("cpu", (RANKS,)).size() == RANKS
+    if rank == 0:
+        torch.save(found, Path(folder, "found.pt"))
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def _full(tensor: Any) -> torch.Tensor:
+    full = getattr(tensor, "full_tensor", None)
+    return tensor if full is None else full()
+
+
+@pytest.fixture(scope="module")
+def split() -> dict[str, dict[str, torch.Tensor]]:
+    """Loss and whole gradients that the ranks of each split came to."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        processes.spawn(_run_rank, (port, folder), nprocs=RANKS)  # type: ignore[attr-defined]
+        return torch.load(Path(folder, "found.pt"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SPLITS)
+def test_ranks_together_compute_what_one_card_does(
+    name: str, split: dict[str, dict[str, torch.Tensor]]
+) -> None:
+    whole = _whole(name)
+    assert whole.keys() == split[name].keys()
+    for path, value in whole.items():
+        torch.testing.assert_close(
+            split[name][path],
+            value,
+            rtol=1e-4,
+            atol=1e-5,
+            msg=lambda text, at=path: f"{at}: {text}",
+        )
+
+
+def test_heads_that_do_not_divide_are_refused_with_the_nearest_degrees() -> None:
+    with torch.device("meta"):
+        module = _built("llama")
+        pictures = _built("vit")
+    with pytest.raises(PlanError, match=r"key and value heads .* choose sharding.tensor=2\."):
+        rules_of(module, 4)
+    with pytest.raises(PlanError, match=r"choose sharding.tensor=2 or 4\."):
+        rules_of(pictures, 3)
+
+
+def test_a_model_without_linear_pairs_is_refused() -> None:
+    config = transformers.GPT2Config(n_layer=2, n_embd=32, n_head=2, vocab_size=64)
+    for module in (nn.Sequential(nn.Conv2d(3, 4, 3)), transformers.GPT2LMHeadModel(config)):
+        with pytest.raises(PlanError, match="no pair of linear layers"):
+            rules_of(module, 2)
+
+
+@pytest.mark.parametrize(
+    ("cards", "sharding", "more", "words"),
+    [
+        (4, {"tensor": 2}, {}, "choose sharding.data=zero_2 or zero_3"),
+        (4, {"tensor": 2, "data": "zero_1"}, {}, "choose sharding.data=zero_2 or zero_3"),
+        (2, {"sequence_parallel": True}, {}, "choose sharding.sequence_parallel=false"),
+        (2, {"expert": 2}, {}, "choose zero_2 or zero_3"),
+        (4, {"expert": 2, "data": "zero_3", "replicas": 2}, {}, "choose sharding.replicas=1"),
+        (2, {"tensor": 2}, {"adapters": {"method": "lora"}}, "choose adapters.method=none"),
+        (2, {"tensor": 2}, {"quantization": {"method": "linear"}}, "quantization.method=none"),
+        (2, {"tensor": 2}, {"loss": {"method": "chunked"}}, "choose loss.method=whole"),
+        (2, {"context": 2}, {}, "choose sharding.context=1"),
+    ],
+)
+def test_what_cannot_be_joined_is_refused_with_what_can(
+    cards: int, sharding: dict[str, Any], more: dict[str, Any], words: str
+) -> None:
+    plan = Plan.parse({"sharding": {"cards_per_node": cards, **sharding}, **more})
+    with pytest.raises(PlanError, match=words):
+        check(plan, Target())
+
+
+def test_a_sequence_that_does_not_divide_is_refused() -> None:
+    plan = Plan.parse(
+        {
+            "training": {"sequence_length": 15},
+            "sharding": {"cards_per_node": 2, "tensor": 2, "sequence_parallel": True},
+        }
+    )
+    with pytest.raises(PlanError, match="choose 14 or 16"):
+        check(plan, Target())
+
+
+def test_blocks_of_experts_have_no_parts_of_the_sequence(tmp_path: Path) -> None:
+    small = MODELS["mixtral"]
+    config = small.config()
+    config.architectures = [small.class_name]
+    config.save_pretrained(tmp_path)
+    with pytest.raises(PlanError, match=r"choose sharding\.sequence_parallel=false"):
+        mp.estimate(mp.load(str(tmp_path)), _plan(tensor=2, sequence_parallel=True))

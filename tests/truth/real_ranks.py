@@ -1,0 +1,212 @@
+"""Real sharded training steps on CPU ranks (gloo), written plainly with torch and transformers."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as processes
+
+from memplanner.plan import Plan
+from tests.truth.ground_truth import Births
+from tests.truth.rank_models import MODELS
+from tests.truth.real_step import loss_of
+from tests.truth.split_ranks import split
+
+
+@dataclass(frozen=True)
+class Rank:
+    """What one rank measured in a steady step."""
+
+    peak_bytes: int
+    standing_bytes: int
+    """Parameters and optimizer state between steps."""
+
+
+class RankBirths(Births):
+    """Births that look inside tensors over many ranks, and see storages that change their size."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if any(kind.__module__.startswith("torch.distributed.") for kind in types):
+            return NotImplemented
+        if func is torch.ops.aten.split.Tensor and self.number_of(args[0]) is None:
+            return func(*args, **(kwargs or {}))  # gloo's own copy of what it reduces
+        return super().__torch_dispatch__(func, types, args, kwargs)
+
+    def _see(self, tensor: torch.Tensor, operation: str) -> int:
+        return super()._see(_local(tensor), operation)
+
+    @contextmanager
+    def resizes(self) -> Iterator[None]:
+        """Inside it, a storage that is resized counts as it is."""
+        resize = torch.UntypedStorage.resize_
+
+        def resized(storage: torch.UntypedStorage, size: int) -> Any:
+            before, result = storage.nbytes(), resize(storage, size)
+            if storage._cdata in self._alive:
+                self.change_bytes[storage._cdata] = (
+                    self.change_bytes.get(storage._cdata, 0) + storage.nbytes() - before
+                )
+                self.live_bytes += storage.nbytes() - before
+                self.highest_bytes = max(self.highest_bytes, self.live_bytes)
+            return result
+
+        self.change_bytes: dict[int, int] = {}
+        with patch.object(torch.UntypedStorage, "resize_", resized):
+            yield
+
+
+def _local(tensor: torch.Tensor) -> torch.Tensor:
+    """What has memory here of a tensor over many ranks, or of one that is under way."""
+    local: torch.Tensor = getattr(tensor, "_local_tensor", tensor)
+    inner: torch.Tensor = getattr(local, "elem", local)
+    return inner
+
+
+@dataclass(frozen=True)
+class Case:
+    """A step to measure; ``build`` is a name in ``rank_models.MODELS``."""
+
+    model: str
+    plan: Plan
+
+
+def measure_ranks(cases: Sequence[Case]) -> list[list[Rank]]:
+    """A steady step of each case on CPU ranks, each of which is a process: by case and rank.
+
+    All cases have the same number of ranks; they share the processes, whose start takes longest.
+    """
+    ranks = cases[0].plan.sharding.ranks
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        processes.spawn(_run_rank, (ranks, port, folder, cases), nprocs=ranks)  # type: ignore[attr-defined]
+        by_rank = [json.loads(Path(folder, str(rank)).read_text()) for rank in range(ranks)]
+    return [[Rank(*values) for values in of_case] for of_case in zip(*by_rank, strict=True)]
+
+
+def _run_rank(rank: int, ranks: int, port: int, folder: str, cases: Sequence[Case]) -> None:
+    torch.set_num_threads(1)
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    dist.init_process_group("gloo", rank=rank, world_size=ranks)
+    measured = []
+    for case in cases:
+        torch.manual_seed(0)
+        small = MODELS[case.model]
+        if case.plan.sharding.pipeline > 1:
+            from tests.truth.real_pipeline import measure_pipeline  # which measures as this does
+
+            result = measure_pipeline(case.model, case.plan)
+            measured.append((result.peak_bytes, result.standing_bytes))
+            dist.barrier()
+            continue
+        module = _planned(small.build().train(), case.plan)
+        optimizer = _optimizer(module, case.plan)
+        result = _measure(module, optimizer, small.batch(case.plan), case.plan)
+        measured.append((result.peak_bytes, result.standing_bytes))
+        dist.barrier()
+    Path(folder, str(rank)).write_text(json.dumps(measured))
+    dist.destroy_process_group()
+
+
+def _planned(module: Any, plan: Plan) -> Any:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+    from torch.nn.parallel import DistributedDataParallel
+
+    section = plan.sharding
+    stored = {"bf16": torch.bfloat16}.get(plan.precision, torch.float32)
+    module = module.to(stored)
+    if plan.activation_checkpointing.policy == "full":
+        module.activation_checkpointing_enable({"use_reentrant": False})
+    if section.tensor > 1 or section.expert > 1:
+        return split(module, plan)
+    if section.data in {"zero_2", "zero_3"}:
+        replicas, free = section.replicas, section.data == "zero_3"
+        shape = (section.ranks,) if replicas == 1 else (replicas, section.ranks // replicas)
+        names = ("replicas", "shards")[-len(shape) :]
+        mesh = init_device_mesh("cpu", shape, mesh_dim_names=names)
+        policy = MixedPrecisionPolicy()
+        if plan.precision == "bf16_mixed":
+            policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
+        for part in list(module.modules()):
+            if isinstance(part, torch.nn.ModuleList) and len(part) > 1:
+                for block in part:
+                    fully_shard(block, mesh=mesh, reshard_after_forward=free, mp_policy=policy)
+        fully_shard(module, mesh=mesh, reshard_after_forward=free, mp_policy=policy)
+        return module
+    return DistributedDataParallel(
+        module,
+        bucket_cap_mb=section.bucket_mib,
+        gradient_as_bucket_view=section.bucket_view,
+        static_graph=section.static_graph,
+    )
+
+
+def _optimizer(module: Any, plan: Plan) -> Any:
+    options: dict[str, Any] = {"lr": 1e-5, "weight_decay": 0.01, "foreach": False}
+    if plan.sharding.data == "zero_1":
+        from torch.distributed.optim import ZeroRedundancyOptimizer
+
+        return ZeroRedundancyOptimizer(module.parameters(), torch.optim.AdamW, **options)
+    return torch.optim.AdamW(module.parameters(), **options)
+
+
+def _measure(module: Any, optimizer: Any, batch: dict[str, Any], plan: Plan) -> Rank:
+    micro_batches = plan.training.gradient_accumulation_steps
+    last_only = plan.sharding.reduction == "last_micro_batch"
+    autocast = (
+        torch.autocast("cpu", dtype=torch.bfloat16)
+        if plan.precision == "bf16_mixed" and plan.sharding.data in {"replicated", "zero_1"}
+        else nullcontext()
+    )
+
+    def step() -> None:
+        for number in range(micro_batches):
+            last = number == micro_batches - 1
+            if last_only and hasattr(module, "set_requires_gradient_sync"):
+                module.set_requires_gradient_sync(last)
+            quiet = last_only and not last and hasattr(module, "no_sync")
+            with module.no_sync() if quiet else nullcontext():
+                with autocast:
+                    loss = loss_of(module(**batch))
+                watch.in_backward = True
+                (loss / micro_batches if micro_batches > 1 else loss).backward()
+                watch.in_backward = False
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    watch = RankBirths([])
+    # whole steps, from the first: buckets that a second one makes anew are then seen as well
+    with watch, watch.resizes():
+        for tensor in _standing(module, optimizer, batch):
+            watch._see(tensor, "standing")
+        step()
+        step()
+        watch.highest_bytes = watch.live_bytes
+        step()
+    standing = {
+        _local(tensor).untyped_storage()._cdata: _local(tensor).untyped_storage().nbytes()
+        for tensor in _standing(module, optimizer, {})
+    }
+    return Rank(watch.highest_bytes, sum(standing.values()))
+
+
+def _standing(module: Any, optimizer: Any, batch: dict[str, Any]) -> list[torch.Tensor]:
+    inner = getattr(optimizer, "optim", optimizer)
+    tensors = [*module.parameters(), *module.buffers()]
+    tensors += [value for value in batch.values() if isinstance(value, torch.Tensor)]
+    for state in inner.state.values():
+        tensors += [value for value in state.values() if isinstance(value, torch.Tensor)]
+    return tensors

@@ -1,0 +1,182 @@
+"""Choices for the layers that are selected in the tree: the menu, the edit, and the marks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QObject, QPoint
+from PySide6.QtWidgets import QMenu
+
+from memplanner.errors import PlanError
+from memplanner.plan import Plan
+from memplanner.plan.per_layer import parse, value_of
+from memplanner_ui.checkpoint_edits import (
+    RECOMPUTED,
+    Recomputable,
+    recomputed,
+    with_recomputed,
+)
+from memplanner_ui.layer_edits import (
+    BITS,
+    RATIOS,
+    WHOLE,
+    LinearLayers,
+    bits_words,
+    marks,
+    ratio_words,
+    with_bits,
+    with_ratio,
+)
+from memplanner_ui.notices import Notice
+from memplanner_ui.session import Session
+from memplanner_ui.views.layers import LayersView
+from memplanner_ui.views.module_panel import ModulePanel
+
+_Edit = Callable[[Plan, LinearLayers, Sequence[str], str | None], Plan]
+
+
+class LayerChoices(QObject):
+    """Every choice is one edit that can be undone, however many layers it is for."""
+
+    def __init__(
+        self, session: Session, view: LayersView, panel: ModulePanel, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._view = session, view
+        self._layers = LinearLayers()
+        self._recomputable = Recomputable()
+        document = session.document
+        document.estimate_changed.connect(lambda _: self._read())
+        document.plan_changed.connect(lambda _: self._mark())
+        view.tree.menu_wanted.connect(self.open_menu)
+        panel.choice_wanted.connect(self.open_menu)
+
+    @property
+    def layers(self) -> LinearLayers:
+        """The linear layers of the estimate that is shown."""
+        return self._layers
+
+    def open_menu(self, at: QPoint) -> None:
+        """Shows what can be chosen for the selected layers."""
+        menu = self.menu()
+        menu.popup(at)
+
+    def menu(self) -> QMenu:
+        """The menu of the selected rows; it deletes itself when it is closed."""
+        tree, plan = self._view.tree, self._session.document.plan
+        picked = self._layers.below(tree.picked())
+        menu = QMenu(tree)
+        menu.setToolTipsVisible(True)
+        words = "no linear layer" if not picked else (
+            _short(picked[0]) if len(picked) == 1 else f"{len(picked)} linear layers"
+        )  # fmt: skip
+        bits = menu.addMenu(f"Keep in bits: {words}")
+        usual = self._usual_bits(plan)
+        self._offer(bits, picked, "bits", [(bits_words(value), value) for value in BITS])
+        bits.addSeparator()
+        self._offer(bits, picked, "bits", [("Leave out of quantization", WHOLE), (usual, None)])
+        prune = menu.addMenu(f"Prune: {words}")
+        self._offer(prune, picked, "ratio", [(ratio_words(value), value) for value in RATIOS])
+        prune.addSeparator()
+        as_all = f"As the section says: {plan.pruning.summary}"
+        self._offer(prune, picked, "ratio", [("Leave unpruned", "0"), (as_all, None)])
+        bits.setEnabled(bool(picked))
+        if plan.pruning.structure in ("none", "unstructured"):
+            prune.setEnabled(bool(picked))
+        else:
+            prune.setTitle("Prune: only with single weights")
+            prune.setEnabled(False)
+        self._offer_recomputation(menu, self._recomputable.among(tree.picked()))
+        menu.addSeparator()
+        menu.addActions(tree.actions())
+        menu.aboutToHide.connect(menu.deleteLater)
+        return menu
+
+    def _offer(
+        self,
+        menu: QMenu,
+        picked: Sequence[str],
+        kind: str,
+        choices: Sequence[tuple[str, str | None]],
+    ) -> None:
+        plan = self._session.document.plan
+        section = plan.quantization if kind == "bits" else plan.pruning
+        overrides = parse(section.per_layer)
+        now = {value_of(name, overrides) for name in picked}
+        off = section.summary == "off"
+        for words, value in choices:
+            action = menu.addAction(words)
+            action.setCheckable(True)
+            action.setChecked(now == {value} and not off)
+            action.setEnabled(not off or value not in (None, WHOLE, "0"))
+            action.triggered.connect(lambda _=False, value=value: self.choose(kind, picked, value))
+
+    def _offer_recomputation(self, menu: QMenu, picked: Sequence[str]) -> None:
+        plan = self._session.document.plan
+        section = plan.activation_checkpointing
+        now = set(recomputed(plan, self._recomputable))
+        words = "nothing to recompute" if not picked else (
+            _short(picked[0]) if len(picked) == 1 else f"{len(picked)} modules"
+        )  # fmt: skip
+        inner = menu.addMenu(f"Checkpoint: {words}")
+        inner.setEnabled(bool(picked))
+        instead = section.policy not in ("none", "named")
+        again = inner.addAction(
+            f"Recompute in backward, instead of {section.summary}"
+            if instead
+            else "Recompute in backward"
+        )
+        again.setToolTip("The module keeps its input, and runs forward once more in backward.")
+        keep = inner.addAction("Keep activations")
+        for action, wanted in ((again, True), (keep, False)):
+            action.setCheckable(True)
+            action.setChecked(not instead and all((name in now) is wanted for name in picked))
+            action.triggered.connect(
+                lambda _=False, wanted=wanted: self.choose_recomputed(picked, wanted)
+            )
+        keep.setEnabled(bool(now.intersection(picked)))
+
+    def choose_recomputed(self, picked: Sequence[str], recompute: bool) -> None:
+        """Recomputes ``picked`` in backward, or no longer."""
+        document = self._session.document
+        plan = with_recomputed(document.plan, self._recomputable, picked, recompute=recompute)
+        what = picked[0] if len(picked) == 1 else f"{len(picked)} modules"
+        document.set_plan(plan, f"{what}: {RECOMPUTED if recompute else 'activations kept'}")
+
+    @staticmethod
+    def _usual_bits(plan: Plan) -> str:
+        return f"As the section says: {plan.quantization.summary}"
+
+    def choose(self, kind: str, picked: Sequence[str], value: str | None) -> None:
+        """Gives ``picked`` their own ``bits`` or pruning ``ratio``; None takes it away."""
+        document = self._session.document
+        edit: _Edit = with_bits if kind == "bits" else with_ratio
+        try:
+            plan = edit(document.plan, self._layers, picked, value)
+        except PlanError as error:
+            self._session.noticed.emit(Notice("caution", str(error).removeprefix("the plan: ")))
+            return
+        said = "as the section says"
+        if value is not None:
+            said = bits_words(value) if kind == "bits" else ratio_words(value)
+        what = picked[0] if len(picked) == 1 else f"{len(picked)} layers"
+        document.set_plan(plan, f"{what}: {said}")
+
+    def _read(self) -> None:
+        estimate = self._session.document.estimate
+        layers = () if estimate is None else estimate.layers
+        self._layers, self._recomputable = LinearLayers.of(layers), Recomputable.of(layers)
+        self._mark()
+
+    def _mark(self) -> None:
+        plan = self._session.document.plan
+        found = dict(marks(plan, self._layers))
+        for name in recomputed(plan, self._recomputable):
+            found[name] = f"{found[name]}, {RECOMPUTED}" if name in found else RECOMPUTED
+        self._view.tree.layer_model.set_marks(found)
+
+
+def _short(name: str) -> str:
+    """The end of a path, which tells layers apart."""
+    parts = name.split(".")
+    return name if len(parts) < 3 else "…" + ".".join(parts[-2:])

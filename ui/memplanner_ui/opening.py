@@ -1,0 +1,147 @@
+"""Opening models and plans: what is asked of the engine, and what becomes of the answer."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memplanner.errors import PlanError
+from memplanner.messages import protocol
+from memplanner_ui.notices import Notice
+from memplanner_ui.settings import Recent
+from memplanner_ui.views.notice import Fix
+
+if TYPE_CHECKING:
+    from memplanner_ui.session import Session
+
+PLAN_ENDINGS = (".yaml", ".yml")
+
+
+class Openings:
+    """What a session opens, one after the other."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._waiting_plan: Path | None = None
+        self.at_work = False
+        """A model is being opened."""
+
+    def open(self, source: str, inputs: tuple[str, ...], trust_code: bool, keep_plan: bool) -> None:
+        """Opens a model, or a plan when ``source`` is a YAML file."""
+        session = self._session
+        if source.endswith(PLAN_ENDINGS):
+            self.open_plan(Path(source))
+            return
+        if session.locked:
+            what = "A plan is running; stop it before another model is opened."
+            session.noticed.emit(Notice("info", what))
+            return
+        if os.path.exists(source):
+            source = os.path.abspath(source)  # as recent ones are opened from anywhere
+        session.solved.emit()
+        session.say_working(f"Opening {_short(source)}")
+        self.at_work = True
+        session.engine.request(
+            protocol.OpenModel,
+            source=source,
+            inputs=inputs,
+            trust_code=trust_code,
+            event=session.on_progress,
+            then=lambda reply: self._on_opened(source, inputs, trust_code, keep_plan, reply),
+            failed=lambda failure: self._on_not_opened(source, inputs, trust_code, failure),
+        )
+
+    def _on_opened(
+        self,
+        source: str,
+        inputs: tuple[str, ...],
+        trust_code: bool,
+        keep_plan: bool,
+        reply: protocol.Opened,
+    ) -> None:
+        session = self._session
+        session.end_work()
+        session.selection.select(None)
+        session.document.open_model(
+            source,
+            reply.model,
+            reply.plan,
+            inputs=inputs,
+            trust_code=trust_code,
+            notes=reply.notes,
+            keep_plan=keep_plan,
+        )
+        detail = f"{reply.model.class_name}, {_kind_words(reply.model.kind)}"
+        session.settings.remember(
+            Recent(
+                source=source,
+                title=reply.model.name,
+                detail=detail,
+                inputs=inputs,
+                opened=time.time(),
+            )
+        )
+        if self._waiting_plan is not None:
+            path, self._waiting_plan = self._waiting_plan, None
+            self.open_plan(path)
+        session.estimate()
+
+    def _on_not_opened(
+        self, source: str, inputs: tuple[str, ...], trust_code: bool, failure: protocol.Failure
+    ) -> None:
+        session = self._session
+        session.end_work()
+        if failure.trust_needed:
+            fix = Fix(
+                f"Run the code that comes with {_short(source)}",
+                "",
+                "Run its code",
+                lambda: session.open(source, inputs=inputs, trust_code=True),
+            )
+            meaning = (
+                "It would run in the engine process with your rights to files and network; "
+                "agree only if you know where it is from."
+            )
+            session.noticed.emit(Notice("caution", failure.sentence, meaning, (fix,)))
+            return
+        if failure.error != "EngineEnded":
+            again = Fix(
+                f"Open {_short(source)} once more, when that is put right",
+                "",
+                "Open again",
+                lambda: session.open(source, inputs=inputs, trust_code=trust_code),
+            )
+            what = Notice.of(failure)
+            session.noticed.emit(replace(what, fixes=(*what.fixes, again)))
+
+    def open_plan(self, path: Path) -> None:
+        """Opens a plan's file; without a model it waits for the one opened next."""
+        session = self._session
+        if session.document.model is None:
+            self._waiting_plan = path
+            words = f"{path.name} is used for the model you open next."
+            session.noticed.emit(Notice("info", words, "A plan does not name a model."))
+            return
+        try:
+            session.document.open_plan(path)
+        except PlanError as error:
+            session.noticed.emit(Notice("trouble", str(error)))
+            return
+        session.solved.emit()
+        title, detail = path.name, f"plan for {session.document.model.name}"
+        recent = Recent(
+            source=str(path), title=title, detail=detail, kind="plan", opened=time.time()
+        )
+        session.settings.remember(recent)
+
+
+def _short(source: str) -> str:
+    text = source.removeprefix("preset:")
+    return Path(text).name or text
+
+
+def _kind_words(kind: str) -> str:
+    return kind.replace("_", " ")

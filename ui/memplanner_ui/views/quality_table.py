@@ -1,0 +1,112 @@
+"""A quality report as a table that can be sorted and copied."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QDialogButtonBox,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from memplanner.messages.run import QualityReport
+from memplanner.units import NOTHING, format_bytes
+from memplanner_ui.look import type as fonts
+from memplanner_ui.views.quality_charts import error_words
+
+_TITLES = ("Layer", "Kind", "Output error", "Before", "After")
+
+
+def text_of(report: QualityReport) -> str:
+    """The whole report as lines of tab-separated text, with plain numbers."""
+    before, after = report.before, report.after
+    lines = [f"Judged on\t{report.data}", "\tbefore\tafter"]
+    for title, old, new in (
+        ("perplexity", before.perplexity, after.perplexity),
+        ("mean loss", before.loss, after.loss),
+        ("memory, bytes", before.memory_bytes, after.memory_bytes),
+        ("file, bytes", before.disk_bytes, after.disk_bytes),
+        (f"{report.unit} per second", before.per_second, after.per_second),
+    ):
+        lines.append(f"{title}\t{_plain(old)}\t{_plain(new)}")
+    lines += ["", "layer\tkind\toutput error\tbefore, bytes\tafter, bytes"]
+    lines += [
+        f"{layer.name}\t{layer.type}\t{layer.output_error:.6g}\t{layer.before_bytes}"
+        f"\t{layer.after_bytes}"
+        for layer in report.layers
+    ]
+    return "\n".join(lines)
+
+
+def _plain(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+class _Cell(QTableWidgetItem):
+    """A cell that sorts by a number."""
+
+    def __init__(self, text: str, value: float) -> None:
+        super().__init__(text)
+        self._value = value
+        self.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+    def __lt__(self, other: QTableWidgetItem) -> bool:
+        return self._value < other._value if isinstance(other, _Cell) else super().__lt__(other)
+
+
+class QualityTable(QDialog):
+    """The layers of a report in rows; a header sorts by its column."""
+
+    def __init__(self, report: QualityReport, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._report = report
+        self.setWindowTitle("What compression costs, by layer")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.table = QTableWidget(len(report.layers), len(_TITLES))
+        self.table.setHorizontalHeaderLabels(_TITLES)
+        self.table.setAccessibleName("Layers that compression has changed")
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setAlternatingRowColors(True)
+        self.table.setShowGrid(False)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(fonts.scaled(24))
+        for row, layer in enumerate(report.layers):
+            cells = (
+                QTableWidgetItem(layer.name),
+                QTableWidgetItem(layer.type),
+                _Cell(error_words(layer.output_error), layer.output_error),
+                _Cell(format_bytes(layer.before_bytes), layer.before_bytes),
+                _Cell(format_bytes(layer.after_bytes), layer.after_bytes),
+            )
+            for column, cell in enumerate(cells):
+                self.table.setItem(row, column, cell)
+        header = self.table.horizontalHeader()
+        header.setSortIndicatorClearable(True)
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # else it would sort at once
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.table.setSortingEnabled(True)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        buttons = QDialogButtonBox()
+        buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
+        copy = buttons.addButton("Copy all", QDialogButtonBox.ButtonRole.ActionRole)
+        copy.clicked.connect(self.copy)
+        buttons.rejected.connect(self.reject)
+        shortcut = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.table)
+        shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+        shortcut.activated.connect(self.copy)
+        column_ = QVBoxLayout(self)
+        column_.addWidget(self.table, 1)
+        column_.addWidget(buttons)
+        self.resize(fonts.scaled(720), fonts.scaled(460))
+
+    def copy(self) -> None:
+        """Puts the whole report on the clipboard."""
+        QGuiApplication.clipboard().setText(text_of(self._report))

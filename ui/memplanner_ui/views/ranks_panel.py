@@ -1,0 +1,147 @@
+"""The panel that explains the rank whose figures are shown."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+
+from memplanner.messages.estimate import Estimate, Traffic
+from memplanner.units import format_bytes, format_count
+from memplanner_ui.look import icons, theme
+from memplanner_ui.views.parts import PARTS, TITLES, absent_parts, exact, shown
+from memplanner_ui.views.ranks_data import Cell, cell_of, nodes_words, why, worst
+from memplanner_ui.views.rows import Panel, Part, label, number
+from memplanner_ui.views.stacked_bar import StackedBar
+from memplanner_ui.views.swatch import icon as swatch_icon
+
+KINDS = {
+    "all_gather": "All-gather",
+    "reduce_scatter": "Reduce-scatter",
+    "all_reduce": "All-reduce",
+    "all_to_all": "All-to-all",
+    "broadcast": "Broadcast",
+    "send": "Stage to stage",
+}
+LINKS = {"card": "Within nodes", "node": "Between nodes"}
+_VERDICTS = {
+    "fits": ("fits", "fits"),
+    "at_risk": ("may_not_fit", "caution"),
+    "does_not_fit": ("trouble", "trouble"),
+}
+
+
+class RankPanel(Panel):
+    """Who the rank is, what it holds, why the fullest is the fullest, and what it sends."""
+
+    fullest_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Rank", parent)
+        self._estimate: Estimate | None = None
+        theme.current().changed.connect(lambda: self.set_estimate(self._estimate))
+        self.set_estimate(None)
+
+    def set_estimate(self, estimate: Estimate | None) -> None:
+        """Shows the estimate's rank."""
+        self._estimate = estimate
+        self.clear_parts()
+        cell = None if estimate is None else cell_of(estimate, estimate.rank)
+        if estimate is None or cell is None:
+            part = Part()
+            words = "With several cards, this explains the fullest one, or the one you select."
+            part.add(label(words, "secondary", "faint", wrap=True))
+            self.add_part(part)
+            return
+        fullest = worst(estimate)
+        self.add_part(self._head(estimate, cell, fullest))
+        reason = Part("Why this rank" if cell == fullest else "Why the fullest is")
+        reason.add(label(why(estimate), "body", wrap=True))
+        if fullest is not None and cell != fullest:
+            back = QPushButton("Show the fullest")
+            back.clicked.connect(self.fullest_wanted)
+            reason.add(back)
+        self.add_part(reason)
+        self.add_part(_traffic(estimate.traffic))
+
+    def _head(self, estimate: Estimate, cell: Cell, fullest: Cell | None) -> Part:
+        section = estimate.plan.sharding
+        part = Part()
+        row = QWidget()
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        mark, ink = _VERDICTS.get(cell.figures.verdict or "", ("unknown", "text2"))
+        shape = QLabel()
+        shape.setPixmap(icons.icon(mark, ink).pixmap(20, 20))
+        line.addWidget(shape)
+        title = label(f"{_rank_words(estimate, cell)}, {cell.spare_words}", "notice", wrap=True)
+        line.addWidget(title, 1)
+        part.add(row)
+        places = [nodes_words(section, estimate.rank, estimate.rank),
+                  f"card {estimate.rank % section.cards_per_node}"]  # fmt: skip
+        if section.pipeline > 1:
+            places.append(f"stage {cell.stage}")
+        if cell.count > 1:
+            places.append(f"one of {format_count(cell.count)} alike")
+        if cell == fullest:
+            places.append("the fullest")
+        part.add(label(", ".join(places), "secondary", "secondary", wrap=True))
+        bar = StackedBar(height=14)
+        bar.set_values(cell.parts, max(cell.capacity_bytes or 0, cell.whole_bytes))
+        part.add(bar)
+        rows: list[tuple[QWidget, ...]] = []
+        printed = shown(cell.parts, cell.whole_bytes)
+        absent = absent_parts(estimate)
+        for name, size, real in zip(PARTS, printed, cell.parts, strict=True):
+            if name in absent and not real:
+                continue
+            square = QLabel()
+            square.setPixmap(swatch_icon(name).pixmap(16, 16))
+            value = number(format_bytes(size))
+            value.setToolTip(exact(real))
+            rows.append((square, label(TITLES[name], "body", "secondary"), value))
+        total = number(format_bytes(cell.whole_bytes), strong=True)
+        rows.append((QLabel(), label("Peak", "heading"), total))
+        part.add_grid(rows, stretch=1)
+        return part
+
+
+def _rank_words(estimate: Estimate, cell: Cell) -> str:
+    return f"Rank {estimate.rank}" if cell.count == 1 else cell.title.capitalize()
+
+
+def _traffic(rows: tuple[Traffic, ...]) -> Part:
+    part = Part("Sent in a step")
+    if not rows:
+        part.add(label("Nothing is sent to other cards.", "secondary", "faint", wrap=True))
+        return part
+    known = [row.seconds for row in rows if row.seconds is not None]
+    part.right.setText(format_bytes(sum(row.sent_bytes for row in rows)))
+    for link, title in LINKS.items():
+        of_link = [row for row in rows if row.link == link]
+        if of_link:
+            part.add(label(title, "secondary", "faint"))
+        for row in of_link:
+            value = part.add_pair(KINDS[row.kind], traffic_words(row))
+            value.setToolTip(f"{exact(row.sent_bytes)} in {format_count(row.calls)} calls")
+    words = "No rate of a link is known; set it under Cards."
+    if known:
+        words = f"{seconds_words(sum(known))} at the links’ full rate: an estimate, not measured"
+        words += "." if len(known) == len(rows) else "; a rate is missing for the rest."
+    part.add(label(words, "secondary", "faint", wrap=True))
+    return part
+
+
+def traffic_words(row: Traffic) -> str:
+    """Such as ``112 GiB, 2.2 s``."""
+    size = format_bytes(row.sent_bytes)
+    return size if row.seconds is None else f"{size}, {seconds_words(row.seconds)}"
+
+
+def seconds_words(seconds: float) -> str:
+    """A time in two or three figures: ``2.2 s``, ``35 ms``, ``under 1 ms``."""
+    if seconds < 0.001:
+        return "under 1 ms"
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+__all__ = ["KINDS", "LINKS", "RankPanel", "seconds_words", "traffic_words"]
