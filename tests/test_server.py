@@ -48,7 +48,7 @@ def test_who_and_what_is_here_is_answered_before_torch_and_while_it_is_imported(
     assert info.process_id == engine.process.pid
     assert info.torch is not None
     presets = engine.ask(protocol.Presets, protocol.ListPresets).presets
-    assert len(presets) == 24
+    assert len(presets) == 25
     devices = engine.ask(protocol.Devices, protocol.ListDevices).devices
     assert any(device.local and device.kind == "cpu" for device in devices)
     assert any(device.name == "H100 80GB" for device in devices)

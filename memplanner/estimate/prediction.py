@@ -36,6 +36,7 @@ from memplanner.messages.estimate import (
     OverheadRow,
     Part,
     Phase,
+    RankFigures,
     Timeline,
     Traffic,
     Verdict,
@@ -186,6 +187,11 @@ class Prediction:
         estimated = states_of(section, int(self._tape.numel.sum()), int(layers.max(initial=0)))
         return () if estimated is None else beside_states(estimated, self.peak.by_category)
 
+    @property
+    def ranks(self) -> tuple[RankFigures, ...]:
+        """All ranks of a sharded plan; empty on one card."""
+        return () if self.over is None else self.over.figures()
+
     @cached_property
     def timeline(self) -> Timeline:
         """The step as a curve."""
@@ -332,7 +338,7 @@ class Prediction:
                 "overhead": self.overhead,
                 "allocator": self.allocator,
                 "host_bytes": self.host_bytes,
-                "ranks": () if self.over is None else self.over.figures(),
+                "ranks": self.ranks,
                 "traffic": self.traffic,
                 "notes": self.notes,
             }

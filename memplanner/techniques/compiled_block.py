@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, NamedTuple
+from warnings import catch_warnings, simplefilter
 
 import torch
 from torch import nn
@@ -48,9 +49,11 @@ class CompiledBlock:
     def __init__(self, block: nn.Module, kind: Hashable, graphs: Graphs, context: Context) -> None:
         self._block, self._kind, self.graphs, self._context = block, kind, graphs, context
         self._forward: Callable[..., Any] = block.forward
-        self._compiled: Callable[..., Any] = torch.compile(
-            self._forward, backend=graphs.settings.backend, dynamic=False
-        )
+        with catch_warnings():  # torch's own use of what it will remove
+            simplefilter("ignore", DeprecationWarning)
+            self._compiled: Callable[..., Any] = torch.compile(
+                self._forward, backend=graphs.settings.backend, dynamic=False
+            )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The block's forward, compiled where torch compiles."""

@@ -15,7 +15,7 @@ from memplanner.messages.estimate import Categories, Peak
 
 REFERENCE = read_rows()
 DOCUMENT = Path(__file__).parents[2] / "docs" / "accuracy.md"
-ROW = REFERENCE.rows[0].model_copy(
+ROW = REFERENCE.not_yet[0].model_copy(
     update={"measured": "2", "unit": "GB", "not_yet": "", "load": "preset:gpt2", "device": "A100"}
 )
 
@@ -55,7 +55,7 @@ def test_a_predicted_row_has_a_plan_and_a_size(row: Row) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (("    not_yet: ", "    reading: "), "R001 needs either load or not_yet"),
+        (("    not_yet: ", "    reading: "), "R003 needs either load or not_yet"),
         (("source: torchtitan", "source: hearsay"), "R001 names the source hearsay"),
         (("id: R003", "id: R001"), "R001 is there twice"),
         (("metric: reserved", "metric: resident"), "metric"),
@@ -84,8 +84,8 @@ def test_only_predicted_rows_can_be_chosen() -> None:
     assert chosen(REFERENCE, None) == REFERENCE.predicted
     with pytest.raises(RowsError, match="R999 is no row"):
         chosen(REFERENCE, ["R999"])
-    with pytest.raises(RowsError, match="R001 is not predicted yet: needs sharding"):
-        chosen(REFERENCE, ["R001"])
+    with pytest.raises(RowsError, match="R003 is not predicted yet: needs sharding"):
+        chosen(REFERENCE, ["R003"])
 
 
 def test_the_figure_is_the_one_that_was_published() -> None:

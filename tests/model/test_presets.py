@@ -76,7 +76,7 @@ def test_an_unknown_preset_is_answered_with_the_nearest_name() -> None:
 
 def test_listing_presets_imports_no_torch() -> None:
     code = (
-        "import sys; from memplanner.model.presets import presets; assert len(presets()) == 24; "
+        "import sys; from memplanner.model.presets import presets; assert len(presets()) == 25; "
         "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

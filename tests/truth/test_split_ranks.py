@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,6 @@ import pytest
 
 import memplanner as mp
 from memplanner.estimate import recorder
-from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.techniques.target import Target
 from tests.truth.rank_models import MODELS
@@ -64,30 +65,39 @@ def measured() -> dict[str, list[Rank]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
-    """The small models, opened from their folders as a user would."""
-    folder: Path = tmp_path_factory.mktemp("models")
-    found = {}
+def _predict(folder: Path) -> dict[str, int]:
+    """The peak of each case's first rank, of models that are opened as a user would."""
+    models = {}
     for name, small in MODELS.items():
         config = small.config()
         config.architectures = [small.class_name]
         config.save_pretrained(folder / name)
-        found[name] = mp.load(str(folder / name))
+        models[name] = mp.load(str(folder / name))
+    found = {}
+    for name, case in CASES.items():
+        tape, _ = recorder(models[case.model]).tape(case.plan, Target(rank=0))
+        found[name] = int(tape.without_scratch().curve_bytes.max())
     return found
+
+
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """Predictions, from a process of their own: DTensor keeps more of one world than it forgets."""
+    folder = tmp_path_factory.mktemp("models")
+    with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+        return apart.submit(_predict, folder).result()
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_rank_takes_what_was_predicted(
-    name: str, measured: dict[str, list[Rank]], models: dict[str, Model]
+    name: str, measured: dict[str, list[Rank]], predicted: dict[str, int]
 ) -> None:
     case = CASES[name]
-    tape, _ = recorder(models[case.model]).tape(case.plan, Target(rank=0))
-    predicted = int(tape.without_scratch().curve_bytes.max())
+    low = predicted[name]
     fullest = max(rank.peak_bytes for rank in measured[name])
-    assert predicted <= fullest <= predicted + _UNDER_WAY_BYTES[case.model == "vit"]
+    assert low <= fullest <= low + _UNDER_WAY_BYTES[case.model == "vit"]
     # the first of a group has the most, where a dimension does not divide
-    assert predicted <= measured[name][0].peak_bytes
+    assert low <= measured[name][0].peak_bytes
 
 
 _TEXT = 8 * 64 * 256 * 4 + 8 * 65 * 8 + 8 * 64 * 8

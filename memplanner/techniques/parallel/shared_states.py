@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import torch
 from torch import nn
@@ -25,7 +26,9 @@ def shared_states(
     parameters: list[nn.Parameter], make: Callable[[list[Any]], torch.optim.Optimizer]
 ) -> torch.optim.Optimizer:
     """An optimizer over this rank's share; ``make`` makes the one inside it."""
-    from torch.distributed.optim import ZeroRedundancyOptimizer  # takes a while to import
+    with catch_warnings():  # torch's own use of what it will remove
+        simplefilter("ignore", DeprecationWarning)
+        from torch.distributed.optim import ZeroRedundancyOptimizer  # takes a while to import
 
     def own(part: list[Any], **options: Any) -> torch.optim.Optimizer:
         return make(part)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from PySide6.QtCore import QObject
+from shiboken6 import isValid
 
 from memplanner.messages.effects import OptionEffect
 from memplanner.messages.estimate import Verdict
@@ -53,6 +54,8 @@ class PanelEffects(QObject):
 
     def finish(self) -> None:
         """No more will come: what was not told of this plan is not shown."""
+        if not isValid(self._panel):  # the engine ends after the window
+            return
         for section in self._panel.sections().values():
             for key, rows in section.rows.items():
                 known = self._known.get(key, {})

@@ -38,8 +38,11 @@ class RankPanel(Panel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Rank", parent)
         self._estimate: Estimate | None = None
-        theme.current().changed.connect(lambda: self.set_estimate(self._estimate))
+        theme.current().changed.connect(self._draw_again)
         self.set_estimate(None)
+
+    def _draw_again(self) -> None:
+        self.set_estimate(self._estimate)
 
     def set_estimate(self, estimate: Estimate | None) -> None:
         """Shows the estimate's rank."""
