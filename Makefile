@@ -13,10 +13,10 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format bench accuracy screenshots clean window-packages test-packages
+.PHONY: help run test test-exports check format bench accuracy screenshots clean window-packages test-packages
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: window-packages .venv/.python-ready ## Open the window with a preset model; SOURCE=… opens another
 	@$(BIN)/memplanner gui $(SOURCE)
@@ -33,6 +33,9 @@ check: test-packages .venv/.python-ready ## Run the checks without the tests
 format: .venv/.python-ready ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+test-exports: .venv/.python-ready ## Have trainers read our files, each in an environment of its own
+	@$(BIN)/python -m tests.export.environments
 
 bench: .venv/.python-ready ## Measure speed beside torch's MemTracker
 	@$(BIN)/python -m benchmarks.speed

@@ -26,7 +26,7 @@ from memplanner_ui.look.theme import SchemeChoice, apply_theme
 from memplanner_ui.main_window import MainWindow
 from memplanner_ui.session import Session
 from memplanner_ui.settings import SettingsFile
-from memplanner_ui.workspace import RANKS, TIMELINE
+from memplanner_ui.workspace import COMPARE, RANKS, SEARCH, TIMELINE
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = QSize(1440, 900)
@@ -48,6 +48,14 @@ SHARDED = {
     "sharding.data": "zero_2",
     "sharding.node_link": 50,
 }
+SELECTIVE: dict[str, object] = {
+    "activation_checkpointing.policy": "every_n",
+    "loss.method": "chunked",
+}
+COMPARED: tuple[dict[str, object], ...] = (
+    {"adapters.method": "lora", "activation_checkpointing.policy": "none"},
+    {"optimizer.implementation": "bitsandbytes_8bit"},
+)
 RUN_SOURCE, RUN_DEVICE = "preset:smollm2-135m", "CPU"
 RUN_PLAN: dict[str, object] = {
     "training.batch_size": 1,
@@ -70,9 +78,12 @@ class Picture(NamedTuple):
     device: str
     plan: dict[str, object]
     module: str = ""
-    """Selected; empty: the picture shows the timeline, the ranks, or a run of the plan."""
+    """Selected; empty: the picture shows another view, or a run of the plan."""
     timeline: bool = False
     ranks: bool = False
+    search: bool = False
+    compared: tuple[dict[str, object], ...] = ()
+    """Changes of the plan that are kept, and stand beside it."""
 
 
 PICTURES = (
@@ -87,6 +98,8 @@ PICTURES = (
     Picture("layers-dark", "dark", SOURCE, DEVICE, PLAN, "model.layers.0.self_attn"),
     Picture("timeline-light", "light", SOURCE, DEVICE, CHECKPOINTED, timeline=True),
     Picture("sharding-light", "light", SOURCE, DEVICE, SHARDED, ranks=True),
+    Picture("search-light", "light", SOURCE, DEVICE, PLAN, search=True),
+    Picture("compare-light", "light", SOURCE, DEVICE, {**PLAN, **SELECTIVE}, compared=COMPARED),
     Picture("live-light", "light", RUN_SOURCE, RUN_DEVICE, RUN_PLAN),
 )
 
@@ -126,8 +139,20 @@ def take(picture: Picture, path: Path) -> None:
             window.workspace.show_view(TIMELINE)
         elif picture.ranks:
             window.workspace.show_view(RANKS)
+        elif picture.search:
+            window.workspace.show_view(SEARCH)
+            control = window.search
+            wait_for(
+                lambda: len(control.found) > 0 and not control.searching,
+                "the search",
+                LONGEST_RUN_MS,
+            )
+        elif picture.compared:
+            keep_others(window, picture.compared)
         elif picture.module:
             show_module(session, picture.module)
+            told = window.effects
+            wait_for(lambda: told.told_plan == document.plan and not told.waits, "the effects")
         else:
             window.actions_["apply"].trigger()
             wait_for(lambda: window.runs.result is not None, "the run", LONGEST_RUN_MS)
@@ -139,6 +164,19 @@ def take(picture: Picture, path: Path) -> None:
         wait_for(lambda: engine.process_id is None, "the engine's end")
         window.deleteLater()
         rest(0)
+
+
+def keep_others(window: MainWindow, others: tuple[dict[str, object], ...]) -> None:
+    """Keeps changed plans and shows them beside the open one."""
+    document, compare = window.session.document, window.compare
+    plan = document.plan
+    for changes in others:
+        document.set_plan(plan.with_values(changes))
+        compare.keep()
+    document.set_plan(plan)
+    wait_for(lambda: document.estimate_is_current, "the estimate of the plan")
+    window.workspace.show_view(COMPARE)
+    wait_for(lambda: not compare.waits, "the plans side by side")
 
 
 def show_module(session: Session, name: str) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from memplanner.run import apply as apply
     from memplanner.run.reloading import load_compressed as load_compressed
     from memplanner.run.sensitivity_process import sensitivity as sensitivity
+    from memplanner.search.answers import search as search
+    from memplanner.search.answers import smallest_change as smallest_change
     from memplanner.techniques.bit_assignment import assign_bits as assign_bits
 
 __version__ = "0.1.0"
@@ -36,7 +38,9 @@ __all__ = [
     "export",
     "load",
     "load_compressed",
+    "search",
     "sensitivity",
+    "smallest_change",
 ]
 
 _HOMES = {
@@ -47,7 +51,9 @@ _HOMES = {
     "export": "memplanner.export",
     "load": "memplanner.model",
     "load_compressed": "memplanner.run.reloading",
+    "search": "memplanner.search.answers",
     "sensitivity": "memplanner.run.sensitivity_process",
+    "smallest_change": "memplanner.search.answers",
 }
 
 

@@ -66,6 +66,29 @@ def format_count(count: int) -> str:
     return f"{count:,}".replace(",", THIN_SPACE)
 
 
+def format_duration(seconds: float) -> str:
+    """A time in two or three figures: ``810 ms``, ``5.3 s``, ``2 min 5 s``, ``1 h 4 min``.
+
+    Raises ``ValueError`` for a negative one.
+    """
+    if seconds < 0:
+        raise ValueError(f"a time is not negative, as {seconds} is")
+    if seconds < 0.00995:
+        return f"{seconds * 1000:.1f} ms"
+    if seconds < 0.995:
+        return f"{float(f'{seconds * 1000:.2g}'):.0f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, rest = divmod(round(seconds / 60), 60)
+    return f"{hours} h {rest} min"
+
+
 def format_parameters(count: int) -> str:
     """A parameter count in three figures: ``8.03 B``, ``135 M``, ``512 K``."""
     for factor, suffix in ((10**9, "B"), (10**6, "M"), (10**3, "K")):

@@ -26,7 +26,7 @@ from tests.terminal import LOUD, assert_one_sentence, estimated, memplanner, sil
 TOP = ["schema", "model", "device", "plan", "peak", "layers", "timeline", "fits", "spare_bytes",
        "method", "notes", "seconds", "verdict", "overhead",
        "allocator", "host_bytes", "rank", "ranks", "traffic", "states",
-       "parts"]  # fmt: skip
+       "parts", "time", "quality"]  # fmt: skip
 PEAK = ["allocated_bytes", "reserved_bytes", "device_bytes", "phase", "module", "by_category",
         "device_low_bytes", "device_high_bytes", "calibrated_bytes"]  # fmt: skip
 MODEL = {"name", "class", "parameters", "trainable_parameters"}
@@ -248,6 +248,9 @@ def test_every_target_goes_into_a_folder_under_its_own_name(tiny: Path, tmp_path
     assert {"plan", "accelerate", "script"} <= names.keys()
     for name, file_name in names.items():
         shown = memplanner("export", tiny, "--target", name, "--output", f"{tmp_path}/")
+        if name in ("trl", "axolotl", "llama_factory", "torchtitan"):  # which make no recipe
+            assert shown.exit_code == 2
+            continue
         wrote = shown.stdout.splitlines()
         assert f"Wrote {tmp_path / file_name}" in wrote
         assert len(wrote) == (2 if name == "slurm" else 1)  # with the script that it starts

@@ -204,12 +204,24 @@ requests: st.SearchStrategy[Any] = st.one_of(
     st.builds(
         protocol.ExportPlan, id=numbers, target=words, plan=plans(), output=st.none() | words
     ),
+    st.builds(protocol.ImportPlan, id=numbers, path=words, plan=plans()),
 )
 replies: st.SearchStrategy[Any] = st.one_of(
     st.builds(protocol.Devices, id=numbers, devices=st.lists(devices, max_size=3).map(tuple)),
     st.builds(protocol.Opened, id=numbers, model=models, plan=plans()),
     st.builds(protocol.Estimated, id=numbers, estimate=estimates),
     st.builds(protocol.Run, id=numbers, event=events),
+    st.builds(
+        protocol.Imported,
+        id=numbers,
+        title=words,
+        plan=plans(),
+        model=st.none() | words,
+        source=st.none() | words,
+        no_place=st.lists(words, max_size=3).map(tuple),
+        aside=st.lists(words, max_size=3).map(tuple),
+        notes=st.lists(words, max_size=3).map(tuple),
+    ),
     st.builds(protocol.Progress, id=numbers, text=words, fraction=st.none() | seconds),
     st.builds(protocol.Failure, id=numbers, error=words, sentence=words),
 )
@@ -275,7 +287,7 @@ def test_the_json_of_an_estimate_has_the_promised_keys() -> None:
     assert keys == [
         "schema", "model", "device", "plan", "peak", "layers", "timeline", "fits", "spare_bytes",
         "method", "notes", "seconds", "verdict", "overhead", "allocator", "host_bytes", "rank",
-        "ranks", "traffic", "states", "parts",
+        "ranks", "traffic", "states", "parts", "time", "quality",
     ]  # fmt: skip
     assert ModelInfo.model_fields["class_name"].alias == "class"
     assert Estimate.model_fields["schema_"].default == SCHEMA

@@ -18,7 +18,7 @@ from tests.run.recipes import write_recipe
 NAMES = ["schema", "model", "device", "plan", "peak", "layers", "timeline", "fits", "spare_bytes",
          "method", "notes", "seconds", "verdict", "overhead",
          "allocator", "host_bytes", "rank", "ranks", "traffic", "states",
-         "parts"]  # fmt: skip
+         "parts", "time", "quality"]  # fmt: skip
 """The JSON's."""
 _OF_CARDS = frozenset({"allocator", "host_bytes"})
 

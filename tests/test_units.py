@@ -18,6 +18,7 @@ from memplanner.units import (
     format_bytes,
     format_count,
     format_difference,
+    format_duration,
     format_parameters,
     parse_bytes,
 )
@@ -196,3 +197,20 @@ def test_any_text_is_a_size_or_refused(text: str) -> None:
         assert "is not a size" in str(error)  # noqa: PT017  (either outcome is right)
     else:
         assert size_bytes >= 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0012, "1.2 ms"), (0.0996, "100 ms"), (0.812, "810 ms"), (0.999, "1.0 s"),
+        (5.31, "5.3 s"), (9.96, "10 s"), (48.2, "48 s"), (59.7, "1 min 0 s"), (125, "2 min 5 s"),
+        (3599.6, "1 h 0 min"), (3840, "1 h 4 min"), (0, "0.0 ms"),
+    ],
+)  # fmt: skip
+def test_a_time_has_two_or_three_figures(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
+
+
+def test_no_time_is_negative() -> None:
+    with pytest.raises(ValueError, match="not negative"):
+        format_duration(-1)

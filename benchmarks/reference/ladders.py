@@ -31,6 +31,8 @@ class Step(_Entry):
     row: str = ""
     """The row of the reference table that it is."""
     measured: float = 0.0
+    load: str = ""
+    """Another model than the ladder's, from this step on."""
     changes: dict[str, Any] = {}
     apart: bool = False
     """Whether the next step goes on without its changes."""
@@ -51,6 +53,7 @@ class Ladder(_Entry):
     file: str = ""
     reading: str = ""
     load: str = ""
+    inputs: tuple[str, ...] = ()
     device: str = ""
     unit: str = "GiB"
     plan: dict[str, Any] = {}
@@ -129,7 +132,9 @@ def climb(ladder: Ladder, reference: Reference, known: Sequence[Outcome] = ()) -
     rows = {row.id: row for row in reference.rows}
     outcomes = {one.row.id: one for one in known}
     rungs = []
+    source = ladder.load
     for step, plan in ladder.plans():
+        source = step.load or source
         if step.row:
             outcome = outcomes.get(step.row) or predict(rows[step.row])
             rungs.append(Rung(step, outcome.predicted_bytes, outcome.row.measured_bytes))
@@ -137,7 +142,7 @@ def climb(ladder: Ladder, reference: Reference, known: Sequence[Outcome] = ()) -
         measured = parse_bytes(f"{step.measured} {ladder.unit}")
         predicted = None
         if plan is not None:
-            model = memplanner.load(ladder.load)
+            model = memplanner.load(source, inputs=ladder.inputs)
             predicted = memplanner.estimate(model, plan, ladder.device).peak.allocated_bytes
         rungs.append(Rung(step, predicted, measured))
     return Climb(ladder, tuple(rungs))

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 Source = Annotated[
     str,
     typer.Argument(
-        help="preset:NAME, a Hugging Face folder or config.json, .safetensors, .gguf, a recipe.py, "
+        help="preset:NAME, a Hugging Face folder or config.json, .safetensors, .gguf, .pt, .pt2, "
+        ".onnx, .keras, a recipe.py, "
         "package.module:callable, or a hub id such as org/name."
     ),
 ]

@@ -55,8 +55,12 @@ class PlanChanges:
 
         planned = default_plan(model) if self._file is None else self._file
         if self._ranks is None:
-            return planned.with_values(self._values, origin="the terminal")
+            return self.over(planned)
         return self._with_ranks(planned, self._ranks)
+
+    def over(self, planned: Plan) -> Plan:
+        """``planned`` with the changes."""
+        return planned.with_values(self._values, origin="the terminal")
 
     def _with_ranks(self, planned: Plan, ranks: int) -> Plan:
         """The plan with so many cards a node, where its degrees allow them."""

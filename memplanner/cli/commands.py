@@ -66,9 +66,13 @@ def estimate(
     device: DeviceName = "auto",
     inputs: Inputs = None,
     trust_code: TrustCode = False,
+    price_per_hour: Annotated[
+        float | None,
+        typer.Option("--price-per-hour", min=0, help="Of one card, to tell a price by tokens."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict the memory of one training step, layer by layer."""
+    """Predict the memory of one training step, layer by layer, and its time."""
     from memplanner.cli.words import print_estimate
 
     with redirect_stdout(sys.stderr):  # what a model's code prints is not the answer
@@ -85,7 +89,7 @@ def estimate(
     if as_json:
         print(message.model_dump_json(by_alias=True))
     else:
-        print_estimate(message)
+        print_estimate(message, price_per_hour)
 
 
 @app.command()
@@ -213,6 +217,8 @@ def export(
         print(f"Wrote {path}")
     for sentence in rendering.cannot_say:
         print(f"{target} cannot say: {sentence}", file=sys.stderr)
+    if rendering.runs_as is not None:
+        print(f"{target} {rendering.runs_as.sentence}", file=sys.stderr)
 
 
 @app.command()

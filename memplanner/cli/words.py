@@ -10,6 +10,7 @@ from typing import TextIO
 from rich.progress import Progress
 from rich.table import Table
 
+from memplanner.cli.cost import quality_lines, time_lines
 from memplanner.cli.quality import quality_tables, share
 from memplanner.cli.tables import bold, console_of, table_of
 from memplanner.messages.device import Device
@@ -25,6 +26,7 @@ from memplanner.messages.run import (
     RunStarted,
     RunStep,
 )
+from memplanner.report.words import verdict
 from memplanner.units import (
     NOTHING,
     format_bytes,
@@ -37,8 +39,11 @@ _LARGEST = 12
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
 
 
-def print_estimate(estimate: Estimate) -> None:
-    """Verdict, categories, largest modules, method and notes."""
+def print_estimate(estimate: Estimate, price_per_hour: float | None = None) -> None:
+    """Verdict, time, categories, largest modules, method and notes.
+
+    ``price_per_hour`` is one card's.
+    """
     console = console_of()
     peak, device = estimate.peak, estimate.device
     phase = peak.phase.replace("_", " ")
@@ -49,7 +54,14 @@ def print_estimate(estimate: Estimate) -> None:
         bold(estimate.model.name), f", {parameters} parameters, {trained} trained", sep=""
     )
     console.print(bold(verdict(estimate)))
-    console.print(f"Peak {format_bytes(peak.allocated_bytes)} on {device.name}, in {where}\n")
+    console.print(f"Peak {format_bytes(peak.allocated_bytes)} on {device.name}, in {where}")
+    trains = estimate.plan.inference.use == "training"
+    step = "optimizer step" if trains else "round"
+    for line in time_lines(estimate.time, estimate.plan.sharding.ranks, price_per_hour, step):
+        console.print(line)
+    for line in quality_lines(estimate.quality):
+        console.print(line)
+    console.print()
     table = table_of("Category", "At the peak")
     for name in CATEGORIES:
         size_bytes = getattr(peak.by_category, name)
@@ -98,23 +110,6 @@ def print_calibration(record: CalibrationRecord) -> None:
     )
     if correction.bounded:
         console.print("The runs ask for more than is believed: something is not modelled.")
-
-
-def verdict(estimate: Estimate) -> str:
-    """``Fits, 4.3 GiB to spare``, as the window says it."""
-    spare, peak = estimate.spare_bytes, estimate.peak
-    if spare is None:
-        return f"{estimate.device.name}: memory not known"
-    if estimate.verdict == "does_not_fit":
-        return f"Does not fit: {format_bytes(-spare)} missing"
-    if estimate.verdict == "at_risk":
-        if peak.device_bytes is None or peak.device_high_bytes is None:
-            return "May not fit: what the device holds is not known"
-        over = peak.device_high_bytes - peak.device_bytes - spare
-        if over <= 0:
-            return "May not fit: only by giving cached memory back"
-        return f"May not fit: {format_bytes(over)} over at the high end"
-    return f"Fits, {format_bytes(spare)} to spare"
 
 
 _SELDOM = frozenset({"kv_cache", "communication"})

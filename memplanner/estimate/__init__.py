@@ -8,11 +8,13 @@ from dataclasses import replace
 from time import perf_counter
 
 from memplanner.errors import DeviceError
-from memplanner.estimate.deepspeed_records import records_for
+from memplanner.estimate.deepspeed import records_for
 from memplanner.estimate.on_device import on_device
 from memplanner.estimate.over_ranks import predict_ranks
 from memplanner.estimate.prediction import Prediction
 from memplanner.estimate.recorder import recorder
+from memplanner.estimate.step_time_measured import Timed
+from memplanner.estimate.step_time_message import stated_seconds, step_time
 from memplanner.estimate.workspaces import with_workspaces
 from memplanner.hardware import find_device
 from memplanner.hardware.libraries import GRAD_SCALER_BYTES, product_workspaces
@@ -24,7 +26,7 @@ from memplanner.techniques.distilled_model import planned_model
 from memplanner.techniques.prepare import check
 from memplanner.techniques.target import Target
 
-__all__ = ["Prediction", "estimate", "recorder"]
+__all__ = ["Prediction", "estimate", "recorder", "standing_workspaces"]
 
 
 def estimate(
@@ -52,8 +54,10 @@ def estimate(
     records = records_for(recorder(model), planned)
     environment = dict(os.environ)  # torch in the run reads its settings from the same
     standing, trouble = (
-        ((), "") if model.parameters_only else _standing(planned, chosen, environment)
+        ((), "") if model.parameters_only else standing_workspaces(planned, chosen, environment)
     )
+
+    timed = None if calibration is None else Timed(calibration.timed, calibration.judged)
 
     def predict(number: int) -> Prediction:
         of_rank = replace(target, rank=number)
@@ -69,15 +73,17 @@ def estimate(
                 whole, allocated_bytes, planned, chosen, environment, calibration
             ),
             method=method,
+            time=lambda rank: step_time(recorder(model), planned, chosen, timed, rank),
+            stated_seconds=lambda rank: stated_seconds(recorder(model), planned, chosen, rank),
+            judged=None if timed is None else timed.judged(model.name, planned),
             notes=(trouble,) if trouble else (),
             seconds=perf_counter() - started,
         )
 
-    sizes = records.parameter_sizes if planned.sharding.data == "zero_1" else ()
-    return predict_ranks(planned.sharding, sizes, predict, rank)
+    return predict_ranks(planned.sharding, predict, rank)
 
 
-def _standing(
+def standing_workspaces(
     plan: Plan, device: Device, environment: Mapping[str, str]
 ) -> tuple[tuple[int, ...], str]:
     """What libraries and the loss scaler keep of the device's memory, in bytes; what is wrong."""

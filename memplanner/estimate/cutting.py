@@ -69,7 +69,7 @@ def needs_all_blocks(plan: Plan) -> bool:
 
 def _in_buckets(sharding: Sharding) -> bool:
     """Whether gradients are reduced in buckets, which hold several blocks'."""
-    reduced = sharding.ranks > 1 and sharding.data_degree > 1
+    reduced = sharding.ranks > 1 and sharding.gradient_degree > 1
     return reduced and sharding.data in {"replicated", "zero_1"}
 
 

@@ -230,4 +230,5 @@ class _Unfolding:
             module_names=names,
             module_types=types,
             module_shapes=shapes,
+            work=tape.work.repeated(self._template_modules(), self.copies),
         )

@@ -65,21 +65,29 @@ class FoldedStep:
     def peaks_bytes(self, forms: Forms, points: Sequence[tuple[int, int]]) -> Array:
         """The highest allocated bytes at each point (batch size, sequence length)."""
         tables = [
-            self._evaluated(forms, points[start : start + _AT_ONCE], by_category=False)
+            self._whole(forms.table_bytes(points[start : start + _AT_ONCE]), by_category=False)
             for start in range(0, len(points), _AT_ONCE)
         ]
         return np.concatenate([table[0] for table in tables])
 
     def peak_categories_bytes(self, forms: Forms, points: Sequence[tuple[int, int]]) -> Array:
         """The bytes of each category at that moment, shaped (categories, points)."""
-        return self._evaluated(forms, points, by_category=True)
+        return self._whole(forms.table_bytes(points), by_category=True)
 
-    def _evaluated(
-        self, forms: Forms, points: Sequence[tuple[int, int]], *, by_category: bool
-    ) -> Array:
+    def _whole(self, table_bytes: Array, *, by_category: bool) -> Array:
+        return self.stretches(table_bytes, (), by_category=by_category)[0].highest_bytes
+
+    def stretches(
+        self, table_bytes: Array, borders: Sequence[int], *, by_category: bool
+    ) -> list[Stretch]:
+        """The step in parts that end at each of ``borders``, places among events, and at its end.
+
+        ``table_bytes`` has the size of each recorded storage at each point. What is repeated at a
+        border counts to the part before it. Rows are the categories, or one for all together.
+        """
         tape = self.tape
         storages = np.abs(tape.events) - 1
-        changes = np.sign(tape.events)[:, None] * forms.table_bytes(points)[storages]
+        changes = np.sign(tape.events)[:, None] * table_bytes[storages]
         if by_category:
             own = tape.category[storages][None, :] == np.arange(len(CATEGORIES))[:, None]
             changes = np.where(own[:, :, None], changes[None], 0)
@@ -87,19 +95,25 @@ class FoldedStep:
             changes = changes[None]
         rows, events, count = changes.shape
         edges = sorted(
-            {0, events}.union(*((part.place, part.start, part.stop) for part in self.repetitions))
+            {0, events, *borders}.union(
+                *((part.place, part.start, part.stop) for part in self.repetitions)
+            )
         )
         parts = {start: Stretch.of(changes[:, start:stop]) for start, stop in pairwise(edges)}
         copies = {part.place: part for part in self.repetitions}
+        found: list[Stretch] = []
         order: list[Stretch] = []
         for start in [*edges[:-1], events]:
             if start in copies:
                 copy = copies[start]
                 inside = (parts[edge] for edge in parts if copy.start <= edge < copy.stop)
                 order.append(product(inside, rows, count).repeated(copy.times))
+            if start in borders or start == events:
+                found.append(product(order, rows, count))
+                order = []
             if start in parts:
                 order.append(parts[start])
-        return product(order, rows, count).highest_bytes
+        return found
 
 
 def _as_recorded(cuts: Sequence[Cut]) -> Iterator[Cut]:

@@ -9,7 +9,7 @@ whole tape formless, and another batch or sequence is recorded anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
@@ -71,6 +71,22 @@ FORMS = (
     Form(0, 1, 0, 8),
     Form(1, 1, 0, 8),
 )
+
+
+def forms_of_pieces(context: int) -> tuple[Form, ...]:
+    """More forms where ``context`` cards have two pieces of a sequence each.
+
+    Kernels then pad both together, or one of them.
+    """
+    if context == 1:
+        return ()
+    padded = [form for form in FORMS if form.padded and not form.sequence_power]
+    more = {
+        replace(form, padded=form.padded * pieces): None
+        for pieces in (context, 2 * context)
+        for form in padded
+    }
+    return tuple(form for form in more if form not in FORMS)
 
 
 def padding_class(sequence_length: int) -> int:
@@ -144,7 +160,18 @@ def fit(
     """The forms that give both tapes' sizes, or None where the tapes differ in more than sizes."""
     if not same_structure(first, second):
         return None
-    before, after = first.size_bytes, second.size_bytes
+    form, constant = fitted(first.size_bytes, second.size_bytes, first_point, second_point, known)
+    return None if (form < 0).any() else Forms(form, constant, known)
+
+
+def fitted(
+    before: Array,
+    after: Array,
+    first_point: tuple[int, int],
+    second_point: tuple[int, int],
+    known: tuple[Form, ...] = FORMS,
+) -> tuple[Array, Array]:
+    """For each amount at two points its form, and its constant; form −1 where none gives both."""
     form = np.full(len(before), -1, dtype=np.int64)
     constant = np.zeros(len(before), dtype=np.int64)
     for number, candidate in enumerate(known):
@@ -156,9 +183,7 @@ def fit(
         )
         form[fits] = number
         constant[fits] = before[fits] // one
-    if (form < 0).any():
-        return None
-    return Forms(form, constant, known)
+    return form, constant
 
 
 def has_scratch(tape: Tape) -> bool:

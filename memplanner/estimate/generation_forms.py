@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from memplanner.estimate.forms import FORMS, Form
+from memplanner.estimate.forms import FORMS, Form, forms_of_pieces
 from memplanner.plan import Plan
 from memplanner.tape.generation import decodes_to_record
 
 
 def forms_of(plan: Plan) -> tuple[Form, ...]:
-    """The forms of a step of the plan; in a generation those of prompt + n for each recorded n."""
+    """The forms of a step of the plan.
+
+    In a generation those of prompt + n for each recorded n, over a ring those of its pieces.
+    """
     section = plan.inference
     if section.use != "generation":
-        return FORMS
+        return (*FORMS, *forms_of_pieces(plan.sharding.context))
     written = {1, 2, section.new_tokens}
     for number in (1, *decodes_to_record(section)):
         written |= {number - 1, number, number + 1}

@@ -92,7 +92,8 @@ def on_device(
     rows = overhead(
         device, eager_loading=environment.get("CUDA_MODULE_LOADING") == "EAGER", measured=measured
     )
-    rows += communication(plan.sharding) + deepspeed_streams(plan)
+    rows += communication(plan.sharding)
+    rows += deepspeed_streams(plan, int(tape.numel[tape.trainable].sum()))
     if plan.compilation.mode != "none" and plan.compilation.backend == "inductor":
         rows += (generated_kernels(allocated_bytes),)
     beside = total(rows)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from memplanner.errors import PlanError
 from memplanner.estimate.prediction import Prediction
 from memplanner.messages.estimate import RankFigures
 from memplanner.plan.sharding import Sharding
 from memplanner.techniques.parallel.rank_groups import RankGroup, rank_groups
+from memplanner.techniques.parallel.shared_states import shares_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,12 @@ def blocks_of(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
 
 
 def predict_ranks(
-    section: Sharding,
-    sizes: Sequence[int],
-    predict: Callable[[int], Prediction],
-    asked: int | None,
+    section: Sharding, predict: Callable[[int], Prediction], asked: int | None
 ) -> Prediction:
     """The prediction of the fullest rank, or of the kind of rank that ``asked`` is.
 
-    It knows those of all others. ``predict`` makes the prediction of one rank, ``sizes`` are the
-    elements of each parameter. Raises ``PlanError`` for a rank that is not there.
+    It knows those of all others. ``predict`` makes the prediction of one rank. Raises
+    ``PlanError`` for a rank that is not there.
     """
     if asked is not None and not 0 <= asked < section.ranks:
         raise PlanError(
@@ -87,8 +86,11 @@ def predict_ranks(
         )
     if section.ranks == 1:
         return predict(0)
+    predicted = cache(predict)
+    # which rank ZeRO-1 gives most is known when one was seen: the plan may train adapters alone
+    sizes = predicted(0).trained_sizes if shares_states(section) else ()
     groups = rank_groups(section, sizes)
-    predictions = tuple(predict(group.first) for group in groups)
+    predictions = tuple(predicted(group.first) for group in groups)
     if asked is None:
         chosen = max(range(len(groups)), key=lambda place: predictions[place].peak.allocated_bytes)
     else:

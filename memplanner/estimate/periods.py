@@ -97,6 +97,7 @@ def _labels(tape: Tape, cut: Cut, blocks: Array) -> Array:
     )
     owner = period[tape.module[np.abs(tape.events) - 1]]
     labels = period[tape.context]
+    in_none = labels == NONE
     for span in tape.phases:
         inside = slice(span.start, span.stop)
         if span.phase in {"forward", "backward", "prefill", "decode"}:
@@ -112,9 +113,17 @@ def _labels(tape: Tape, cut: Cut, blocks: Array) -> Array:
     birth_label = np.full(len(tape.size_bytes), NONE, dtype=np.int64)
     born = tape.events > 0
     birth_label[tape.events[born] - 1] = labels[born]
-    outside = (labels == NONE) & ~born
+    born_in = birth_label[np.abs(tape.events) - 1]
+    # Glue took what the last run period leaves behind for the first one's own, or the other way.
+    far = (np.minimum(born_in, labels) != NONE) & (abs(born_in - labels) > 1)
+    across = far & in_none & (abs(born_in - labels) == KEPT - 1)
+    outside = ((labels == NONE) | across) & ~born
     for span in tape.phases:
         inside = slice(span.start, span.stop)
+        worked = np.flatnonzero(born[inside] & (labels[inside] != NONE)).max(initial=NONE)
+        after = slice(span.start + int(worked) + 1, span.stop)
+        if far[after].any():  # a graph is let go of, block by block, after the last one's work
+            labels[after] = born_in[after]
         places = np.flatnonzero(outside[inside]) + span.start
         owners = birth_label[-tape.events[places] - 1]
         if 1 not in owners:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from memplanner.estimate.curve import highest_in_stretches, step_curve, timeline
-from memplanner.estimate.deepspeed_states import beside_states, states_of
+from memplanner.estimate.deepspeed import beside_states, states_of
 from memplanner.estimate.layers import layers_at
 from memplanner.estimate.module_detail import module_detail
 from memplanner.estimate.moments import (
@@ -17,13 +17,14 @@ from memplanner.estimate.moments import (
     by_phase,
     categories,
 )
+from memplanner.estimate.notes import notes_on
 from memplanner.estimate.on_device import REPLAYED_KINDS, OnDevice
 from memplanner.estimate.parts import parts_at
 from memplanner.estimate.peak import PredictedPeak
 from memplanner.estimate.traffic import traffic
 from memplanner.hardware.catalogue import card_of
-from memplanner.hardware.overhead import unknown_overhead
 from memplanner.messages.base import SCHEMA
+from memplanner.messages.cost import Quality, StepTime
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import (
     AllocationFailure,
@@ -45,7 +46,7 @@ from memplanner.messages.run import RunFigures
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.tape import Tape
-from memplanner.units import format_bytes, format_count
+from memplanner.techniques.quality import quality_of
 
 if TYPE_CHECKING:
     from memplanner.estimate.over_ranks import OverRanks
@@ -70,10 +71,14 @@ class Prediction:
         prepare_changes: Callable[[], None],
         on_device: Callable[[Tape, int], OnDevice],
         method: str,
+        time: Callable[[int], StepTime | None],
+        stated_seconds: Callable[[int], float | None],
+        judged: float | None,
         notes: tuple[str, ...],
         seconds: float,
     ) -> None:
         self._whole, self._on_device, self._notes = tape, on_device, notes
+        self._time, self._stated_seconds, self._judged = time, stated_seconds, judged
         whole = tape.curve_bytes
         # What kernels take while they run is told apart from tensors, as measurements do.
         tape, self._scratch_event = tape.without_scratch(), int(whole.argmax())
@@ -102,6 +107,12 @@ class Prediction:
                 "trainable_parameters": int(trainable.sum()),
             }
         )
+
+    @property
+    def trained_sizes(self) -> tuple[int, ...]:
+        """Elements of each parameter that this rank trains."""
+        sizes = self._tape.numel[self._tape.trainable]
+        return tuple(sizes[sizes > 0].tolist())
 
     @property
     def module_names(self) -> tuple[str, ...]:
@@ -154,6 +165,21 @@ class Prediction:
         tape = self._exact() if grows else self._tape
         accumulation = self.plan.training.gradient_accumulation_steps
         return traffic(tape, section, accumulation, card_of(self.device))
+
+    @cached_property
+    def time(self) -> StepTime | None:
+        """How long an optimizer step takes; None where the device's rates are not known."""
+        return self._time(self.rank)
+
+    @property
+    def stated_seconds(self) -> float | None:
+        """The same by a data sheet alone, of a CPU by stand-ins: to hold timed steps against."""
+        return self._stated_seconds(self.rank)
+
+    @cached_property
+    def quality(self) -> Quality:
+        """The risk that the plan takes with what is learned."""
+        return quality_of(self.plan, self._judged)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -249,51 +275,9 @@ class Prediction:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What the number does not cover, and what the model made of the plan."""
-        notes = [*self._model.notes, *self._tape.notes, *self._notes]
-        limit = self._model.max_sequence_length
-        asked = self.plan.training.sequence_length
-        if self._model.takes_sequence and limit is not None and asked > limit:
-            notes.append(
-                f"The model has positions for {format_count(limit)} tokens; "
-                f"the estimate is for {format_count(limit)}, not {format_count(asked)}."
-            )
-        if self._model.parameters_only:
-            notes.append("Activations are not covered: the source holds parameters only.")
-        if self.device.kind == "cpu":
-            notes.append(
-                "Workspaces are what kernels took here when run once; calls too large to try "
-                "are left out."
-            )
-        elif self.device.kind not in REPLAYED_KINDS:
-            notes.append(
-                unknown_overhead(self.device)
-                or "What the device holds beside allocated memory is not known."
-            )
-        card = card_of(self.device)
-        if card is not None and card.shares_memory:
-            notes.append(
-                f"{self.device.name} shares its memory with the system: what the system and other "
-                "programs hold of it is not in these figures and must be left free."
-            )
-        notes += self.on_device.notes
-        if self.host_bytes:
-            notes.append(
-                f"Beside the device, the plan takes {format_bytes(self.host_bytes)} of the host's "
-                "memory."
-            )
-        fails = None if self.allocator is None else self.allocator.fails
-        if fails is not None:
-            where = f" of {fails.module}" if fails.module else ""
-            notes.append(
-                f"A run would end in {fails.phase.replace('_', ' ')}{where} of step "
-                f"{fails.step + 1}, which asks for {format_bytes(fails.requested_bytes)} more."
-            )
-        if self.on_device.replayed is not None and self.on_device.replayed.retries:
-            notes.append(
-                "It fits only while torch gives cached memory back, which stalls the card at "
-                "every such moment."
-            )
-        return tuple(notes)
+        return (
+            *self._model.notes, *self._tape.notes, *self._notes, *notes_on(self._model, self)
+        )  # fmt: skip
 
     def figures(self) -> RunFigures:
         """What a run is held against."""
@@ -340,6 +324,7 @@ class Prediction:
                 "host_bytes": self.host_bytes,
                 "ranks": self.ranks,
                 "traffic": self.traffic,
+                "time": self.time,
                 "notes": self.notes,
             }
         )
@@ -377,6 +362,8 @@ class Prediction:
             ranks=() if self.over is None else self.over.first_figures(),
             states=self.states,
             parts=self.parts,
+            time=None if self.plan.sharding.deepspeed else self.time,  # of that another recording
+            quality=self.quality,
         )
 
     def describe(self, name: str) -> ModuleDetail:

@@ -8,19 +8,16 @@ micro-batches changes nothing at all.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from memplanner.errors import EstimateError, MemplannerError
 from memplanner.estimate.cutting import cuts, needs_all_blocks
-from memplanner.estimate.fold import unfold
 from memplanner.estimate.folded import FoldedStep
 from memplanner.estimate.forms import (
-    Forms,
     fit,
     has_scratch,
     other_point,
@@ -30,8 +27,10 @@ from memplanner.estimate.forms import (
 from memplanner.estimate.generation_forms import borders, forms_of
 from memplanner.estimate.named_blocks import Sayings, sayings
 from memplanner.estimate.periods import KEPT, Cut
+from memplanner.estimate.recorded_structure import RecordedStructure, tries, unfold_all
 from memplanner.estimate.recording import Point, Recordings
-from memplanner.estimate.structure import sizes_follow_forms, structure_of
+from memplanner.estimate.step_work import StepWork, at_one_point, between
+from memplanner.estimate.structure import named_lengths, sizes_follow_forms, structure_of
 from memplanner.estimate.whole import same_forward
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
@@ -46,23 +45,6 @@ from memplanner.techniques.parallel.pipeline_parts import Part
 from memplanner.techniques.target import Target
 
 _REMEMBERED = 64
-_THRESHOLDS = ("window", "chunk", "original_max_position", "block_size")
-
-
-@dataclass(slots=True)
-class _Structure:
-    """What was recorded for one structural choice."""
-
-    point: Point
-    recorded: Tape
-    unfolded: Tape
-    cuts: tuple[Cut, ...]
-    folded: FoldedStep | None
-    forms: Forms | None = None
-    fitted: bool = False
-    checked: list[Point] = field(default_factory=list)
-    others: OrderedDict[Point, Tape] = field(default_factory=OrderedDict)
-    """Tapes of other points, where sizes follow no forms."""
 
 
 class Recorder:
@@ -70,7 +52,7 @@ class Recorder:
 
     def __init__(self, model: Model) -> None:
         self._recordings = Recordings(model)
-        self._structures: OrderedDict[tuple[Plan, Target], _Structure] = OrderedDict()
+        self._structures: OrderedDict[tuple[Plan, Target], RecordedStructure] = OrderedDict()
         self._cuts: dict[tuple[int, bool, Sayings, tuple[Part, ...]], tuple[Cut, ...]] = {}
         self._agreed: dict[tuple[Cut, ...], bool] = {}
         """Whether a forward of the whole model was the folded one; presets' are tested."""
@@ -78,7 +60,7 @@ class Recorder:
         """Whether lengths of one padding class were seen to take other operations than another."""
         self._thresholds = tuple(
             border
-            for value in sorted(set(_lengths(model.config)))
+            for value in sorted(set(named_lengths(model.config)))
             for border in (value, value + 1)  # some code changes at it, some beyond it
         )
 
@@ -88,9 +70,9 @@ class Recorder:
         return self._recordings.model
 
     @property
-    def parameter_sizes(self) -> tuple[int, ...]:
-        """Elements of each parameter, in the model's order."""
-        return tuple(part.numel() for part in self._recordings.module(()).parameters())
+    def plays_back(self) -> bool:
+        """Whether modules are not run but played back: what their kernels do is not known."""
+        return self._recordings.plays_back
 
     def point(self, plan: Plan) -> Point:
         """Batch and sequence as the model takes them: its positions limit the sequence."""
@@ -108,11 +90,7 @@ class Recorder:
     def peaks_bytes(self, plan: Plan, target: Target, points: Sequence[Point]) -> Array:
         """The peak at each batch and sequence, kernels' scratch not counted: for searches."""
         peaks = np.zeros(len(points), dtype=np.int64)
-        together: dict[int, tuple[_Structure, list[int]]] = {}
-        for place, point in enumerate(points):
-            structure = self._structure(plan, target, point)
-            together.setdefault(id(structure), (structure, []))[1].append(place)
-        for structure, places in together.values():
+        for structure, places in self._together(plan, target, points):
             self._fit(structure, plan, target)
             trusted = [place for place in places if self._trusted(structure, points[place])]
             step = structure.folded
@@ -126,6 +104,63 @@ class Recorder:
                 tape = self._at(structure, plan, target, points[place]).without_scratch()
                 peaks[place] = tape.curve_bytes.max()
         return peaks
+
+    def step_at(
+        self, plan: Plan, target: Target, points: Sequence[Point]
+    ) -> tuple[FoldedStep, Array] | None:
+        """The recorded step and the sizes of its storages, shaped (storages, points).
+
+        None where the points are of several structures, or sizes follow no forms.
+        """
+        with without_collection():
+            structures = self._together(plan, target, points)
+            structure = structures[0][0]
+            if len(structures) > 1:
+                return None
+            if all(point == structure.point for point in points):
+                table = np.repeat(structure.recorded.size_bytes[:, None], len(points), axis=1)
+            else:
+                self._fit(structure, plan, target)
+                forms = structure.forms
+                if forms is None or not all(self._trusted(structure, point) for point in points):
+                    return None
+                table = forms.table_bytes(points)
+        if structure.folded is not None:
+            return structure.folded, table
+        return FoldedStep(structure.unfolded, ()), table[structure.unfolded.source]
+
+    def work_at(
+        self, plan: Plan, target: Target, points: Sequence[Point]
+    ) -> list[tuple[StepWork, list[int]]]:
+        """What a step's kernels do: tables, each with the places of the points that it is for."""
+        found: list[tuple[StepWork, list[int]]] = []
+        for structure, places in self._together(plan, target, points):
+            if any(points[place] != structure.point for place in places):
+                self._fit(structure, plan, target)
+            if structure.work is None and all(points[place] == structure.point for place in places):
+                structure.alone = structure.alone or at_one_point(structure.unfolded.work)
+                found.append((structure.alone, places))
+            elif structure.work is not None:
+                found.append((structure.work, places))
+            else:
+                found += [
+                    (at_one_point(self._at(structure, plan, target, points[place]).work), [place])
+                    for place in places
+                ]
+        return found
+
+    def _together(
+        self, plan: Plan, target: Target, points: Sequence[Point]
+    ) -> list[tuple[RecordedStructure, list[int]]]:
+        """The structures of some points, each with their places."""
+        alike: dict[tuple[int, int], list[int]] = {}
+        for place, point in enumerate(points):
+            alike.setdefault(self._class(plan, point), []).append(place)
+        found: dict[int, tuple[RecordedStructure, list[int]]] = {}
+        for places in alike.values():
+            structure = self._structure(plan, target, points[places[0]])
+            found.setdefault(id(structure), (structure, []))[1].extend(places)
+        return list(found.values())
 
     def exact(self, plan: Plan, target: Target) -> Tape:
         """The tape recorded at this very batch and sequence: its shapes are the real ones."""
@@ -146,9 +181,13 @@ class Recorder:
 
     def _key(self, plan: Plan, point: Point) -> Plan:
         """The plan with every value of the same structure made one."""
-        alike = sizes_follow_forms(plan, *point)
-        length = self._lengths_class(plan, point[1]) if alike else -point[1]
-        return structure_of(plan, min(point[0], 2) if alike else point[0], length)
+        return structure_of(plan, *self._class(plan, point))
+
+    def _class(self, plan: Plan, point: Point) -> tuple[int, int]:
+        """The same numbers for points of one structure."""
+        if not sizes_follow_forms(plan, *point):
+            return point[0], -point[1]
+        return min(point[0], 2), self._lengths_class(plan, point[1])
 
     def _lengths_class(self, plan: Plan, length: int) -> int:
         """The same number for lengths at which the plan's step takes the same operations."""
@@ -162,14 +201,14 @@ class Recorder:
         passed = sum(length >= threshold for threshold in self._thresholds)
         return 2 + 4 * passed + (1 + padding_class(length) if self._pads else 0)
 
-    def _structure(self, plan: Plan, target: Target, point: Point) -> _Structure:
+    def _structure(self, plan: Plan, target: Target, point: Point) -> RecordedStructure:
         key = (self._key(plan, point), target)
         known = self._structures.get(key)
         if known is not None:
             self._structures.move_to_end(key)
             return known
         folded = None
-        for chosen in _tries(self._choose_cuts(plan, target)):
+        for chosen in tries(self._choose_cuts(plan, target)):
             folded = self._folded(plan, target, point, chosen)
             if folded is not None:
                 break
@@ -180,7 +219,7 @@ class Recorder:
         recorded, unfolded = folded
         give_up_if_asked()
         step = FoldedStep.of(recorded, chosen)
-        structure = _Structure(point, recorded, unfolded, chosen, step, checked=[point])
+        structure = RecordedStructure(point, recorded, unfolded, chosen, step, checked=[point])
         self._structures[key] = structure
         if len(self._structures) > _REMEMBERED:
             self._structures.popitem(last=False)
@@ -215,7 +254,7 @@ class Recorder:
             self._agreed[chosen] = False
             return None
         give_up_if_asked()
-        unfolded = _unfold_all(recorded, chosen)
+        unfolded = unfold_all(recorded, chosen)
         if unfolded is None:
             return None
         if chosen not in self._agreed and self.model.kind != "preset":
@@ -235,7 +274,7 @@ class Recorder:
             known = self._cuts[key] = cuts(module, plan)
         return known
 
-    def _fit(self, structure: _Structure, plan: Plan, target: Target) -> None:
+    def _fit(self, structure: RecordedStructure, plan: Plan, target: Target) -> None:
         if structure.fitted:
             return
         structure.fitted = True
@@ -246,6 +285,7 @@ class Recorder:
 
         def alike(batch: int, length: int) -> bool:
             inside = limit is None or not self.model.takes_sequence or length <= limit
+            inside = inside and length % plan.sharding.sequence_parts == 0
             return inside and self._key(plan, (batch, length)) == key
 
         def no_longer(batch: int, length: int) -> bool:
@@ -261,6 +301,11 @@ class Recorder:
                 structure.fitted = False  # it is asked for again
                 raise
             structure.forms = fit(structure.recorded, structure.point, tape, point, forms_of(plan))
+            if structure.forms is not None:
+                structure.work = between(
+                    structure.unfolded.work, structure.recorded.work, structure.point,
+                    tape.work, point, forms_of(plan),
+                )  # fmt: skip
             if structure.forms is None and padding_class(point[1]) != padding_class(
                 structure.point[1]
             ):
@@ -270,7 +315,7 @@ class Recorder:
             return
         structure.checked.append(point)
 
-    def _at(self, structure: _Structure, plan: Plan, target: Target, point: Point) -> Tape:
+    def _at(self, structure: RecordedStructure, plan: Plan, target: Target, point: Point) -> Tape:
         if point == structure.point:
             return structure.unfolded
         self._fit(structure, plan, target)
@@ -289,10 +334,12 @@ class Recorder:
             return replace(structure.unfolded, size_bytes=sizes)
         return self._recorded_at(structure, plan, target, point)
 
-    def _recorded_at(self, structure: _Structure, plan: Plan, target: Target, point: Point) -> Tape:
+    def _recorded_at(
+        self, structure: RecordedStructure, plan: Plan, target: Target, point: Point
+    ) -> Tape:
         known = structure.others.get(point)
         if known is None:
-            known = _unfold_all(
+            known = unfold_all(
                 self._recordings.record(plan, target, point, structure.cuts), structure.cuts
             )
             if known is None:
@@ -302,7 +349,7 @@ class Recorder:
                 structure.others.popitem(last=False)
         return known
 
-    def _trusted(self, structure: _Structure, point: Point) -> bool:
+    def _trusted(self, structure: RecordedStructure, point: Point) -> bool:
         """Whether forms hold at a point: between recorded ones, or by the configuration.
 
         A configuration names the lengths at which a transformer behaves otherwise; a user's own
@@ -315,41 +362,12 @@ class Recorder:
                 return False
         return True
 
-    def _method(self, structure: _Structure) -> str:
+    def _method(self, structure: RecordedStructure) -> str:
         if self.model.parameters_only:
             return "weights only: the source names parameters but no forward"
         folded = [f"{cut.periods * cut.period} blocks folded to {KEPT * cut.period}"
                   for cut in structure.cuts]  # fmt: skip
         return self._recordings.how + "".join(f", {part}" for part in folded)
-
-
-def _tries(chosen: tuple[Cut, ...]) -> Iterator[tuple[Cut, ...]]:
-    """The cuts, then the same from the second period on.
-
-    Where the first block alone needs no gradient for its input, the second one's backward ends
-    otherwise than the third one's.
-    """
-    if chosen:
-        yield chosen
-        later = tuple(cut.without_first() if cut.periods > KEPT + 1 else cut for cut in chosen)
-        if later != chosen:
-            yield later
-
-
-def _lengths(config: Mapping[str, Any]) -> Iterator[int]:
-    """The lengths that a configuration, or one inside it, names as borders."""
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _lengths(value)
-        elif type(value) is int and value > 0 and any(word in key for word in _THRESHOLDS):
-            yield value
-
-
-def _unfold_all(tape: Tape, chosen: tuple[Cut, ...]) -> Tape | None:
-    unfolded: Tape | None = tape
-    for cut in chosen:
-        unfolded = None if unfolded is None else unfold(unfolded, cut)
-    return unfolded
 
 
 _recorders: WeakKeyDictionary[Model, Recorder] = WeakKeyDictionary()

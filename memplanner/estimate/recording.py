@@ -141,6 +141,11 @@ class Recordings:
                 failed = error
 
     @property
+    def plays_back(self) -> bool:
+        """Whether some modules are played back."""
+        return self._stand_ins.count > 0
+
+    @property
     def how(self) -> str:
         """How tapes were made, in words for a user."""
         if self._ran_here:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from memplanner.plan import Plan
 from memplanner.plan.compilation import Compilation
 from memplanner.plan.pruning import Pruning
 from memplanner.techniques.distilled_model import with_same_terms
+
+_THRESHOLDS = ("window", "chunk", "original_max_position", "block_size")
+
+
+def named_lengths(config: Mapping[str, Any]) -> Iterator[int]:
+    """The lengths that a configuration, or one inside it, names as borders."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from named_lengths(value)
+        elif type(value) is int and value > 0 and any(word in key for word in _THRESHOLDS):
+            yield value
 
 
 def sizes_follow_forms(plan: Plan, batch: int, length: int) -> bool:

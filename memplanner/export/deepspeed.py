@@ -11,9 +11,14 @@ from typing import Any
 
 from memplanner.errors import ExportError
 from memplanner.export.target import ExportTarget, Subject
-from memplanner.plan import Plan, keys
+from memplanner.plan import Plan
+from memplanner.plan.optimizer import FEW_BITS
 from memplanner.plan.sharding import Sharding
-from memplanner.techniques.parallel.deepspeed import COMPUTE, conflicts_with_deepspeed
+from memplanner.techniques.parallel.deepspeed import (
+    COMPUTE,
+    TORCH_ONLY,
+    conflicts_with_deepspeed,
+)
 
 STAGES = {"replicated": 0, "zero_1": 1, "zero_2": 2, "zero_3": 3}
 NVME_FOLDER = "/local_nvme"
@@ -22,6 +27,10 @@ DEVICES = {"none": "none", "host": "cpu", "nvme": "nvme"}
 _OPTIMIZERS = {"adamw": "AdamW", "adam": "Adam", "sgd": "SGD", "lion": "Lion", "adagrad": "Adagrad"}
 """Types that DeepSpeed builds by itself, or takes from ``torch.optim``
 (``runtime/engine.py: _configure_basic_optimizer``)."""
+_OPTIMIZER_WORDS = ("name", "learning_rate", "momentum", "weight_decay")
+"""What its parameters say; projections, updates in backward and states in few bits they cannot."""
+_LISTS = {"foreach": True, "for_loop": False}
+"""Torch's word ``foreach`` for the plan's implementations."""
 _SAID = frozenset(
     {
         "training.batch_size",
@@ -32,11 +41,8 @@ _SAID = frozenset(
         "sharding.engine",
     }
 )
-TORCH_KEYS = frozenset(
-    f"sharding.{name}"
-    for name in ("replicas", "bucket_mib", "bucket_view", "static_graph", "prefetch")
-)
-"""What DeepSpeed has no words for: refused unless it is the default."""
+TORCH_KEYS = frozenset(f"sharding.{name}" for name in TORCH_ONLY)
+"""Refused unless they are the default."""
 
 
 class DeepSpeed(ExportTarget):
@@ -68,11 +74,15 @@ class DeepSpeed(ExportTarget):
         """What the JSON carries."""
         plan = subject.plan
         found = set(_SAID)
-        found |= TORCH_KEYS | engine_keys()
+        found |= engine_keys()
+        if plan.sharding.deepspeed:
+            found |= TORCH_KEYS
         if plan.precision in COMPUTE:
             found.add("precision")
         if plan.optimizer.name in _OPTIMIZERS:
-            found |= {key for key in keys() if key.startswith("optimizer.")}
+            found |= {f"optimizer.{name}" for name in _OPTIMIZER_WORDS}
+            if plan.optimizer.implementation not in FEW_BITS:
+                found.add("optimizer.implementation")
         return frozenset(found)
 
     def unsaid(self, subject: Subject) -> tuple[str, ...]:
@@ -161,8 +171,12 @@ def zero_optimization(section: Sharding) -> dict[str, Any]:
 
 
 def _optimizer(plan: Plan) -> dict[str, Any] | None:
-    """DeepSpeed's own fused Adam where the plan fuses or offloads it, else torch's."""
-    section = plan.optimizer
+    """DeepSpeed's own fused Adam where the plan fuses or offloads it, else torch's.
+
+    ``runtime/engine.py: _configure_basic_optimizer, get_optimizer_configuration``; Lion is always
+    DeepSpeed's own.
+    """
+    section, away = plan.optimizer, plan.sharding.offload_optimizer != "none"
     if section.name not in _OPTIMIZERS:
         return None
     parameters: dict[str, Any] = {
@@ -170,11 +184,14 @@ def _optimizer(plan: Plan) -> dict[str, Any] | None:
         "weight_decay": section.weight_decay,
     }
     if section.name in ("adamw", "adam"):
-        away = plan.sharding.offload_optimizer != "none"
         parameters["torch_adam"] = section.implementation != "fused" and not away
         parameters["adam_w_mode"] = section.name == "adamw"
+    elif section.name != "lion" and section.implementation == "fused" and not away:
+        parameters["fused"] = True
     if section.name == "sgd":
         parameters["momentum"] = section.momentum
+    if section.name != "lion" and section.implementation in _LISTS and not away:
+        parameters["foreach"] = _LISTS[section.implementation]
     return {"type": _OPTIMIZERS[section.name], "params": parameters}
 
 

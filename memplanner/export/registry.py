@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
+from inspect import isabstract
 from pkgutil import iter_modules
 
 from memplanner.errors import ExportError
@@ -25,7 +26,7 @@ def all_targets() -> tuple[ExportTarget, ...]:
             for value in vars(import_module(name)).values()
             if isinstance(value, type)
             and issubclass(value, ExportTarget)
-            and value is not ExportTarget
+            and not isabstract(value)
             and value.__module__ == name
         ]
     return tuple(sorted(found, key=lambda target: (target.order, target.name)))

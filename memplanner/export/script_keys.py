@@ -105,6 +105,7 @@ KEYS = frozenset(
         "sharding.stages_per_card",
         "sharding.stage_blocks",
         "sharding.context",
+        "sharding.context_rotation",
         "sharding.expert",
         "sharding.reduction",
         "sharding.bucket_mib",

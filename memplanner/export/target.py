@@ -23,6 +23,8 @@ class Rendering:
 
     files: tuple[protocol.ExportedFile, ...]
     cannot_say: tuple[str, ...]
+    runs_as: protocol.RunsAs | None = None
+    """What the target really runs, where it decides everything and cannot say the whole plan."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ class Card(Message):
     interconnect_gb_s: float | None
     """Both directions together, in GB/s (10⁹)."""
     performance_source: str
+    power_watts: int | None = Field(gt=0)
+    """The board's power limit, by the source of its performance."""
 
     @property
     def device(self) -> Device:

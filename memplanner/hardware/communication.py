@@ -20,8 +20,10 @@ NAME = "NCCL buffers"
 
 def group_count(section: Sharding) -> int:
     """In how many groups of more than one card each card is."""
-    shards = section.data_degree // section.replicas
-    degrees = section.pipeline, section.replicas, shards, section.context, section.tensor
+    shards = section.shard_degree
+    degrees = [section.pipeline, section.replicas, shards, section.context, section.tensor]
+    if section.expert > 1:  # experts have a mesh of their own: their share, and the copies of it
+        degrees += [section.expert, section.ranks // section.expert]
     return sum(degree > 1 for degree in degrees)
 
 

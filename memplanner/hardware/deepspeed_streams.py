@@ -14,25 +14,23 @@ _OUTSTANDING = 2
 __max_ongoing_fetch_events``)."""
 
 
-def deepspeed_streams(plan: Plan) -> tuple[OverheadRow, ...]:
+def deepspeed_streams(plan: Plan, trained: int) -> tuple[OverheadRow, ...]:
     """A row that widens the margin upwards; none where no stream overlaps.
 
-    torch's allocator takes a block back only when the stream that used it is through with it
+    ``trained`` elements of parameters have gradients: a bucket never holds more. torch's allocator
+    takes a block back only when the stream that used it is through with it
     (``record_stream``); by then the next bucket may be asked for.
     """
     section = plan.sharding
     if not section.deepspeed:
         return ()
     size = 4 if plan.precision == "fp32" else 2
-    reduces = section.overlap_comm == "on" or (
-        section.overlap_comm == "auto" and section.data == "zero_3"
-    )
     elements = 0
     if section.data == "zero_3":
         elements += _OUTSTANDING * section.prefetch_bucket_size
-    if reduces:
+    if section.overlaps_reductions:
         times = _OUTSTANDING if section.data == "zero_3" else 1
-        elements += times * section.reduce_bucket_size
+        elements += min(times * section.reduce_bucket_size, trained)
     if not elements:
         return ()
     return (row_of(NAME, Margin(0, 0, size * elements), "reckoned from DeepSpeed's source"),)

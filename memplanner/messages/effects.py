@@ -26,6 +26,8 @@ class OptionEffect(Message):
     device_bytes: int | None = None
     """What the whole device is expected to hold; None where that is not modelled."""
     device_difference_bytes: int | None = None
+    time_change: float | None = None
+    """Of the time for a token (or sample): 0.07 for 7 % more; None where it is not known."""
     verdict: Verdict | None = None
     """Of the changed plan; None where it is refused, or not known."""
     refused: str = ""

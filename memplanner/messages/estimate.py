@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from memplanner.messages.base import SCHEMA, Message
+from memplanner.messages.cost import Quality, StepTime
 from memplanner.messages.device import Device
 from memplanner.plan import Plan
 
@@ -259,6 +260,9 @@ class Estimate(Message):
     """
     parts: tuple[Part, ...] = ()
     """Teacher, student and their logits, where a plan distils; they add up to what is allocated."""
+    time: StepTime | None = None
+    """None where the device's rates are not known."""
+    quality: Quality | None = None
 
 
 class KeptTensor(Message):

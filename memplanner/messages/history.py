@@ -30,6 +30,12 @@ class RunRecord(Message):
     """The highest that the allocator had reserved in each phase, where it was sampled."""
     method: str = ""
     """How the prediction was made, as ``Estimate.method`` says it."""
+    step_seconds: float | None = None
+    """The median of the steps after the first; None in a run of one step."""
+    estimated_seconds: float | None = None
+    """A step's time by the card's data sheet alone; of a CPU by stand-ins for one."""
+    perplexity_ratio: float | None = None
+    """Of a run that judged compression: the perplexity after it over the one before."""
 
 
 class Correction(Message):
@@ -50,6 +56,26 @@ class Correction(Message):
         return round(size_bytes * self.factor)
 
 
+class TimedStep(Message):
+    """How long the steps of a plan took on a card."""
+
+    model: str
+    plan: Plan
+    seconds: float = Field(gt=0)
+    """The median of the steps after the first."""
+    estimated_seconds: float
+    """By the card's data sheet alone; of a CPU by stand-ins for one."""
+
+
+class Judgement(Message):
+    """What a run found compression to cost."""
+
+    model: str
+    plan: Plan
+    perplexity_ratio: float
+    """The perplexity after compression over the one before."""
+
+
 class CalibrationRecord(Message):
     """What was learned of one card; the latest counts."""
 
@@ -61,3 +87,7 @@ class CalibrationRecord(Message):
     overhead: tuple[OverheadRow, ...] = ()
     """Measured rows, in place of the catalogue's."""
     correction: Correction | None = None
+    timed: tuple[TimedStep, ...] = ()
+    """The latest first. They are the runs', put beside the rest when it is read."""
+    judged: tuple[Judgement, ...] = ()
+    """The same of runs that judged a compressed model."""

@@ -26,8 +26,15 @@ _TYPES = {
 }  # fmt: skip
 
 
+STATISTICS = ("running_mean", "running_var")
+"""How torch's norms call buffers that are floating-point numbers."""
+
+
 class ParameterTree(nn.Module):
-    """Named tensors as nested modules: floating ones are parameters, others buffers."""
+    """Named tensors as nested modules: floating ones are parameters, others buffers.
+
+    Statistics of norms are told by their names, where nothing else says what a tensor is.
+    """
 
     def forward(self, *values: Any, **named: Any) -> Any:
         """Raises ``SourceError``: there is nothing to compute."""
@@ -55,7 +62,8 @@ def build_tree(tensors: Sequence[StoredTensor], device: torch.device) -> Paramet
             module = child
         dtype = _TYPES.get(stored.dtype, torch.float32)
         tensor = torch.empty(stored.shape, dtype=dtype, device=device)
-        if dtype.is_floating_point or dtype.is_complex:
+        buffer = stored.buffer or name.rpartition(".")[2] in STATISTICS
+        if (dtype.is_floating_point or dtype.is_complex) and not buffer:
             module._parameters[name] = nn.Parameter(tensor)
         else:
             module._buffers[name] = tensor

@@ -8,27 +8,30 @@ from memplanner.errors import SourceError
 from memplanner.model.reading import reason
 
 ENDINGS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".pt2", ".joblib", ".npy", ".npz")
-_ZIP = b"PK\x03\x04"
 _LEGACY_TORCH = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"
 """torch's magic number, the first object of the format before 1.6, after the protocol's bytes."""
 
 
-def refuse_pickle(path: Path) -> None:
-    """Raises ``SourceError`` when ``path`` is a pickle, by its ending or by its first bytes."""
+def first_bytes(path: Path) -> bytes:
+    """How the file begins. Raises ``SourceError``."""
     try:
         with path.open("rb") as file:
-            start = file.read(64)
+            return file.read(64)
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({reason(error)}); check the path.") from error
+
+
+def refuse_pickle(path: Path, start: bytes) -> None:
+    """Raises ``SourceError`` when ``path`` is a pickle, by its ending or by its first bytes."""
     if path.suffix.lower() in ENDINGS or _is_pickle(start):
         raise SourceError(
-            f"{path} is a pickle or an archive of one, and loading it can run any code; save the "
-            "weights as safetensors, or open the model through a recipe file."
+            f"{path} is a pickle, and loading it can run any code; save the weights as "
+            "safetensors, or open the model through a recipe file."
         )
 
 
 def _is_pickle(start: bytes) -> bool:
-    if start.startswith(_ZIP) or _LEGACY_TORCH in start:
+    if _LEGACY_TORCH in start:
         return True
     if start[8:9] == b"{":  # a safetensors header, whose length may begin like a pickle
         return False

@@ -9,16 +9,21 @@ from pathlib import Path
 
 from memplanner.errors import SourceError
 from memplanner.model.loaded import Model
+from memplanner.model.pickled import first_bytes, refuse_pickle
 from memplanner.model.presets import PREFIX
 from memplanner.model.reading import reason
 from memplanner.model.safetensors_header import INDEX_ENDING
 
+ONNX, ZIP, HDF5 = ".onnx", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _IMPORTABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
-_FILES = (".json", ".safetensors", ".gguf", ".py")
+_FILES = (
+    ".json", ".safetensors", ".gguf", ".py", ".pt", ".pth", ".bin", ".ckpt", ".pt2", ".onnx",
+    ".keras", ".h5",
+)  # fmt: skip
 _KINDS = (
-    "a preset:name, a folder with config.json, a .safetensors, .gguf or .py file, a "
-    "package.module:callable or a hub id like org/name"
+    "a preset:name, a folder with config.json, a .safetensors, .gguf, .pt, .pt2, .onnx, .keras or "
+    ".py file, a package.module:callable or a hub id like org/name"
 )
 
 
@@ -77,9 +82,18 @@ def _load_file(path: Path, source: str, *, trust_code: bool) -> Model:
         from memplanner.model.hugging_face_folder import load_folder
 
         return load_folder(path.parent, source=source, trust_code=trust_code)
-    from memplanner.model.pickled import refuse_pickle
+    if ending == ONNX:
+        from memplanner.model.onnx_file import load_onnx
 
-    refuse_pickle(path)
+        return load_onnx(path, source=source)
+    start = first_bytes(path)
+    if start.startswith(ZIP) and start[8:9] != b"{":  # a safetensors header of that length
+        return _load_archive(path, source, trust_code=trust_code)
+    if start.startswith(HDF5):
+        from memplanner.model.keras_file import load_h5
+
+        return load_h5(path, source=source)
+    refuse_pickle(path, start)
     if ending == ".safetensors":
         from memplanner.model.safetensors_file import load_safetensors
 
@@ -89,3 +103,23 @@ def _load_file(path: Path, source: str, *, trust_code: bool) -> Model:
 
         return load_gguf(path, source=source)
     raise SourceError(f"{path} is no model file that memplanner knows; name {_KINDS}.")
+
+
+def _load_archive(path: Path, source: str, *, trust_code: bool) -> Model:
+    from memplanner.model.archive import opened
+    from memplanner.model.exported_program import is_program, load_program
+    from memplanner.model.keras_file import is_keras, load_keras
+    from memplanner.model.state_dict import is_state_dict
+    from memplanner.model.state_dict_file import load_state_dict
+
+    with opened(path) as archive:
+        if is_program(archive):
+            return load_program(archive, source=source)
+        if is_keras(archive):
+            return load_keras(archive, source=source)
+        if is_state_dict(archive):
+            return load_state_dict(archive, source=source, trust_code=trust_code)
+    raise SourceError(
+        f"{path} is an archive of no kind that memplanner knows; save the weights as safetensors, "
+        "or open the model through a recipe file."
+    )

@@ -17,6 +17,8 @@ class StoredTensor:
     shape: tuple[int, ...]
     size_bytes: int
     path: Path
+    buffer: bool = False
+    """Whether it is known to be no parameter."""
 
     @property
     def elements(self) -> int:

@@ -20,6 +20,8 @@ Use = Annotated[
         ("forward", "One forward", "Without gradients: to classify, to embed, to score."),
     ),
 ]
+Round = Literal["step", "generation", "forward"]
+"""What each use does again and again: a run counts them."""
 Cache = Annotated[
     Literal["dynamic", "static", "quantized", "none"],
     choices(
@@ -140,6 +142,11 @@ class Inference(Section):
         if bits not in (2, 4, 8):
             raise ValueError(f"{bits} bits fill no whole bytes of one token; choose 2, 4 or 8")
         return bits
+
+    @property
+    def round(self) -> Round:
+        """What is done again and again, in a word."""
+        return "step" if self.use == "training" else self.use
 
     @property
     def summary(self) -> str:

@@ -68,6 +68,13 @@ Reduction = Annotated[
     ),
 ]
 
+Rotation = Annotated[
+    Literal["all_gather", "all_to_all"],
+    choices(
+        ("all_gather", "All-gather", "Keys and values of all cards at once; torch's default."),
+        ("all_to_all", "All-to-all", "One card's after the other: less memory, more calls."),
+    ),
+]
 Engine = Annotated[
     Literal["torch", "deepspeed"],
     choices(
@@ -91,6 +98,18 @@ Place = Annotated[
         ("nvme", "NVMe", "On a disk, through buffers in host memory. ZeRO-3 only."),
     ),
 ]
+
+
+_ZERO_3_ONLY = frozenset(
+    {
+        "prefetch_bucket_size",
+        "param_persistence_threshold",
+        "max_live_parameters",
+        "max_reuse_distance",
+        "sub_group_size",
+    }
+)
+"""DeepSpeed's settings that the other stages have no use for."""
 
 
 class Sharding(Section):
@@ -160,6 +179,11 @@ class Sharding(Section):
         ge=1,
         le=1024,
         suggestions=(1, 2, 4, 8),
+    )
+    context_rotation: Rotation = option(
+        "all_gather",
+        "Keys and values go round by",
+        "How the cards of context parallelism come to each other's keys and values in a forward.",
     )
     expert: int = option(
         1,
@@ -294,10 +318,22 @@ class Sharding(Section):
         when="engine=deepspeed",
     )
 
+    def takes_effect(self, name: str) -> bool:
+        """As every section's; some of DeepSpeed's settings with ZeRO-3 only."""
+        return super().takes_effect(name) and (name not in _ZERO_3_ONLY or self.data == "zero_3")
+
     @property
     def deepspeed(self) -> bool:
         """Whether DeepSpeed splits the work of several cards."""
         return self.engine == "deepspeed" and self.ranks > 1
+
+    @property
+    def overlaps_reductions(self) -> bool:
+        """Whether DeepSpeed reduces gradients beside backward.
+
+        ``runtime/zero/config.py: overlap_comm_valid``.
+        """
+        return self.overlap_comm == "on" or (self.overlap_comm == "auto" and self.data == "zero_3")
 
     @property
     def ranks(self) -> int:
@@ -310,14 +346,30 @@ class Sharding(Section):
         return self.ranks // (self.tensor * self.pipeline * self.context)
 
     @property
+    def gradient_degree(self) -> int:
+        """Cards whose gradients of the same parameters are brought together."""
+        return self.data_degree * self.context
+
+    @property
+    def sequence_parts(self) -> int:
+        """What divides a sequence: two pieces for each card of context, parts of these."""
+        pieces = 2 * self.context if self.context > 1 else 1
+        return pieces * (self.tensor if self.sequence_parallel else 1)
+
+    @property
     def shard_degree(self) -> int:
         """Cards over which one copy of the state is split."""
         return self.data_degree * self.context // self.replicas
 
     @property
+    def fully_sharded(self) -> bool:
+        """Whether ZeRO-2 or ZeRO-3 has cards to share the parameters out to."""
+        return self.data in {"zero_2", "zero_3"} and self.gradient_degree > 1
+
+    @property
     def casts_parameters(self) -> bool:
         """Whether a mixed plan's parameters are cast as they are gathered, without autocast."""
-        return self.ranks > 1 and self.data in {"zero_2", "zero_3"}
+        return self.fully_sharded
 
     @model_validator(mode="after")
     def _degrees_multiply(self) -> Sharding:
@@ -341,6 +393,16 @@ class Sharding(Section):
             raise ValueError(
                 f"expert {self.expert} does not divide {self.data_degree} data-parallel cards; "
                 f"choose {' or '.join(map(str, near))}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _buckets_are_aligned(self) -> Sharding:
+        """DeepSpeed refuses others (``stage_1_and_2.py: nccl_start_alignment_factor``)."""
+        size = self.allgather_bucket_size
+        if size % 2:
+            raise ValueError(
+                f"allgather_bucket_size {size} is odd; choose {size - 1} or {size + 1}"
             )
         return self
 

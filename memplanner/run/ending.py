@@ -50,7 +50,8 @@ class Followed:
 
     def stopped(self) -> RunResult:
         """The worker was told to stop at once, and ended or was ended."""
-        return self._result("stopped", stopped_after(len(self._seconds)))
+        word = self._request.plan.inference.round
+        return self._result("stopped", stopped_after(len(self._seconds), word))
 
     def died(self, code: int, errors: Sequence[str]) -> RunResult:
         """The worker ended by itself, with a return code as ``subprocess`` has it.

@@ -12,6 +12,7 @@ from memplanner.estimate import Prediction
 from memplanner.hardware import card_identity
 from memplanner.hardware.nvml import driver_version
 from memplanner.history import History, default_path, fit
+from memplanner.history.steps import judgements, perplexity_ratio, steady_seconds, timed_steps
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import Phase
 from memplanner.messages.history import CalibrationRecord, RunRecord
@@ -21,18 +22,26 @@ from memplanner.messages.run import RunResult
 def known_calibration(
     device: Device, path: Path | None = None
 ) -> tuple[CalibrationRecord | None, str]:
-    """The latest calibration of ``device`` and an empty sentence, or None and what went wrong.
+    """What is known of ``device`` and an empty sentence, or None and what went wrong.
 
-    Only a card of this machine has one; a history that cannot be read must not stop an estimate.
+    Only a device of this machine has any: the latest calibration of a card, and of every device
+    what its runs took. A history that cannot be read must not stop an estimate.
     """
     file = default_path() if path is None else path
-    if not device.local or device.kind == "cpu" or not file.exists():
+    if not device.local or not file.exists():
         return None, ""
+    card = card_identity(device)
     try:
         with History(file) as history:
-            return history.calibration(card_identity(device)), ""
+            known = history.calibration(card)
+            runs = history.runs(card=card)
     except HistoryError as error:
         return None, str(error)
+    timed, judged = timed_steps(runs), judgements(runs)
+    if known is None and not timed and not judged:
+        return None, ""
+    blank = CalibrationRecord(at=_now(), card=card, device_name=device.name)
+    return (known or blank).model_copy(update={"timed": timed, "judged": judged}), ""
 
 
 def keep(
@@ -65,6 +74,9 @@ def keep(
                     predicted_reserved_by_phase=prediction.reserved_by_phase(),
                     measured_reserved_by_phase=dict(reserved_by_phase),
                     method=prediction.method,
+                    step_seconds=steady_seconds(result.step_seconds),
+                    estimated_seconds=prediction.stated_seconds,
+                    perplexity_ratio=perplexity_ratio(result.quality),
                 )
             )
             if device.kind != "cpu":

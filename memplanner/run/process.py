@@ -91,11 +91,10 @@ def apply(
     if save is not None:
         save = str(Path(save).expanduser().absolute())
         check_save(model, planned, Path(save))
-    several = planned.sharding.ranks > 1
-    if several:
+    if planned.sharding.ranks > 1:
         check_ranks(planned, chosen, save=save is not None)
     prediction = estimate(model, planned, chosen)
-    ranks = rank_predictions(model, planned, chosen) if several else ()
+    ranks = rank_predictions(prediction)
     if not force:
         _check_memory(prediction)
         check_host_memory(ranks, chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
@@ -92,6 +93,21 @@ def quality_data(model: Model, data_path: str | None, *, following: bool = False
         "tokens" if model.tokenizer else "bytes",
         "made-up labels" if made_up else "",
     )
+
+
+def scoring_batches(
+    model: Model, batch_size: int, length: int, device: torch.device
+) -> Iterator[Batch] | None:
+    """Micro-batches of ``TEXT`` behind what is judged, without end; None where it takes no text.
+
+    Generated tokens say nothing about what a trained model's weights are worth.
+    """
+    if "input_ids" not in model.batch(1, length, torch.device("meta")):
+        return None
+    resource = files("memplanner.resources").joinpath(TEXT)
+    with as_file(resource) as path:
+        tokens = tokenize(model, read_text(path), path)
+    return text_batches(model, tokens[MOST_TOKENS:], batch_size, length, device)
 
 
 def _predicts_next_token(model: Model) -> bool:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from memplanner.errors import RunError
-from memplanner.estimate import estimate
+from memplanner.estimate import Prediction
 from memplanner.hardware import find_device, host_device, local_devices
 from memplanner.messages.device import Device
 from memplanner.messages.run import RankRun
-from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.techniques.inference import trains
-from memplanner.techniques.parallel.rank_groups import rank_groups
 from memplanner.units import format_bytes
 
 
@@ -36,11 +34,6 @@ def check_ranks(plan: Plan, device: Device, *, save: bool) -> None:
         raise RunError(
             f"The plan takes {section.nodes} machines, and apply runs on this one; export it "
             "(slurm, script or accelerate), or set sharding.nodes=1."
-        )
-    if section.deepspeed:
-        raise RunError(
-            "sharding.engine=deepspeed is planned and exported, not run here; export it, or "
-            "choose sharding.engine=torch."
         )
     if device.kind not in {"cpu", "cuda"}:
         raise RunError(f"Ranks run on CUDA cards or the CPU, not on {device.name}; choose cpu.")
@@ -72,13 +65,20 @@ def check_host_memory(ranks: tuple[RankRun, ...], device: Device) -> None:
         )
 
 
-def rank_predictions(model: Model, plan: Plan, device: Device) -> tuple[RankRun, ...]:
-    """What is predicted of each rank, in order; ranks that hold the same share a prediction."""
+def rank_predictions(prediction: Prediction) -> tuple[RankRun, ...]:
+    """What is predicted of each rank, in order; ranks that hold the same share a prediction.
+
+    Empty on one card.
+    """
+    over = prediction.over
+    if over is None:
+        return ()
     predicted: list[RankRun] = []
-    for group in rank_groups(plan.sharding):
-        figures = estimate(model, plan, device, rank=group.first).figures()
+    for group, of_group in zip(over.groups, over.predictions, strict=True):
+        figures = of_group.figures()
+        start = group.stage * group.count
         predicted += [
-            RankRun(rank=group.first + number, stage=group.stage, predicted=figures)
+            RankRun(rank=start + number, stage=group.stage, predicted=figures)
             for number in range(group.count)
         ]
     return tuple(predicted)

@@ -98,7 +98,7 @@ class RankSession(Session):
         return replace(data, batches=own_batches(data.batches, section, self.rank))
 
     def _backend(self, prepared: Prepared, device: torch.device) -> CountingBackend:
-        if device.type == "cpu" and self.request.plan.sharding.data in {"zero_2", "zero_3"}:
+        if device.type == "cpu" and self.request.plan.sharding.fully_sharded:
             self.notes.append(_ASYNCHRONOUS)
         return RankBackend(prepared, device)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -23,7 +23,8 @@ from memplanner.messages.run import (
 )
 from memplanner.model import load
 from memplanner.model.data import TrainingData, batches
-from memplanner.model.loaded import Model
+from memplanner.model.loaded import Batch, Model
+from memplanner.plan.inference import Round, only_trains
 from memplanner.run.ahead import with_logits_ahead
 from memplanner.run.backend import (
     AccelerateBackend,
@@ -40,6 +41,7 @@ from memplanner.run.interruption import Interruption
 from memplanner.run.memory_limit import limit_memory, remaining_bytes
 from memplanner.run.out_of_memory import advice, asked_bytes, is_out_of_memory
 from memplanner.run.quality import Judge
+from memplanner.run.quality_data import scoring_batches
 from memplanner.run.request import RunRequest
 from memplanner.run.sampler import Position, Sampler
 from memplanner.run.trainer import StepResult, Trainer, measured_figures
@@ -86,7 +88,7 @@ class Session:
         except KeyboardInterrupt as interrupt:
             if self.interruption.low_memory:
                 return self._out_of_memory(interrupt, "the machine's memory was about to run out")
-            return self._result("stopped", stopped_after(len(self.seconds)))
+            return self._result("stopped", stopped_after(len(self.seconds), self._word))
         except MemplannerError as error:
             cause = error.__cause__
             if cause is not None and is_out_of_memory(cause):
@@ -102,8 +104,12 @@ class Session:
                 f"{f' ({line})' if line else ''}; correct its source or the plan.",
             )
         if len(self.seconds) < self.request.steps:
-            return self._result("stopped", stopped_after(len(self.seconds)))
-        return self._result("finished", f"Finished {counted(len(self.seconds))}.")
+            return self._result("stopped", stopped_after(len(self.seconds), self._word))
+        return self._result("finished", f"Finished {counted(len(self.seconds), self._word)}.")
+
+    @property
+    def _word(self) -> Round:
+        return self.request.plan.inference.round
 
     def _run(self) -> None:
         request, plan = self.request, self.request.plan
@@ -210,16 +216,37 @@ class Session:
             device,
             module=module,
             recompute=recomputation(self.request.plan),
-            calibration=data.batches,
+            calibration=self._calibration(planned, device, data),
             witness=self._judge(model, device),
             kept=choice(planned, self.request.plan, target),
         )
         self.notes += prepared.notes
         if self.judge is not None:
             self.notes += self.judge.notes
-        sections = [section.summary for _, section in self.request.plan.sections()]
-        self._say("Plan applied", ", ".join(part for part in sections if part not in {"", "off"}))
+        sections = [
+            section.summary
+            for name, section in self.request.plan.sections()
+            if self._word == "step" or not only_trains(name)
+        ]
+        said = ", ".join(part for part in sections if part not in {"", "off", "auto"})
+        self._say("Plan applied", said)
         return prepared
+
+    def _calibration(
+        self, model: Model, device: torch.device, data: TrainingData
+    ) -> Iterator[Batch]:
+        """What scores are taken from: the run's text, else one that comes along."""
+        plan = self.request.plan
+        if self.request.data is not None or model.load_weights is None or not compression(plan):
+            return data.batches
+        length = sequence_length(model, plan)
+        found = scoring_batches(model, plan.training.batch_size, length, device)
+        if plan.pruning.needs_data and found is not None:
+            self.notes.append(
+                "Scores of weights are taken on a text that comes along; name a file of your own "
+                "text for scores that know your task."
+            )
+        return data.batches if found is None else found
 
     def _limit_memory(self) -> None:
         limit_memory(self.request.device)

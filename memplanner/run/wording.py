@@ -1,14 +1,20 @@
 """Words of results that parent and worker share."""
 
+from __future__ import annotations
 
-def counted(steps: int) -> str:
-    """``1 step`` or ``3 steps``."""
-    return "1 step" if steps == 1 else f"{steps} steps"
+from memplanner.plan.inference import Round
 
 
-def stopped_after(steps: int) -> str:
+def counted(count: int, word: Round = "step") -> str:
+    """``1 step``, ``3 steps`` or ``3 generations``."""
+    return f"1 {word}" if count == 1 else f"{count} {word}s"
+
+
+def stopped_after(count: int, word: Round = "step") -> str:
     """The sentence of a run that was asked to stop."""
-    return f"Stopped after {counted(steps)}." if steps else "Stopped before a step was done."
+    if not count:
+        return f"Stopped before a {word} was done."
+    return f"Stopped after {counted(count, word)}."
 
 
 def loss_words(value: float) -> str:

@@ -104,6 +104,7 @@ class Effects:
             device_difference_bytes=None
             if before is None or before.device_bytes is None or after.device_bytes is None
             else after.device_bytes - before.device_bytes,
+            time_change=_time_change(before, after),
             verdict=after.prediction.verdict,
         )
 
@@ -161,6 +162,19 @@ def _named(sentence: str, own: str) -> list[tuple[str, str]]:
     fix = sentence.partition(";")[2]
     return [(key, value.rstrip(".")) for key, value in _SETTING.findall(fix)
             if key in known and key != own]  # fmt: skip
+
+
+def _time_change(before: _Figures | None, after: _Figures) -> float | None:
+    """Of the time for a token or sample, by which steps of different batches compare."""
+    if before is None:
+        return None
+    plan, changed = before.prediction.plan, after.prediction.plan
+    if plan.inference.use != changed.inference.use:
+        return None  # a token that is written is not one that is learned from
+    was, now = before.prediction.time, after.prediction.time
+    if was is None or now is None or was.unit != now.unit:
+        return None
+    return was.per_second / now.per_second - 1
 
 
 def _kind(offer: Offer, before: _Figures | None, after: _Figures) -> EffectKind:

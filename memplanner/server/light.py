@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from memplanner import __version__
 from memplanner.hardware import catalogue, host_memory, local_devices
+from memplanner.importing import read_trainer
 from memplanner.messages import protocol
 from memplanner.messages.protocol import AnyRequest
 from memplanner.model.presets import presets
@@ -24,6 +25,8 @@ def answer_light(request: AnyRequest, channel: Channel) -> bool:
         channel.send(protocol.Devices(id=request.id, devices=devices))
     elif isinstance(request, protocol.ListPresets):
         channel.send(protocol.Presets(id=request.id, presets=presets()))
+    elif isinstance(request, protocol.ImportPlan):
+        channel.send(_imported(request))
     else:
         return False
     return True
@@ -41,6 +44,20 @@ def _engine_info(request: protocol.Hello) -> protocol.EngineInfo:
         transformers=_installed("transformers"),
         host_memory_bytes=host.total_bytes,
         host_free_bytes=host.available_bytes,
+    )
+
+
+def _imported(request: protocol.ImportPlan) -> protocol.Imported:
+    read = read_trainer(request.path, request.plan)
+    return protocol.Imported(
+        id=request.id,
+        title=read.title,
+        plan=read.plan,
+        model=read.model,
+        source=read.source,
+        no_place=read.no_place,
+        aside=read.aside,
+        notes=read.notes,
     )
 
 

@@ -95,6 +95,8 @@ class _Queue:
         while True:
             with self._changed:
                 while not self._waiting:
+                    if self._model.comparison_waits or self._model.searches.wait:
+                        break
                     if self._model.idle_work_waits:
                         if not self._changed.wait(_IDLE_AFTER_SECONDS):
                             break
@@ -105,7 +107,11 @@ class _Queue:
                 request = self._waiting.popleft() if self._waiting else None
                 if request is None:
                     self._model.interruption.clear()
-            if request is None and self._model.idle_work_waits:
+            if request is None and self._model.comparison_waits:
+                self._model.compare_next()
+            elif request is None and self._model.searches.wait:
+                self._model.searches.go_on(self._model.interruption)
+            elif request is None and self._model.idle_work_waits:
                 logged(self._model.do_idle_work)
             elif request is None:
                 self._model.tell_effect()

@@ -10,8 +10,10 @@ from memplanner.errors import SourceError
 from memplanner.messages import protocol
 from memplanner.messages.protocol import AnyRequest
 from memplanner.server.channel import Channel
+from memplanner.server.compare_work import CompareWork
 from memplanner.server.effects_work import EffectsWork
 from memplanner.server.guard import guarded
+from memplanner.server.search_work import Searches
 
 if TYPE_CHECKING:
     from memplanner.estimate import Prediction
@@ -26,6 +28,8 @@ class ModelWork:
         self._model: Model | None = None
         self._prediction: Prediction | None = None
         self._effects: EffectsWork | None = None
+        self._comparison: CompareWork | None = None
+        self.searches = Searches(channel)
         self.idle_work_waits = False
         self.interruption = Event()
         """Set when a request has come: what is done in idle moments is given up."""
@@ -34,6 +38,11 @@ class ModelWork:
     def effects_wait(self) -> bool:
         """Whether effects of options are still to be told."""
         return self._effects is not None
+
+    @property
+    def comparison_waits(self) -> bool:
+        """Whether plans are still to be compared."""
+        return self._comparison is not None
 
     @property
     def model(self) -> Model:
@@ -60,6 +69,13 @@ class ModelWork:
         elif isinstance(request, protocol.ListEffects):
             self._supersede_effects()
             self._effects = EffectsWork(request, self.model, self._channel)
+        elif isinstance(request, protocol.ComparePlans):
+            self._supersede_comparison()
+            self._comparison = CompareWork(request, self.model, self._channel)
+        elif isinstance(
+            request, protocol.SearchPlans | protocol.StopSearch | protocol.FindSmallestChange
+        ):
+            self.searches.take(request, self.model)
         elif isinstance(request, protocol.ListLayers):
             layers = self.prediction.layers_at(request.moment)
             self._channel.send(protocol.Layers(id=request.id, moment=request.moment, layers=layers))
@@ -100,6 +116,25 @@ class ModelWork:
         if not more:
             self._effects = None
 
+    def compare_next(self) -> None:
+        """Estimates the next of the plans that are compared."""
+        work, more = self._comparison, False
+
+        def go_on() -> bool:
+            nonlocal more
+            more = work is not None and work.go_on(self.interruption)
+            return True
+
+        if work is not None:
+            guarded(work.request, self._channel, go_on)
+        if not more:
+            self._comparison = None
+
+    def _supersede_comparison(self) -> None:
+        if self._comparison is not None:
+            self._comparison.supersede()
+            self._comparison = None
+
     def _supersede_effects(self) -> None:
         if self._effects is not None:
             self._effects.supersede()
@@ -118,6 +153,8 @@ class ModelWork:
         from memplanner.model.first_plan import default_plan
 
         self._supersede_effects()
+        self._supersede_comparison()
+        self.searches.supersede()
         self._channel.send(protocol.Progress(id=request.id, text=f"Opening {request.source}"))
         model = load(request.source, inputs=request.inputs, trust_code=request.trust_code)
         self._model, self._prediction = model, None
@@ -175,5 +212,6 @@ class ModelWork:
                 files=rendering.files,
                 cannot_say=rendering.cannot_say,
                 written=written,
+                runs_as=rendering.runs_as,
             )
         )

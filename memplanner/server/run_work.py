@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from threading import Lock, Thread
 from time import perf_counter
@@ -11,6 +12,7 @@ from memplanner.errors import RunError
 from memplanner.messages import protocol
 from memplanner.messages.run import RunEvent, RunResult
 from memplanner.messages.sensitivity import Sensitivity, SensitivityProgress
+from memplanner.messages.snapshot import SnapshotProgress
 from memplanner.server.channel import Channel
 from memplanner.server.guard import guarded
 from memplanner.server.model_work import ModelWork
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from memplanner.run import StopSignal
 
 
-LongWork = protocol.ApplyPlan | protocol.MeasureSensitivity
+LongWork = protocol.ApplyPlan | protocol.MeasureSensitivity | protocol.ReadSnapshot
 """What runs in a process of its own."""
 
 
@@ -52,14 +54,10 @@ class RunWork:
     def start(self, request: LongWork) -> bool:
         """Starts what was expected; its events are replies to the request."""
         try:
-            model, stop = self._model.model, self._stop_signal()
+            work = self._work(request)
         except BaseException:
             self._end()
             raise
-        if isinstance(request, protocol.ApplyPlan):
-            work = partial(self._run, request, model, stop)
-        else:
-            work = partial(self._measure, request, model, stop)
         self._thread = Thread(
             target=guarded,
             args=(request, self._channel, work),
@@ -68,6 +66,14 @@ class RunWork:
         )
         self._thread.start()
         return True
+
+    def _work(self, request: LongWork) -> Callable[[], bool]:
+        if isinstance(request, protocol.ReadSnapshot):
+            return partial(self._read, request, self._stop_signal())
+        model, stop = self._model.model, self._stop_signal()
+        if isinstance(request, protocol.ApplyPlan):
+            return partial(self._run, request, model, stop)
+        return partial(self._measure, request, model, stop)
 
     def _stop_signal(self) -> StopSignal:
         from memplanner.run import StopSignal
@@ -137,6 +143,22 @@ class RunWork:
         finally:
             self._end()
         self._channel.send(protocol.SensitivityMeasured(id=request.id, sensitivity=found))
+        return True
+
+    def _read(self, request: protocol.ReadSnapshot, stop: StopSignal) -> bool:
+        from memplanner.run.snapshot_process import snapshot
+
+        def send(progress: SnapshotProgress) -> None:
+            text = f"Reading {request.path}"
+            self._channel.send(
+                protocol.Progress(id=request.id, text=text, fraction=progress.fraction)
+            )
+
+        try:
+            found = snapshot(request.path, on_progress=send, stop=stop)
+        finally:
+            self._end()
+        self._channel.send(protocol.SnapshotRead(id=request.id, snapshot=found))
         return True
 
     def assign(self, request: protocol.AssignBits) -> bool:

@@ -11,11 +11,20 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
+from torch.nn.attention import SDPBackend
 
 from memplanner.techniques.target import Target
 
 aten = torch.ops.aten
 _HALVES = frozenset({torch.float16, torch.bfloat16})
+_BACKENDS = {
+    "math": SDPBackend.MATH,
+    "flash": SDPBackend.FLASH_ATTENTION,
+    "flash_for_cpu": SDPBackend.FLASH_ATTENTION,
+    "efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "cudnn": SDPBackend.CUDNN_ATTENTION,
+}
+"""Torch's names for the kernels."""
 _BIAS_ALIGNMENT = 8
 """Elements (``mem_eff_alignment``)."""
 
@@ -96,6 +105,25 @@ def choose(
     }
     order = _order(target) if kernel == "auto" else (kernel,)
     return next((name for name in order if usable[name]), "math")
+
+
+def choice(
+    target: Target,
+    kernel: str,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> int:
+    """``torch._fused_sdp_choice`` as the target would answer; same arguments and result."""
+    chosen = choose(
+        target, kernel, query, key, value, attn_mask, dropout_p, enable_gqa, is_causal
+    )  # fmt: skip
+    return _BACKENDS[chosen].value
 
 
 def _order(target: Target) -> tuple[str, ...]:

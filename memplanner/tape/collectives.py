@@ -60,6 +60,8 @@ _CALLS = {
 }
 """By operation (``torch/csrc/distributed/c10d/Ops.cpp`` and ``Functional.cpp``)."""
 
+_EXCHANGE = torch.ops._c10d_functional.all_to_all_single.default
+
 
 @once_an_operation
 def _call(func: Any) -> _Call | None:
@@ -75,10 +77,13 @@ def collective(func: Any, args: Any) -> Collective | None:
     ranks = _ranks(group)
     if len(ranks) == 1:
         return None
-    if call.kind == "send":
+    kind = call.kind
+    if kind == "send":
         ranks = [dist.get_rank(), ranks[args[2]]]
+    elif func is _EXCHANGE and sum(size > 0 for size in args[2]) == 1:
+        kind = "send"  # all to one: a step of a ring, which is as fast as its slowest link
     payload = _size_bytes(args[call.whole]) * (len(ranks) if call.gathers else 1)
-    return Collective(call.kind, payload, len(ranks), min(ranks), max(ranks))
+    return Collective(kind, payload, len(ranks), min(ranks), max(ranks))
 
 
 def _size_bytes(value: Any) -> int:

@@ -75,7 +75,18 @@ def joined(
         tuple(spans),
         on_cpu,
         notes,
+        watch.work.taken(_numbers(watch, parts)),
     )
+
+
+def _numbers(watch: StorageWatch, parts: list[Part]) -> dict[int, tuple[Phase, int]]:
+    """The watch's phases that the parts are, with the parts' names and numbers."""
+    known = {(part.phase, part.start): part.number for part in parts}
+    return {
+        number: (phase, known[phase, start])
+        for number, (phase, _, start) in enumerate(watch.phases)
+        if (phase, start) in known
+    }
 
 
 def alive_after(events: Iterable[int]) -> dict[int, None]:

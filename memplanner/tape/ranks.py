@@ -11,17 +11,18 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import wraps
 from typing import Any
 from unittest.mock import patch
 
 import torch
 import torch.distributed as dist
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from memplanner.tape.streams import Streams
-from memplanner.tape.watch import StorageWatch
+from memplanner.tape.watch import ROOT, StorageWatch
 
 _BACKEND = "weightless"
 _FULLY_SHARD = "torch.distributed.fsdp._fully_shard."
@@ -113,7 +114,8 @@ def watching_shards(watch: StorageWatch) -> Iterator[None]:
     """Inside it ``watch`` knows what torch's parallel code does beside operations.
 
     FSDP2's storages change their size without one. What FSDP2 makes to gather parameters or to
-    reduce gradients, and DDP's buckets, are made for communication.
+    reduce gradients, and DDP's buckets, are made for communication; where no module is at work,
+    as when a pipeline's schedule asks for it, FSDP2 works for its unit.
     """
     from torch.distributed.fsdp._fully_shard._fsdp_param_group import FSDPParamGroup
 
@@ -138,10 +140,13 @@ def watching_shards(watch: StorageWatch) -> Iterator[None]:
 
 def _communicating(watch: StorageWatch, method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
-    def told(*args: Any, **kwargs: Any) -> Any:
+    def told(owner: Any, *args: Any, **kwargs: Any) -> Any:
+        unit = owner if isinstance(owner, nn.Module) else owner.modules[0]
+        idle = watch.module_at_work == ROOT
         before, watch.communicates = watch.communicates, True
         try:
-            return method(*args, **kwargs)
+            with watch.working_for(unit) if idle else nullcontext():
+                return method(owner, *args, **kwargs)
         finally:
             watch.communicates = before
 

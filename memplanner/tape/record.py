@@ -34,11 +34,14 @@ from memplanner.tape.tape import WORKSPACES, Tape
 from memplanner.tape.tensor_trees import tensors_in
 from memplanner.tape.values import Values
 from memplanner.tape.watch import StorageWatch
+from memplanner.tape.working_watch import WorkingWatch
 from memplanner.techniques import step as step_parts
 from memplanner.techniques.compilation import breaks
+from memplanner.techniques.fused_graph import seeing_kernels
 from memplanner.techniques.host_updates import HostUpdates
 from memplanner.techniques.kept_within_budget import Choice
 from memplanner.techniques.optimizer import weightless_fused
+from memplanner.techniques.parallel.wrapped import unwrapped
 from memplanner.techniques.precision import autocast_type
 from memplanner.techniques.prepare import Prepared, cast_batch, prepare
 from memplanner.techniques.target import Target
@@ -50,7 +53,7 @@ _TO_COPY = torch.ops.aten._to_copy.default
 _REDUCE_SCATTER = torch.ops.c10d._reduce_scatter_base_.default
 
 
-class MetaWatch(StorageWatch):
+class MetaWatch(WorkingWatch):
     """A watch that answers ``.item()`` and gives results the types of the target."""
 
     def __init__(self, module: nn.Module, target: Target) -> None:
@@ -86,8 +89,10 @@ class MetaWatch(StorageWatch):
         if func is _ITEM and args[0].device.type == "meta":
             return self.values.answer(args[0])
         if self.updates and updates_weightless(func, args):
+            self.note_work(func, args, given, None)
             return args[0] if isinstance(args[0], torch.Tensor) else None
         if self.adds_in_place(func, args, kwargs):
+            self.note_work(func, args, given, args[0])
             return args[0] if args[0].is_meta else args[0].add_(args[1])
         try:
             result = self._infer(func, args, given)
@@ -96,7 +101,10 @@ class MetaWatch(StorageWatch):
         self.values.note(func, args, given, result)
         self.note(func, args, result)
         sent = collective(func, args)
-        if sent is not None:
+        if sent is None:
+            self.note_work(func, args, given, result)
+        else:
+            self.note_sent(sent)
             self.collectives[self.see_scratch(str(func))[0]] = sent
         if self._wants_scratch:
             call = describe(func, args, given)
@@ -121,6 +129,7 @@ class MetaWatch(StorageWatch):
         module = self.module_names[self.module_at_work]
         result = self.real_calls.run(func, args, kwargs, error, module)
         self.note(func, args, result)
+        self.note_work(func, args, kwargs, result)
         return result
 
     def measure_scratch(self, owned: Ownership) -> None:
@@ -217,7 +226,7 @@ def _record(
         owned.note_module(prepared.module)
         owned.note_inputs(tensors_in(batch))
         try:
-            with without_collection(), uncompiled():
+            with without_collection(), uncompiled(), seeing_kernels(watch.note_kernel):
                 if pipeline is None:
                     keep = _run(prepared, batch, backend, watch, owned, held)
                 else:
@@ -227,8 +236,9 @@ def _record(
         except (Exception, SystemExit) as error:  # the model's own code raises what it likes
             refusal = error.__cause__ if isinstance(error, Refusal) else None
             failed = watch.module_names[watch.failed_module(error)]
+            types = types_around(unwrapped(prepared.module), failed)
             raise StepError(
-                model.name, refusal or error, failed, types_around(prepared.module, failed),
+                model.name, refusal or error, failed, types,
                 refused=refusal is not None,
             ) from error  # fmt: skip
     if not forward_only:

@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch.overrides import TorchFunctionMode
 
 from memplanner.plan import Plan
-from memplanner.tape.attention import attend
+from memplanner.tape.attention import attend, choice
 from memplanner.tape.autocast import Autocast
 from memplanner.tape.softmax import WIDENING_KINDS, widened
 from memplanner.techniques.precision import autocast_type
@@ -56,6 +56,8 @@ class DeviceRules(TorchFunctionMode):
             args, given = self.autocast.arguments(name, args, given)
         if func in _NEEDS_CPU and args[0].is_meta:
             return func(args[0].detach().cpu(), *args[1:], **given)
+        if func is torch._fused_sdp_choice:
+            return choice(self.target, self.kernel, *args, **given)
         if func is F.scaled_dot_product_attention:
             return attend(self.target, self.kernel, *args, **given)
         if func is F.dropout and self.target.kind != "cpu":

@@ -15,6 +15,7 @@ from memplanner.messages.estimate import Phase, Span
 from memplanner.tape import tape as kinds
 from memplanner.tape.tape import Array, StorageInfo, Tape
 from memplanner.tape.watch import StorageWatch
+from memplanner.tape.work import Work
 from memplanner.techniques.host_memory import HOST
 from memplanner.techniques.host_updates import HostUpdates
 from memplanner.techniques.low_bit.dynamic import DynamicInt8Linear
@@ -160,7 +161,10 @@ def steady_tape(
         phases.append(Span(phase, micro_batch, count, count + len(places)))
         count += len(places)
     places = np.concatenate(order)
-    return tape_of(watch, owned, events[places], context[places], tuple(phases), on_cpu, notes)
+    work = watch.work.taken({number: (marks[number][0], marks[number][1]) for number in kept})
+    return tape_of(
+        watch, owned, events[places], context[places], tuple(phases), on_cpu, notes, work
+    )
 
 
 def tape_of(
@@ -171,6 +175,7 @@ def tape_of(
     phases: tuple[Span, ...],
     on_cpu: bool,
     notes: tuple[str, ...],
+    work: Work,
 ) -> Tape:
     """Numbers the storages anew, in the order of their births on the tape."""
     births = events[events > 0] - 1
@@ -231,6 +236,7 @@ def tape_of(
         ),
         numel=numel,
         notes=notes,
+        work=work,
     )
 
 

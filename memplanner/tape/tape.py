@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from memplanner.messages.estimate import CATEGORIES, Phase, Span
 from memplanner.tape.collectives import Collective
+from memplanner.tape.work import Work, nothing
 
 Array = npt.NDArray[np.int64]
 
@@ -60,6 +61,8 @@ class Tape:
     numel: Array
     """Of each parameter's storage: elements; 0 for the rest."""
     notes: tuple[str, ...] = ()
+    work: Work = field(default_factory=nothing)
+    """What its kernels do: each row of what was recorded, with the rows that it stands for."""
 
     @property
     def deltas_bytes(self) -> Array:

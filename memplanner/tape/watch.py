@@ -28,12 +28,12 @@ from memplanner.tape.collectives import Collective
 from memplanner.tape.inner_tensors import inner_parts, is_distributed
 from memplanner.tape.naming import operation_name, shapes_of
 from memplanner.tape.streams import current_number
+from memplanner.tape.work_notes import WorkNotes
 from memplanner.techniques.host_memory import HOST, lies_in_host_memory
 from memplanner.techniques.parallel.wrapped import own_type, unwrapped
 
 ROOT = 0
 """The index of the root module, which also stands for no module at all."""
-
 
 _ADD = torch.ops.aten.add.Tensor
 _sequence_number = torch._C._autograd._get_sequence_nr
@@ -93,6 +93,8 @@ class StorageWatch(TorchDispatchMode):
         """The storages that were made for it."""
         self.streams: dict[int, int] = {}
         """The stream that they were asked on."""
+        self.work = WorkNotes()
+        """What kernels do, where the watch is one that notes it."""
         self.live_bytes = 0
         self.highest_bytes = 0
         self.scratch_device = "cpu"
@@ -224,7 +226,7 @@ class StorageWatch(TorchDispatchMode):
             if number not in self._nodes:
                 self._nodes[number] = context
                 self._node_numbers.append(number)
-        elif self.current_phase == "backward":
+        elif self.current_phase == "backward" or self.communicates:
             context = self._module_of_node()
         else:
             context = ROOT

@@ -22,7 +22,14 @@ from torch.utils.checkpoint import (
 from memplanner.errors import PlanError
 from memplanner.model.blocks import block_lists, signatures
 from memplanner.plan import Plan
-from memplanner.techniques.base import RecomputeContext, Situation, Technique
+from memplanner.plan.activation_checkpointing import PRODUCTS
+from memplanner.techniques.base import (
+    Alternative,
+    RecomputeContext,
+    Setting,
+    Situation,
+    Technique,
+)
 from memplanner.techniques.checkpointed_modules import named_modules
 from memplanner.techniques.checkpointed_operations import EVERY_SECOND, name_of
 from memplanner.techniques.kept_within_budget import BlockClass, Operations
@@ -45,6 +52,20 @@ class ActivationCheckpointing(Technique):
                 "activation_checkpointing.modules; choose policy=full to recompute every block.",
             )
         return ()
+
+    def alternatives(self, plan: Plan, target: Target) -> Sequence[Alternative]:
+        """Every block, every second one, products kept, nothing recomputed."""
+        key = "activation_checkpointing"
+        kept = "" if plan.activation_checkpointing.operations == PRODUCTS else "some "
+        return (
+            (Setting(f"{key}.policy", "full", "recompute every block"),),
+            (
+                Setting(f"{key}.policy", "every_n", "recompute every 2nd block"),
+                Setting(f"{key}.every", 2, "every 2nd"),
+            ),
+            (Setting(f"{key}.policy", "selective", f"keep {kept}products"),),
+            (Setting(f"{key}.policy", "none", "keep everything"),),
+        )
 
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The module with the chosen blocks recomputed in backward."""

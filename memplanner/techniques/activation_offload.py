@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from memplanner.plan import Plan
-from memplanner.techniques.base import Situation, Technique
+from memplanner.techniques.base import Alternative, Setting, Situation, Technique
 from memplanner.techniques.host_memory import in_host_memory
 from memplanner.techniques.kept_on_host import keep_on_host
 from memplanner.techniques.target import Target
@@ -32,6 +32,14 @@ class ActivationOffload(Technique):
             )
         return ()
 
+    def alternatives(self, plan: Plan, target: Target) -> Sequence[Alternative]:
+        """Kept activations in host memory, of blocks that keep all or their inputs alone."""
+        stay: Alternative = (Setting("activation_offload.to", "none", "activations on card"),)
+        mixed = plan.activation_checkpointing.policy not in {"none", "full"}
+        if target.kind == "cpu" or mixed:
+            return (stay,)
+        return ((Setting("activation_offload.to", "host", "activations on host"),), stay)
+
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The module with its kept activations in host memory, in place."""
         section = situation.plan.activation_offload
@@ -40,16 +48,10 @@ class ActivationOffload(Technique):
         return module
 
     def notes(self, plan: Plan, target: Target) -> Sequence[str]:
-        """What it takes elsewhere, and what it leaves."""
+        """What it takes elsewhere."""
         if plan.activation_offload.to == "none":
             return ()
-        notes = [
+        return (
             "Offloaded activations take as much host memory as they would take on the device, "
-            "once for each operation that keeps them, and cross the bus twice a step."
-        ]
-        if plan.activation_checkpointing.policy != "none":
-            notes.append(
-                "The inputs of recomputed blocks stay on the device: torch's checkpointing holds "
-                "them itself."
-            )
-        return notes
+            "once for each operation that keeps them, and cross the bus twice a step.",
+        )

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import nn
 
 from memplanner.errors import PlanError
+from memplanner.messages.cost import QualityReason
+from memplanner.plan import Plan
 from memplanner.plan.adapters import Adapters as Section
-from memplanner.techniques.base import Situation, Technique
+from memplanner.techniques.base import (
+    Alternative,
+    Setting,
+    Situation,
+    Technique,
+    Told,
+    reasons,
+)
 from memplanner.techniques.layer_choice import linear_names
+from memplanner.techniques.target import Target
 
 _HALVES = frozenset({torch.float16, torch.bfloat16})
 _ADAPTABLE = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+_QUALITY: Mapping[str, Told] = {
+    "lora": (
+        "check_quality",
+        "LoRA trains two low-rank matrices a layer: it learns less than a full fine-tune on new "
+        "domains, and forgets less (Biderman et al. 2024, arXiv:2405.09673).",
+    ),
+}
 
 
 class Adapters(Technique):
@@ -19,6 +40,15 @@ class Adapters(Technique):
 
     name = "adapters"
     order = 30
+
+    def alternatives(self, plan: Plan, target: Target) -> Sequence[Alternative]:
+        """LoRA of the section's rank."""
+        rank = plan.adapters.rank
+        return ((Setting("adapters.method", "lora", f"LoRA, rank {rank}"),),)
+
+    def quality(self, plan: Plan) -> Sequence[QualityReason]:
+        """Fewer trained parameters."""
+        return reasons("adapters", _QUALITY.get(plan.adapters.method))
 
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The module with adapters injected, in place, under its own names."""

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import torch
 from torch import nn
 
+from memplanner.messages.cost import QualityReason, QualityRisk
 from memplanner.model.loaded import Batch, Model
 from memplanner.plan import Plan
 from memplanner.techniques.kept_within_budget import BlockClass, Operations
@@ -63,6 +64,31 @@ class Situation:
     """The choice for a budget of activations; None where no step is run."""
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A key of the plan with a value that a search may give it."""
+
+    key: str
+    value: bool | int | float | str
+    words: str
+    """Such as ``loss in 8 chunks``: short enough for a tag."""
+
+
+Alternative = tuple[Setting, ...]
+"""Keys that are set together."""
+
+
+Told = tuple[QualityRisk, str]
+"""A risk to quality, and why."""
+
+
+def reasons(section: str, told: Told | None) -> tuple[QualityReason, ...]:
+    """What a technique tells of quality; nothing for None."""
+    if told is None:
+        return ()
+    return (QualityReason(section=section, risk=told[0], sentence=told[1]),)
+
+
 class Technique:
     """Base of all techniques."""
 
@@ -85,6 +111,17 @@ class Technique:
 
     def notes(self, plan: Plan, target: Target) -> Sequence[str]:
         """What a user should know about the technique on this target."""
+        return ()
+
+    def alternatives(self, plan: Plan, target: Target) -> Sequence[Alternative]:
+        """What a search tries in this section beside what ``plan`` says, the best guess first.
+
+        What conflicts with the rest of the plan may be among it. Nothing, unless it is usual.
+        """
+        return ()
+
+    def quality(self, plan: Plan) -> Sequence[QualityReason]:
+        """What it changes of what is learned, if anything: a class, and why, with a source."""
         return ()
 
     def compresses(self, plan: Plan) -> bool:

@@ -15,6 +15,7 @@ from memplanner.errors import PlanError
 from memplanner.hardware.generated_kernels import GENERATED_HIGH, GENERATED_LOW
 from memplanner.model.blocks import block_lists, signatures
 from memplanner.plan import Plan
+from memplanner.plan.sharding import Sharding
 from memplanner.techniques.base import Situation, Technique
 from memplanner.techniques.compiled_block import CompiledBlock, Graphs, Settings
 from memplanner.techniques.inference import trains
@@ -26,6 +27,8 @@ _INDUCTOR = (
     "such predictions. Attention that is written out (attention.kernel=eager) it may turn into the "
     "fused kernel, which takes less."
 )
+_INTO_BLOCKS = ("tensor", "pipeline", "context", "expert")
+"""Degrees of the plan's ``sharding`` whose communication lies within blocks or cuts them apart."""
 
 
 class Compilation(Technique):
@@ -123,8 +126,22 @@ def _why_not(plan: Plan, target: Target) -> Iterator[str]:
             "distillation looks into blocks, which compilation has put into graphs; choose "
             "distillation.student=none, or compilation.mode=none."
         )
-    if plan.sharding.ranks > 1:
+    yield from _over_cards(plan.sharding)
+
+
+def _over_cards(section: Sharding) -> Iterator[str]:
+    """FSDP2 gathers and frees a block's parameters around its graphs; others reach into them."""
+    if section.ranks == 1:
+        return
+    split = [name for name in _INTO_BLOCKS if getattr(section, name) > 1]
+    for name in split:
         yield (
-            f"compilation.mode=blocks is planned for one device, and sharding.ranks is "
-            f"{plan.sharding.ranks}; choose none, or sharding.ranks=1."
+            f"sharding.{name}={getattr(section, name)} sends from within blocks, which is not "
+            f"planned in graphs; choose sharding.{name}=1, or compilation.mode=none."
+        )
+    if not split and (section.deepspeed or not section.fully_sharded):
+        yield (
+            "compilation.mode=blocks is planned over cards with FSDP2 alone (DDP cuts graphs at "
+            "its buckets); choose sharding.data=zero_2 or zero_3 with sharding.engine=torch, or "
+            "compilation.mode=none."
         )

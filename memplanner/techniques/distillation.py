@@ -12,11 +12,12 @@ import torch
 from torch import nn
 
 from memplanner.errors import PlanError
+from memplanner.messages.cost import QualityReason
 from memplanner.model.blocks import block_lists
 from memplanner.plan import Plan
 from memplanner.plan.distillation import Distillation as Section
 from memplanner.plan.quantization import Quantization
-from memplanner.techniques.base import Situation, Technique
+from memplanner.techniques.base import Situation, Technique, Told, reasons
 from memplanner.techniques.distilled_model import lesson_of
 from memplanner.techniques.distilling.pair import Distilled
 from memplanner.techniques.host_memory import put_in_host_memory
@@ -36,6 +37,12 @@ FORMATS = {
 }
 
 
+_QUALITY: Told = (
+    "check_quality",
+    "A smaller student is trained in place of the model (Hinton et al. 2015, arXiv:1503.02531).",
+)
+
+
 class Distillation(Technique):
     """Makes the teacher what the plan says; every other technique is applied to the student."""
 
@@ -48,6 +55,10 @@ class Distillation(Technique):
         """What contradicts itself, another section or the device."""
         section = plan.distillation
         return () if section.student == "none" else tuple(_conflicts(plan, section, target))
+
+    def quality(self, plan: Plan) -> Sequence[QualityReason]:
+        """Another, smaller model."""
+        return reasons("distillation", None if plan.distillation.student == "none" else _QUALITY)
 
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """Of a ``Distilled`` the teacher frozen, in its type, its weights packed and placed."""

@@ -11,6 +11,7 @@ asked of the partitioner, which counts on the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from operator import getitem
 from typing import Any, NamedTuple
 
@@ -19,6 +20,20 @@ from torch import fx
 from torch.fx.node import map_arg
 from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves
+
+Seen = Callable[[Sequence[int]], None]
+"""Told of a kernel of inductor's: the bytes of each buffer that it reads, and of what it writes."""
+_seen: list[Seen] = []
+
+
+@contextmanager
+def seeing_kernels(seen: Seen) -> Iterator[None]:
+    """Inside it ``seen`` is told of each kernel that fused operations are in: no dispatch is."""
+    _seen.append(seen)
+    try:
+        yield
+    finally:
+        _seen.remove(seen)
 
 
 class _Inside(NamedTuple):
@@ -96,6 +111,8 @@ class _FusedGraph:
             if node.op == "get_attr":
                 known[node] = getattr(self._module, str(node.target))
             elif node in self._written:
+                if _seen:
+                    _tell(node, known)
                 known[node] = _write(node, known, ending, own)
                 own.add(_key(known[node]))
             elif node in self._fusible or self._is_view_inside(node, known):
@@ -117,6 +134,14 @@ class _FusedGraph:
         return node in self._views and any(
             isinstance(known[source], _Inside) for source in node.all_input_nodes
         )
+
+
+def _tell(node: fx.Node, known: dict[fx.Node, Any]) -> None:
+    read = {_key(part): part.nbytes for part in _buffers(node, known)}
+    value = node.meta["val"]
+    sizes = [*read.values(), value.numel() * value.element_size()]
+    for seen in _seen:
+        seen(sizes)
 
 
 def _write(

@@ -43,6 +43,16 @@ def lies_in_host_memory(storage: torch.UntypedStorage, *, new: bool) -> bool:
     return storage._cdata in _storages
 
 
+def some_lie_there() -> bool:
+    """Whether any storage is known to lie in host memory."""
+    return bool(_storages)
+
+
+def lies_there(tensor: torch.Tensor) -> bool:
+    """Whether a strided tensor's storage is known to lie in host memory."""
+    return tensor.layout is torch.strided and tensor.untyped_storage()._cdata in _storages
+
+
 def _note(storage: torch.UntypedStorage) -> None:
     key = storage._cdata
     _storages[key] = weakref.ref(storage, lambda _: _storages.pop(key, None))

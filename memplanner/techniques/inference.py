@@ -8,12 +8,19 @@ from typing import Any
 from torch import nn
 
 from memplanner.errors import PlanError
+from memplanner.messages.cost import QualityReason
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.plan.inference import ONLY_TRAINING, ONLY_TRAINING_KEYS
-from memplanner.techniques.base import Situation, Technique
+from memplanner.techniques.base import Situation, Technique, Told, reasons
 from memplanner.techniques.target import Target
 from memplanner.units import format_count
+
+_QUALITY: Told = (
+    "check_quality",
+    "Keys and values are kept in few bits: what is written may differ (Liu et al. 2024, "
+    "arXiv:2402.02750).",
+)
 
 
 class Inference(Technique):
@@ -31,6 +38,12 @@ class Inference(Technique):
                 "inference.cache=dynamic.",
             )
         return ()
+
+    def quality(self, plan: Plan) -> Sequence[QualityReason]:
+        """Keys and values in few bits."""
+        section = plan.inference
+        packed = section.use == "generation" and section.cache == "quantized"
+        return reasons("inference", _QUALITY if packed else None)
 
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The module for use. Raises ``PlanError`` where it cannot generate."""

@@ -70,7 +70,7 @@ def to_host(tensor: torch.Tensor, *, pin_memory: bool) -> OnHost:
         copy = torch.empty_strided(
             tensor.shape, strides, dtype=tensor.dtype, device="cpu", pin_memory=pin_memory
         )
-        copy.copy_(tensor, non_blocking=pin_memory)
+    copy.copy_(tensor, non_blocking=pin_memory)
     return OnHost(tensor.device, copy, tuple(tensor.shape), strides, tensor.dtype)
 
 
@@ -89,6 +89,6 @@ def _unpack(kept: torch.Tensor | OnHost) -> torch.Tensor:
     if not isinstance(kept, OnHost):
         return kept
     back = torch.empty_strided(kept.shape, kept.strides, dtype=kept.dtype, device=kept.device)
-    if not kept.tensor.is_meta:
-        back.copy_(kept.tensor, non_blocking=kept.tensor.is_pinned())
+    pinned = not kept.tensor.is_meta and kept.tensor.is_pinned()
+    back.copy_(kept.tensor, non_blocking=pinned)
     return back

@@ -9,7 +9,7 @@ from torch import nn
 
 from memplanner.errors import PlanError
 from memplanner.plan import Plan
-from memplanner.techniques.base import Situation, Technique
+from memplanner.techniques.base import Alternative, Setting, Situation, Technique
 from memplanner.techniques.chunked_loss import chunk_loss
 from memplanner.techniques.precision import autocast_type
 from memplanner.techniques.target import Target
@@ -33,6 +33,14 @@ class Loss(Technique):
                 "loss.method=recomputed.",
             )
         return ()
+
+    def alternatives(self, plan: Plan, target: Target) -> Sequence[Alternative]:
+        """The loss in chunks, and whole where it is not."""
+        words = f"loss in {plan.loss.chunks} chunks"
+        return (
+            (Setting("loss.method", "chunked", words),),
+            (Setting("loss.method", "whole", "loss whole"),),
+        )
 
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The module with its loss in chunks, in place."""

@@ -15,7 +15,7 @@ from memplanner.model.blocks import block_lists
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.plan.optimizer import FEW_BITS
-from memplanner.techniques.base import Situation, Technique
+from memplanner.techniques.base import Alternative, Setting, Situation, Technique
 from memplanner.techniques.host_memory import put_in_host_memory
 from memplanner.techniques.host_updates import on_host
 from memplanner.techniques.streamed_blocks import stream_blocks
@@ -63,6 +63,13 @@ class Offload(Technique):
                 "offload.optimizer=host too, or adapters.method=lora."
             )
         return reasons
+
+    def alternatives(self, plan: Plan, target: Target) -> Sequence[Alternative]:
+        """Updates on the host where every parameter is trained: adapters' states are small."""
+        stay: Alternative = (Setting("offload.optimizer", "none", "optimizer on card"),)
+        if target.kind == "cpu" or plan.adapters.method != "none":
+            return (stay,)
+        return ((Setting("offload.optimizer", "host", "optimizer on host"),), stay)
 
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The module with its blocks' parameters in host memory, in place."""

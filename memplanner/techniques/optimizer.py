@@ -7,7 +7,7 @@ weightless parameters their states are allocated without them (``low_bit/states.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,9 +17,16 @@ import torch
 from torch import nn
 
 from memplanner.errors import PlanError
+from memplanner.messages.cost import QualityReason
 from memplanner.plan import Plan
 from memplanner.plan.optimizer import FEW_BITS, PROJECTED
-from memplanner.techniques.base import Recurring, Technique
+from memplanner.techniques.base import (
+    Alternative,
+    Recurring,
+    Technique,
+    Told,
+    reasons,
+)
 from memplanner.techniques.distilling.pair import trained_part
 from memplanner.techniques.host_memory import in_host_memory, put_in_host_memory
 from memplanner.techniques.host_updates import HostUpdates
@@ -32,10 +39,43 @@ from memplanner.techniques.low_bit.states import (
     torchao_states,
 )
 from memplanner.techniques.low_rank_updates import LowRankUpdates
+from memplanner.techniques.optimizer_alternatives import optimizer_alternatives
 from memplanner.techniques.parallel.shared_states import shared_states, shares_states
-from memplanner.techniques.parallel.together import together
+from memplanner.techniques.parallel.together import first_parameter, together
 from memplanner.techniques.target import Target
 from memplanner.techniques.updates_in_backward import UpdatesInBackward
+
+_EIGHT_BITS: Told = (
+    "small_change",
+    "States are rounded to 8 bits a number, block by block: runs end as with 32 bits (Dettmers et "
+    "al. 2022, arXiv:2110.02861).",
+)
+_ANOTHER_RULE = "is another rule than AdamW and needs a learning rate of its own"
+_QUALITY: Mapping[str, Told] = {
+    "bitsandbytes_8bit": _EIGHT_BITS,
+    "bitsandbytes_paged_8bit": _EIGHT_BITS,
+    "torchao_8bit": _EIGHT_BITS,
+    "torchao_4bit": (
+        "small_change",
+        "States are rounded to 4 bits a number; the published losses are close to those of 32 "
+        "bits (Li et al. 2023, arXiv:2309.01507).",
+    ),
+    "galore": (
+        "check_quality",
+        "Updates of linear layers are of a low rank (Zhao et al. 2024, arXiv:2403.03507).",
+    ),
+    "adafactor": (
+        "small_change",
+        f"Adafactor {_ANOTHER_RULE} (Shazeer and Stern 2018, arXiv:1804.04235).",
+    ),
+    "lion": ("small_change", f"Lion {_ANOTHER_RULE} (Chen et al. 2023, arXiv:2302.06675)."),
+    "rmsprop": ("small_change", f"RMSprop {_ANOTHER_RULE}."),
+    "adagrad": ("small_change", f"Adagrad {_ANOTHER_RULE}."),
+    "sgd": (
+        "check_quality",
+        "SGD trains transformers worse than Adam does (Zhang et al. 2020, arXiv:1912.03194).",
+    ),
+}
 
 
 class Optimizer(Technique):
@@ -57,6 +97,21 @@ class Optimizer(Technique):
         if section.projection != "none":
             reasons += _why_not_projected(plan)
         return reasons
+
+    def alternatives(self, plan: Plan, target: Target) -> Sequence[Alternative]:
+        """Smaller states, updates in backward, no temporaries."""
+        return optimizer_alternatives(plan)
+
+    def quality(self, plan: Plan) -> Sequence[QualityReason]:
+        """States in few bits, gradients in a low rank, another rule than AdamW's."""
+        section = plan.optimizer
+        few = _QUALITY.get(section.implementation)
+        low = _QUALITY.get(section.projection)
+        return (
+            *reasons("optimizer", few),
+            *reasons("optimizer", low),
+            *reasons("optimizer", _QUALITY.get(section.name)),
+        )
 
     def notes(self, plan: Plan, target: Target) -> Sequence[str]:
         """What updates in backward do to gradients; what an estimate of few bits leaves out."""
@@ -333,7 +388,8 @@ def _in_few_bits(
     Raises ``PlanError`` where the parameters are real and the library is not installed.
     """
     section, chosen = plan.optimizer, plan.optimizer.implementation
-    if parameters and parameters[0].is_meta:
+    first = first_parameter(parameters)
+    if first is not None and first.is_meta:
         if chosen.startswith("torchao"):
             return WeightlessAdam(parameters, torchao_states(8 if chosen == "torchao_8bit" else 4))
         make_state = bitsandbytes_states(paged=chosen == "bitsandbytes_paged_8bit")

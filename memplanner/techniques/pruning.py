@@ -15,11 +15,12 @@ import torch
 from torch import nn
 
 from memplanner.errors import PlanError
+from memplanner.messages.cost import QualityReason
 from memplanner.model.loaded import Batch, Model
 from memplanner.plan import Plan
 from memplanner.plan.per_layer import parse
 from memplanner.plan.pruning import Pruning as Section
-from memplanner.techniques.base import Situation, Technique
+from memplanner.techniques.base import Situation, Technique, Told, reasons
 from memplanner.techniques.layer_choice import chosen_layers, own_values
 from memplanner.techniques.precision import autocast_type, stored_type
 from memplanner.techniques.pruned_structure import (
@@ -35,6 +36,12 @@ from memplanner.techniques.sparsity.matrices import matrix
 from memplanner.techniques.sparsity.structure import Smaller, make_smaller
 from memplanner.techniques.sparsity.zeros import Zeros, put_zeros
 from memplanner.techniques.target import Target
+
+_QUALITY: Told = (
+    "check_quality",
+    "Weights are taken away: how much of it training makes up for depends on the task "
+    "(Blalock et al. 2020, arXiv:2003.03033).",
+)
 
 
 class Pruning(Technique):
@@ -72,6 +79,10 @@ class Pruning(Technique):
         if section.select == "threshold" and not weightless:
             _check_left(module, names, section)
         return module
+
+    def quality(self, plan: Plan) -> Sequence[QualityReason]:
+        """Weights that are gone."""
+        return reasons("pruning", None if plan.pruning.structure == "none" else _QUALITY)
 
     def compresses(self, plan: Plan) -> bool:
         """Whether anything is taken away before training."""

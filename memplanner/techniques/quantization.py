@@ -6,17 +6,25 @@ is this with ``method=nf4``, and the technique ``adapters`` on top.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from memplanner.errors import PlanError
+from memplanner.messages.cost import QualityReason
 from memplanner.plan import Plan
 from memplanner.plan.per_layer import parse
 from memplanner.plan.quantization import Quantization as Section
-from memplanner.techniques.base import Situation, Technique
+from memplanner.techniques.base import (
+    Alternative,
+    Setting,
+    Situation,
+    Technique,
+    Told,
+    reasons,
+)
 from memplanner.techniques.inference import trains
 from memplanner.techniques.layer_choice import chosen_layers, own_values
 from memplanner.techniques.low_bit import bitsandbytes
@@ -34,6 +42,28 @@ WHOLE = "16"
 """In ``per_layer``: the layer stays as it is."""
 FLOAT8_CAPABILITY = (8, 9)
 """From it on CUDA cards have products of fp8 (ATen/native/cuda/ScaledBlas.cpp: ``_scaled_mm``)."""
+
+
+_IN_FEW_BITS = "Weights are rounded to few bits, which changes the model before it is trained"
+_QUALITY: Mapping[str, Told] = {
+    "linear": ("check_quality", f"{_IN_FEW_BITS}."),
+    "companding": ("check_quality", f"{_IN_FEW_BITS}."),
+    "nf4": (
+        "check_quality",
+        f"{_IN_FEW_BITS}; with adapters on all layers published tasks came out as with 16 bits "
+        "(Dettmers et al. 2023, arXiv:2305.14314).",
+    ),
+    "qat": (
+        "check_quality",
+        "Training sees rounded weights, for a model that is to be quantized afterwards.",
+    ),
+    "dynamic_int8": ("check_quality", "Weights and inputs are rounded to 8 bits."),
+    "fp8": (
+        "small_change",
+        "Products are rounded to 8 bits: published losses are close to those of 16 bits "
+        "(Micikevicius et al. 2022, arXiv:2209.05433).",
+    ),
+}
 
 
 class Quantization(Technique):
@@ -64,6 +94,16 @@ class Quantization(Technique):
                 "quantization.method=none.",
             )
         return ()
+
+    def alternatives(self, plan: Plan, target: Target) -> Sequence[Alternative]:
+        """NF4 under adapters: QLoRA."""
+        if plan.adapters.method == "none":
+            return ()
+        return ((Setting("quantization.method", "nf4", "NF4 weights"),),)
+
+    def quality(self, plan: Plan) -> Sequence[QualityReason]:
+        """Weights or products in fewer bits."""
+        return reasons("quantization", _QUALITY.get(plan.quantization.method))
 
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The module with the chosen layers replaced, in place and one by one."""

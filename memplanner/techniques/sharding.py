@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from memplanner.plan import Plan
-from memplanner.techniques.base import Situation, Technique
+from memplanner.techniques.base import Alternative, Setting, Situation, Technique
 from memplanner.techniques.parallel.deepspeed import conflicts_with_deepspeed
 from memplanner.techniques.parallel.model_conflicts import conflicts_with_splitting
 from memplanner.techniques.target import Target
@@ -34,6 +34,15 @@ class Sharding(Technique):
             return tuple(conflicts_with_deepspeed(plan))
         return tuple(conflicts_with_splitting(plan, target))
 
+    def alternatives(self, plan: Plan, target: Target) -> Sequence[Alternative]:
+        """The other ways to share state out, where there are cards to share it."""
+        if plan.sharding.gradient_degree == 1:
+            return ()
+        return tuple(
+            (Setting("sharding.data", value, words),)
+            for value, words in (("zero_3", "ZeRO-3"), ("zero_2", "ZeRO-2"), ("zero_1", "ZeRO-1"))
+        )
+
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The rank's part of the module, in place or in a DDP."""
         section = situation.plan.sharding
@@ -46,6 +55,12 @@ class Sharding(Technique):
             from memplanner.techniques.parallel.model_parts import split_model
 
             split_model(module, mesh, situation.plan, mesh_device(situation))
+        if section.context > 1:
+            from memplanner.techniques.parallel.context import split_context
+            from memplanner.techniques.parallel.mesh import CONTEXT
+
+            on_cpu = situation.target.kind == "cpu"
+            split_context(module, mesh[CONTEXT], situation.plan, on_cpu=on_cpu)
         return _over_data(module, mesh, situation.plan)
 
 
@@ -57,14 +72,14 @@ def mesh_device(situation: Situation) -> str:
 
 def _over_data(module: nn.Module, mesh: DeviceMesh, plan: Plan) -> nn.Module:
     section = plan.sharding
-    if section.data_degree * section.context == 1:
+    if section.gradient_degree == 1:
         return module
     from memplanner.techniques.parallel.fully_sharded import shard_fully
     from memplanner.techniques.parallel.mesh import data_mesh
     from memplanner.techniques.parallel.replicated import replicate
 
     cards = data_mesh(mesh, section)
-    if section.data in {"zero_2", "zero_3"}:
+    if section.fully_sharded:
         shard_fully(module, cards, plan)
         return module
     return replicate(module, cards, section)

@@ -32,7 +32,7 @@ def test_every_row_is_predicted_or_says_what_is_missing() -> None:
     for row in REFERENCE.rows:
         assert bool(row.load) != bool(row.not_yet), row.id
     assert {row.id for row in REFERENCE.not_yet if "sharding" not in row.not_yet} == {
-        "R045", "R099",
+        "R003", "R005", "R011", "R013", "R015", "R017", "R018", "R045", "R099",
     }  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def test_only_predicted_rows_can_be_chosen() -> None:
     assert chosen(REFERENCE, None) == REFERENCE.predicted
     with pytest.raises(RowsError, match="R999 is no row"):
         chosen(REFERENCE, ["R999"])
-    with pytest.raises(RowsError, match="R003 is not predicted yet: needs sharding"):
+    with pytest.raises(RowsError, match="R003 is not predicted yet: blocks are compiled"):
         chosen(REFERENCE, ["R003"])
 
 

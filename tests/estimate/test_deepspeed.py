@@ -1,20 +1,30 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from torch._utils import _flatten_dense_tensors
 
 from memplanner.errors import PlanError, RunError
 from memplanner.estimate import Prediction, estimate, recorder
-from memplanner.estimate.deepspeed import deepspeed_tape
-from memplanner.estimate.deepspeed_gathering import Gathering, Released, Use, gathered
-from memplanner.estimate.deepspeed_share import Share, most_touched, update_groups
+from memplanner.estimate.deepspeed.gathering import Gathering, Released, Use, gathered
+from memplanner.estimate.deepspeed.rank_tape import deepspeed_tape
+from memplanner.estimate.deepspeed.share import (
+    Share,
+    most_copied,
+    most_touched,
+    pieces,
+    update_groups,
+)
 from memplanner.estimate.moments import Lives, categories
 from memplanner.hardware import host_device
+from memplanner.hardware.deepspeed_streams import deepspeed_streams
 from memplanner.messages.estimate import Categories, Phase
 from memplanner.model import load
 from memplanner.model.loaded import Model
@@ -93,8 +103,17 @@ def test_zero_2_holds_the_model_a_share_of_full_precision_and_its_bucket() -> No
     assert loaded.optimizer_state == 12 * share + 4  # weights, two states and the step's number
     assert loaded.gradients == loaded.communication == 0
     assert named(made, "reduce bucket") == [2 * 30_000_000]
-    assert len(named(made, "gradients to be reduced")) == 5  # four would overflow
-    assert sum(named(made, "gradients to be reduced")) == 2 * PARAMETERS
+    # five, as four would overflow; the first goes to the last rank alone, and the embedding's to
+    # the first one: these are reduced where they lie
+    copies = named(made, "gradients to be reduced")
+    assert copies == [0, 58_411_008, 59_518_080, 36_065_664, 0]
+    reduced = [
+        made.storages[source].collective.payload_bytes
+        for source in made.source
+        if made.storages[source].operation == "gradients to be reduced"
+    ]
+    assert sum(reduced) == 2 * PARAMETERS
+    assert all(copy in (0, payload) for copy, payload in zip(copies, reduced, strict=True))
     touched = at_end_of(made, "backward").gradients
     assert 2 * share <= touched <= 2 * (share + 2 * EMBEDDING)
 
@@ -152,9 +171,44 @@ def test_zero_3_offloads_all_but_what_is_small() -> None:
     loaded = at_end_of(made := tape(plan), "load")
     small = 61 * 576
 
-    assert loaded.parameters == 2 * (small // 4 + small)
+    assert loaded.parameters == 2 * small
     assert loaded.optimizer_state == loaded.gradients == 0
-    assert made.host_peak_bytes == (16 + 2) * PARAMETERS // 4 + 4 + 2 * (PARAMETERS - small) // 4
+    assert made.host_peak_bytes == (16 + 2) * PARAMETERS // 4 + 4 + 2 * PARAMETERS // 4
+    # a bucket's largest share, copied to the card, and its norm in fp64
+    assert max(named(made, "shares of gradients on their way to the host")) == 10 * EMBEDDING // 4
+    whole = [size for size in named(made, "gathered parameters") if size]
+    assert [4 * size for size in named(made, "share from the host")] == whole
+
+
+def test_zero_3_takes_fp32_gradients_of_a_bucket_to_nvme_together() -> None:
+    made = tape(planned(sharding__data="zero_3", sharding__offload_optimizer="nvme",
+                        sharding__reduce_bucket_size=2 * PARAMETERS))  # fmt: skip
+    last_matrix, norms = 576 * 1536, 3 * 576  # what comes at the model's end
+    before = PARAMETERS - last_matrix - norms
+
+    assert named(made, "shares of gradients on their way to the host") == [
+        4 * before // 4 + (2 + 8) * last_matrix // 4
+    ]
+
+
+def test_fp16_looks_for_infinite_gradients_first() -> None:
+    looked = [
+        named(tape(planned(sharding__data=data, precision=precision)),
+              "look for infinite gradients")
+        for data, precision in (("zero_3", "fp16_mixed"), ("zero_3", "bf16_mixed"),
+                                ("zero_2", "fp16_mixed"))
+    ]  # fmt: skip
+    assert looked == [[3 * PARAMETERS // 4], [], []]
+
+
+def test_streams_hold_no_more_gradients_than_there_are() -> None:
+    prefetched = 2 * 50_000_000
+    plan = planned(sharding__data="zero_3")
+    for trained, reduced in ((1_000, 1_000), (10**9, 60_000_000)):
+        (row,) = deepspeed_streams(plan, trained)
+        assert row.low_bytes == row.expected_bytes == 0
+        assert row.high_bytes == 2 * (prefetched + reduced)
+    assert deepspeed_streams(planned(sharding__data="zero_2"), 10**9) == ()
 
 
 def test_fp32_shares_are_updated_in_place() -> None:
@@ -209,6 +263,7 @@ def test_zero_1_has_no_estimate_of_deepspeeds() -> None:
         ({"sharding__offload_optimizer": "nvme"}, "choose host"),
         ({"sharding__offload_parameters": "host"}, r"choose sharding\.data=zero_3"),
         ({"sharding__contiguous_gradients": False}, "choose true"),
+        ({"sharding__allgather_bucket_size": 3}, "choose 2 or 4"),
         ({"sharding__reduction": "last_micro_batch"}, "choose each_micro_batch"),
         ({"optimizer__name": "adafactor", "optimizer__implementation": "auto"}, "choose adamw"),
         (
@@ -252,6 +307,32 @@ def test_the_fullest_stretch_is_that_of_plain_counting(sizes: list[int], ranks: 
     assert most_touched(sizes, share) == max(counted)
 
 
+@given(sizes=SIZES, ranks=st.integers(1, 5), limit=st.integers(1, 600), data=st.data())
+def test_copies_are_those_that_torch_makes_of_a_buckets_pieces(
+    sizes: list[int], ranks: int, limit: int, data: st.DataObject
+) -> None:
+    """A bucket of neighbouring gradients, last first, reduced as DeepSpeed does."""
+    share = -(-sum(sizes) // (2 * ranks)) * 2
+    first = data.draw(st.integers(0, len(sizes) - 1))
+    starts = np.cumsum([0, *sizes]).tolist()
+    stretches = [*pairwise(starts)][first:][::-1]
+    owners = [element // share for start, stop in stretches for element in range(start, stop)]
+    bucket = torch.zeros(len(owners))
+    waiting: list[torch.Tensor] = []
+    most = place = 0
+    for _, run in groupby(owners):
+        length = len(list(run))
+        waiting.append(bucket[place : place + length])
+        place += length
+        if sum(map(len, waiting)) > limit or place == len(owners):
+            flat = _flatten_dense_tensors(waiting)
+            if flat.untyped_storage().data_ptr() != bucket.untyped_storage().data_ptr():
+                most = max(most, len(flat))
+            waiting = []
+
+    assert most_copied(pieces(stretches, share), limit) == most
+
+
 @given(
     order=st.lists(st.integers(0, 7), min_size=1, max_size=25),
     sizes=st.lists(st.integers(1, 100), min_size=8, max_size=8),
@@ -272,6 +353,8 @@ def test_every_parameter_is_there_when_its_module_runs_and_gone_in_the_end(
                        max_live_parameters=live, max_reuse_distance=reuse)  # fmt: skip
     found = list(gathered(trace, np.array(sizes), frozenset({7}), section, 10 * len(order)))
 
+    assert all(each.ahead or each.place == each.copied
+               for each in found if isinstance(each, Gathering))  # fmt: skip
     for parameter in range(7):
         made = sorted(
             _there(each)
@@ -292,6 +375,19 @@ def test_every_parameter_is_there_when_its_module_runs_and_gone_in_the_end(
 
 def _there(each: Gathering) -> int:
     return each.place if each.one else each.copied
+
+
+def test_parameters_are_dealt_out_in_the_models_order() -> None:
+    """The tape has blocks that were not recorded behind all others."""
+    plan = planned(sharding__data="zero_2")
+    recorded, _ = recorder(smollm()).tape(one_card(plan), CARD)
+    share = Share.of(recorded, plan.sharding)
+    named_parameters = smollm().build(torch.device("meta")).named_parameters()
+
+    assert [
+        (recorded.module_names[int(recorded.module[one])], int(recorded.numel[one]))
+        for one in share.trained
+    ] == [(name.rpartition(".")[0], parameter.numel()) for name, parameter in named_parameters]
 
 
 def test_a_share_is_counted_as_deepspeed_pads_it() -> None:

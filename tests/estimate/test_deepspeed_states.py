@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memplanner.estimate.deepspeed_states import beside_states, zero_2_states, zero_3_states
+from memplanner.estimate.deepspeed.states import beside_states, zero_2_states, zero_3_states
 from memplanner.messages.estimate import CATEGORIES, Categories
 from tests.estimate.deepspeed_numbers import FILE
 

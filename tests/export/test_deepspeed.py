@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import pytest
@@ -68,7 +67,7 @@ def test_the_file_is_the_plans_configuration(name: str, llama: Model, card: Devi
 
 @pytest.mark.parametrize("name", PLANS)
 def test_deepspeed_reads_every_key(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
     why = "deepspeed is not installed"
     config = pytest.importorskip("deepspeed.runtime.config", reason=why)
     zero = pytest.importorskip("deepspeed.runtime.zero.config", reason=why)
@@ -104,6 +103,41 @@ def _device(part: Any) -> str:
     if part is None:
         return "none"
     return {"cpu": "host", "nvme": "nvme"}[getattr(part.device, "value", part.device)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, {"torch_adam": True, "adam_w_mode": True}),
+        ({"implementation": "for_loop"}, {"torch_adam": True, "foreach": False}),
+        ({"implementation": "foreach", "name": "adam"}, {"foreach": True, "adam_w_mode": False}),
+        ({"implementation": "fused"}, {"torch_adam": False}),
+        ({"implementation": "fused", "name": "sgd", "momentum": 0.9}, {"fused": True}),
+        ({"implementation": "foreach", "name": "adagrad"}, {"foreach": True}),
+        ({"name": "lion"}, {}),
+    ],
+)
+def test_the_optimizers_implementation_is_carried(
+    changes: dict[str, object], said: dict[str, object]
+) -> None:
+    plan = planned("zero_3").with_values({f"optimizer.{k}": v for k, v in changes.items()})
+    values = configuration(plan)["optimizer"]["params"]
+    away = configuration(plan.with_values({"sharding.offload_optimizer": "host"}))
+
+    assert {key: values.get(key) for key in said} == said
+    assert ("foreach" in values) == ("foreach" in said)
+    assert ("fused" in values) == ("fused" in said)
+    assert values.get("momentum", 0.0) == plan.optimizer.momentum
+    assert not {"foreach", "fused"} & away["optimizer"]["params"].keys()
+    assert not away["optimizer"]["params"].get("torch_adam", False)
+
+
+def test_settings_of_zero_3_are_not_offered_with_other_stages(llama: Model, card: Device) -> None:
+    plan = planned("nvme")
+    assert plan.sharding.takes_effect("sub_group_size")
+    other = planned("zero_2").with_values({"sharding.sub_group_size": 5})
+    assert not other.sharding.takes_effect("sub_group_size")
+    assert "sub_group_size" not in render("deepspeed", llama, other, card).files[0].text
 
 
 def test_what_it_cannot_say_is_told(llama: Model, card: Device) -> None:

@@ -39,6 +39,11 @@ _KERNELS = {"flash": "FLASH_ATTENTION", "efficient": "EFFICIENT_ATTENTION"}
 def test_every_target_is_listed_with_its_words() -> None:
     assert [target.name for target in targets()] == [
         "script",
+        "hugging_face",
+        "trl",
+        "axolotl",
+        "llama_factory",
+        "torchtitan",
         "accelerate",
         "deepspeed",
         "slurm",
@@ -47,14 +52,14 @@ def test_every_target_is_listed_with_its_words() -> None:
     for target in targets():
         assert target.title
         assert target.explanation.endswith(".")
-        assert Path(target.file_name).suffix in (".py", ".yaml", ".json", ".sbatch")
+        assert Path(target.file_name).suffix in (".py", ".yaml", ".json", ".sh", ".sbatch")
 
 
 def test_an_unknown_target_is_refused_with_those_there_are(llama: Model, card: Device) -> None:
     with pytest.raises(ExportError, match="“megatron” is no export target; choose one of script"):
         render("megatron", llama, Plan(), card)
     with pytest.raises(
-        ExportError, match="did you mean accelerate, or one of script, deepspeed, slurm, plan"
+        ExportError, match="did you mean accelerate, or one of script, hugging_face, trl, axolotl"
     ):
         render("acelerate", llama, Plan(), card)
 
@@ -295,6 +300,8 @@ def _can_be_carried_out(plan: Plan) -> bool:
         return False  # what a model lets be a student is tested in test_script_distillation.py
     whole = plan.loss.method == "whole"
     named = bool(plan.adapters.target_modules) and plan.adapters.method != "none"
+    if named and plan.activation_checkpointing.policy == "budget":
+        return False
     section = plan.quantization
     pruning = plan.pruning  # what a model lets be taken away is tested in test_script_pruning.py
     if pruning.structure != "none" and (

@@ -18,6 +18,8 @@ def test_a_card_is_in_a_group_for_each_kind_of_parallelism() -> None:
     assert group_count(Sharding(cards_per_node=8, tensor=8)) == 1
     section = Sharding(nodes=4, cards_per_node=8, tensor=2, pipeline=4, data="zero_3", replicas=2)
     assert group_count(section) == 4
+    experts = Sharding(cards_per_node=8, expert=4, data="zero_3")
+    assert group_count(experts) == 3, "all of them, those with a share, and those with its copies"
 
 
 @given(tensor=st.sampled_from([1, 2, 4, 8]), pipeline=st.sampled_from([1, 2, 4]))

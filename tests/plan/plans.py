@@ -56,7 +56,7 @@ def _of_kind(kind: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
 OWN_TEXTS = {
     ("activation_checkpointing", "modules"): ("model.layers.3", "model.layers.*.mlp", "mlp"),
     ("pruning", "per_layer"): ("down_proj=0.25", "*.mlp.*=0.75", "*=0.1"),
-    ("quantization", "per_layer"): ("down_proj=8", "mlp.*=nf4", "model.layers.0.*=16", "*=3"),
+    ("quantization", "per_layer"): ("down_proj=8", "*.mlp.*=nf4", "model.layers.0.*=16", "*=3"),
 }
 """Fields that take texts of a form of their own; these name modules of a Llama."""
 OWN_VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
@@ -64,6 +64,7 @@ OWN_VALUES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
         st.sampled_from(OPERATIONS), min_size=1, unique=True
     ).map(tuple),
     ("inference", "cache_bits"): st.sampled_from((2, 4, 8)),
+    ("sharding", "allgather_bucket_size"): st.integers(1, 2**39).map(lambda half: 2 * half),
     **{key: st.lists(st.sampled_from(texts), max_size=3).map(tuple)
        for key, texts in OWN_TEXTS.items()},
 }  # fmt: skip

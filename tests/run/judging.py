@@ -11,6 +11,7 @@ from torch import nn
 import memplanner as mp
 from memplanner.model.loaded import Model
 from memplanner.run.quality import Judge
+from memplanner.run.quality_data import scoring_batches
 from memplanner.techniques.prepare import prepare
 from memplanner.techniques.target import Target
 
@@ -48,7 +49,11 @@ def judge(
         **options,
     )
     whole = loaded(model) if module is None else module
-    prepared = prepare(model, plan, Target(), CPU, module=whole, witness=made)
+    length = plan.training.sequence_length
+    prepared = prepare(
+        model, plan, Target(), CPU, module=whole, witness=made,
+        calibration=scoring_batches(model, plan.training.batch_size, length, CPU),
+    )  # fmt: skip
     return made, prepared.module
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import memplanner as mp
 from memplanner.errors import DeviceError, RunError
 from memplanner.estimate import Prediction, estimate
-from memplanner.hardware import card_identity
+from memplanner.hardware import card_identity, find_device
 from memplanner.hardware.measurement import MeasuredOverhead
 from memplanner.history import History, default_path
 from memplanner.messages.device import Device
@@ -76,7 +77,9 @@ def test_two_runs_of_a_card_correct_its_next_estimate(
 ) -> None:
     file = tmp_path / "history.sqlite3"
     for _ in range(2):
-        assert known_calibration(CARD, file) == (None, "")
+        known, trouble = known_calibration(CARD, file)
+        assert trouble == ""
+        assert known is None or known.correction is None
         assert keep(prediction, result(prediction), phases(prediction, 1.04), file) == ""
     record, trouble = known_calibration(CARD, file)
     assert trouble == ""
@@ -177,7 +180,11 @@ def test_a_calibration_holds_the_context_and_what_two_runs_ask_for(
     assert record.overhead == (measured_card,)
     assert record.correction is not None
     assert record.correction.runs == 2
-    assert known_calibration(CARD, file) == (record, "")
+    known, trouble = known_calibration(CARD, file)
+    assert trouble == ""
+    assert known is not None
+    assert len(known.timed) == 2
+    assert known.model_copy(update={"timed": ()}) == record
 
 
 def test_a_calibration_whose_run_ends_early_says_so_and_keeps_the_context(
@@ -196,3 +203,22 @@ def test_a_calibration_whose_run_ends_early_says_so_and_keeps_the_context(
     record, _ = known_calibration(CARD, file)
     assert record is not None
     assert (record.overhead, record.correction) == ((measured_card,), None)
+
+
+def test_timed_steps_of_the_cpu_make_and_correct_its_estimates(tmp_path: Path) -> None:
+    model = mp.load(str(write_recipe(tmp_path)))
+    plan = mp.Plan().with_values({"training.batch_size": 3})  # which no other test runs
+    larger = plan.with_values({"training.batch_size": 5})
+    assert estimate(model, plan, "cpu").time is None
+    ended = mp.apply(model, plan, "cpu", steps=4)
+    known, trouble = known_calibration(find_device("cpu"))
+    assert trouble == ""
+    assert known is not None
+    own = estimate(model, plan, "cpu", calibration=known).time
+    assert own is not None
+    assert own.source == "measured"
+    assert own.seconds == pytest.approx(median(ended.step_seconds[1:]))
+    other = estimate(model, larger, "cpu", calibration=known).time
+    assert other is not None
+    assert other.source == "calibrated"
+    assert other.low_seconds < other.seconds < other.high_seconds

@@ -86,7 +86,8 @@ def both(name: str, plan: Plan, folder: Path) -> tuple[int, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # torch's compiler warns of its own code
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # dynamo asks
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("budget", [1.0, 0.5, 0.0])
 @pytest.mark.parametrize("name", ["llama", "vit", "gpt2 dropout"])
 def test_graphs_take_what_is_predicted(name: str, budget: float, tmp_path: Path) -> None:
@@ -98,7 +99,6 @@ def test_graphs_take_what_is_predicted(name: str, budget: float, tmp_path: Path)
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # torch's compiler warns of its own code
 def test_a_smaller_budget_takes_less(tmp_path: Path) -> None:
     model = mp.load(str(SMALL["llama"].write(tmp_path)))
 
@@ -175,6 +175,9 @@ def test_an_object_that_graphs_cannot_hold_is_named() -> None:
         ({"inference.use": "forward"}, "training alone"),
         ({"distillation.student": "smaller"}, "distillation.student=none"),
         ({"pruning.structure": "unstructured"}, "choose structured"),
+        ({"sharding.cards_per_node": 2}, "choose sharding.data=zero_2 or zero_3"),
+        ({"sharding.cards_per_node": 2, "sharding.tensor": 2}, "choose sharding.tensor=1"),
+        ({"sharding.cards_per_node": 2, "sharding.context": 2}, "choose sharding.context=1"),
     ],
 )
 def test_what_graphs_cannot_hold_is_refused(changes: dict[str, object], named: str) -> None:

@@ -12,7 +12,6 @@ from tests.techniques.test_compilation import both, plan_of
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore"),  # torch's compiler warns of its own code
     pytest.mark.skipif(shutil.which("g++") is None, reason="inductor compiles C++ on the CPU"),
 ]
 

@@ -18,11 +18,15 @@ import memplanner as mp
 from memplanner.errors import PlanError
 from memplanner.plan import Plan
 from memplanner.techniques.parallel.tensor_rules import rules_of
+from memplanner.techniques.precision import autocast_type
 from memplanner.techniques.prepare import check
+from memplanner.techniques.sharding import Sharding
 from memplanner.techniques.target import Target
 from tests.truth.rank_models import MODELS
 
 RANKS = 2
+QLORA = {"adapters": {"method": "lora"}, "quantization": {"method": "nf4"}}
+FOUR_TIMES = {"training": {"gradient_accumulation_steps": 4}}
 SPLITS = {
     "llama": {"tensor": 2},
     "llama, tied": {"tensor": 2},
@@ -69,8 +73,6 @@ def _whole(name: str) -> dict[str, torch.Tensor]:
 
 
 def _run_rank(rank: int, port: int, folder: str) -> None:
-    from torch.distributed.device_mesh import init_device_mesh
-
     from memplanner.techniques.parallel.mesh import make_mesh
     from memplanner.techniques.parallel.model_parts import split_model
     from memplanner.techniques.sharding import _over_data
@@ -95,7 +97,6 @@ def _run_rank(rank: int, port: int, folder: str) -> None:
         whole = {path: _full(weight.grad) for path, weight in module.named_parameters()
                  if weight.grad is not None}  # fmt: skip
         found[name] = {"loss": loss} | whole
-    assert init_device_mesh("cpu", (RANKS,)).size() == RANKS
     if rank == 0:
         torch.save(found, Path(folder, "found.pt"))
     dist.barrier()
@@ -163,7 +164,15 @@ def test_a_model_without_linear_pairs_is_refused() -> None:
         (2, {"tensor": 2}, {"adapters": {"method": "lora"}}, "choose adapters.method=none"),
         (2, {"tensor": 2}, {"quantization": {"method": "linear"}}, "quantization.method=none"),
         (2, {"tensor": 2}, {"loss": {"method": "chunked"}}, "choose loss.method=whole"),
-        (2, {"context": 2}, {}, "choose sharding.context=1"),
+        (4, {"context": 2, "tensor": 2}, {}, "choose sharding.data=zero_2 or zero_3"),
+        (2, {"context": 2}, {"attention": {"kernel": "eager"}}, "choose attention.kernel=auto"),
+        (4, {"context": 2, "pipeline": 2}, FOUR_TIMES, "choose sharding.pipeline=1"),
+        (4, {"context": 2, "expert": 2, "data": "zero_3"}, {}, "choose sharding.expert=1"),
+        (2, {"context": 2}, {"inference": {"use": "generation"}}, "for training alone"),
+        (2, {"context": 2}, {"training": {"sequence_length": 30}}, "choose 28 or 32"),
+        (4, {"replicas": 2}, {}, "choose sharding.replicas=1, or sharding.data=zero_2 or zero_3"),
+        (4, {"replicas": 2, "data": "zero_1"}, {}, "choose sharding.replicas=1"),
+        (2, {"data": "zero_3"}, QLORA, "choose quantization.double_quantization=false"),
     ],
 )
 def test_what_cannot_be_joined_is_refused_with_what_can(
@@ -172,6 +181,29 @@ def test_what_cannot_be_joined_is_refused_with_what_can(
     plan = Plan.parse({"sharding": {"cards_per_node": cards, **sharding}, **more})
     with pytest.raises(PlanError, match=words):
         check(plan, Target())
+
+
+def test_what_no_card_shares_out_may_be_a_scalar() -> None:
+    for sharding in ({"cards_per_node": 2}, {"cards_per_node": 2, "pipeline": 2, "data": "zero_3"}):
+        plan = Plan.parse({"sharding": sharding, **QLORA})
+        assert not any("double_quantization" in why for why in Sharding().conflicts(plan, Target()))
+
+
+def test_a_parameter_that_is_a_scalar_is_refused_by_name(tmp_path: Path) -> None:
+    transformers.CLIPConfig(
+        text_config={"num_hidden_layers": 1}, vision_config={"num_hidden_layers": 1},
+        architectures=["CLIPModel"],
+    ).save_pretrained(tmp_path)  # fmt: skip
+    with pytest.raises(PlanError, match=r"cannot share out logit_scale, .*sharding.data=zero_1"):
+        mp.estimate(mp.load(str(tmp_path)), _plan(data="zero_2"))
+
+
+def test_autocast_stays_where_no_card_shares_parameters() -> None:
+    """With tensor parallelism over all cards there is nothing for FSDP2 to cast."""
+    alone = {"sharding": {"cards_per_node": 2, "tensor": 2, "data": "zero_3"}}
+    plan = Plan.parse({"precision": "bf16_mixed", **alone})
+    assert autocast_type(plan) is torch.bfloat16
+    assert autocast_type(plan.with_values({"sharding.tensor": 1})) is None
 
 
 def test_a_sequence_that_does_not_divide_is_refused() -> None:

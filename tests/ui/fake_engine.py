@@ -1,7 +1,8 @@
 """A small engine for the window's tests: speaks the protocol, computes nothing heavy.
 
-What it does badly is asked for by the source that is opened: ``crash``, ``rubbish``, ``trust``,
-``broken``, ``slow``.
+It is a script, started as the real engine is: ``fake_figures`` and ``fake_run`` are found beside
+it. What it does badly is asked for by the source that is opened: ``crash``, ``rubbish``,
+``trust``, ``broken``, ``slow``.
 """
 
 from __future__ import annotations
@@ -14,167 +15,26 @@ import threading
 import time
 from collections.abc import Iterator
 
+from fake_figures import CARD, CPU, GIB, PRESETS, categories, layers, make_estimate, model_info
+from fake_run import run_of
+from fake_search import search_of, smallest_of
+from fake_snapshot import read_snapshot
+
 from memplanner.errors import PlanError
+from memplanner.importing import read_trainer
 from memplanner.messages import protocol
 from memplanner.messages.device import Device
 from memplanner.messages.effects import EffectKind, OptionEffect
-from memplanner.messages.estimate import (
-    Categories,
-    Estimate,
-    Layer,
-    ModelInfo,
-    ModuleDetail,
-    ParameterInfo,
-    Peak,
-    RankFigures,
-    Span,
-    Timeline,
-    Traffic,
-)
-from memplanner.messages.run import (
-    RunEvent,
-    RunFigures,
-    RunProgress,
-    RunResult,
-    RunSample,
-    RunStarted,
-    RunStep,
-)
+from memplanner.messages.estimate import Layer, ModuleDetail, ParameterInfo
 from memplanner.plan import Plan
 from memplanner.plan.offers import offers
 
-GIB = 1024**3
-CPU = Device(name="CPU", kind="cpu", memory_bytes=16 * GIB, used_bytes=4 * GIB, local=True)
-CARD = Device(name="H100 80GB", kind="cuda", memory_bytes=85_520_809_984, architecture="9.0")
-PRESETS = (
-    ("llama-3.1-8b", "LlamaForCausalLM", "language", "meta-llama", 8030261248),
-    ("gpt2", "GPT2LMHeadModel", "language", "openai", 124439808),
-    ("vit-b-16", "ViTForImageClassification", "vision", "google", 86567656),
+RUNS_AS = protocol.RunsAs(
+    plan=Plan(),
+    allocated_bytes=20 * GIB,
+    device_bytes=21 * GIB,
+    sentence="runs with a peak of 21.0 GiB on the device, as planned",
 )
-
-
-def model_info(source: str) -> ModelInfo:
-    name = source.removeprefix("preset:")
-    return ModelInfo(
-        name=name,
-        class_name="LlamaForCausalLM",
-        source=source,
-        kind="preset",
-        parameters=8030261248,
-        trainable_parameters=8030261248,
-        buffers=0,
-        weights="random",
-    )
-
-
-def layers(plan: Plan) -> tuple[Layer, ...]:
-    activations = plan.training.batch_size * plan.training.sequence_length * 4096
-    return (
-        Layer(name="", type="LlamaForCausalLM"),
-        Layer(name="model", type="LlamaModel"),
-        Layer(name="model.embed_tokens", type="Embedding", parameters_bytes=GIB),
-        Layer(name="model.layers", type="ModuleList"),
-        *(
-            Layer(
-                name=f"model.layers.{index}",
-                type="LlamaDecoderLayer",
-                parameters_bytes=GIB // 4,
-                gradients_bytes=GIB // 4,
-                optimizer_state_bytes=GIB // 2,
-                activations_bytes=activations,
-                alike=8 - index,
-            )
-            for index in range(8)
-        ),
-        Layer(name="lm_head", type="Linear", parameters_bytes=GIB, temporaries_bytes=GIB // 2),
-    )
-
-
-def categories(plan: Plan) -> Categories:
-    rows = layers(plan)
-    return Categories(
-        parameters=sum(row.parameters_bytes for row in rows),
-        gradients=sum(row.gradients_bytes for row in rows),
-        optimizer_state=sum(row.optimizer_state_bytes for row in rows),
-        activations=sum(row.activations_bytes for row in rows),
-        temporaries=sum(row.temporaries_bytes for row in rows),
-    )
-
-
-def ranks(plan: Plan, device: Device) -> tuple[RankFigures, ...]:
-    """The first stage of a pipeline has most in flight; 32 blocks are dealt out."""
-    section, parts = plan.sharding, categories(plan)
-    if section.ranks == 1:
-        return ()
-    in_stage = section.ranks // section.pipeline
-    counts = section.stage_blocks or (32 // section.pipeline,) * section.pipeline
-    found = []
-    for stage in range(section.pipeline):
-        kept = min(plan.training.gradient_accumulation_steps, section.pipeline - stage)
-        own = parts.model_copy(update={"activations": parts.activations * kept})
-        found.append(
-            RankFigures(
-                first=stage * in_stage,
-                count=in_stage,
-                stage=stage,
-                allocated_bytes=own.total_bytes,
-                device_bytes=own.total_bytes + device.used_bytes,
-                verdict="fits",
-                phase="backward",
-                by_category=own,
-                parameters=8030261248 * counts[stage] // 32,
-                blocks=((sum(counts[:stage]), sum(counts[: stage + 1])),),
-            )
-        )
-    return tuple(found)
-
-
-def make_estimate(source: str, plan: Plan, device: Device, rank: int | None = None) -> Estimate:
-    parts = categories(plan)
-    every = ranks(plan, device)
-    chosen = 0 if rank is None else rank
-    if every:
-        parts = every[chosen // every[0].count].by_category
-    total = parts.total_bytes
-    free = device.free_bytes or 0
-    points = 60
-    curve = tuple(total - abs(30 - point) * (total // 100) for point in range(points))
-    return Estimate(
-        model=model_info(source),
-        device=device,
-        plan=plan,
-        peak=Peak(
-            allocated_bytes=total,
-            reserved_bytes=None,
-            device_bytes=total + device.used_bytes if every else None,
-            phase="backward",
-            module="lm_head",
-            by_category=parts,
-        ),
-        layers=layers(plan),
-        timeline=Timeline(
-            events=points,
-            event=tuple(range(points)),
-            allocated_bytes=curve,
-            by_category={"parameters": curve},
-            phases=(Span("forward", 0, 0, 30), Span("backward", 0, 30, 60)),
-            peak_event=30,
-        ),
-        fits=total <= free,
-        spare_bytes=free - total,
-        verdict="fits" if total <= free else "does_not_fit",
-        method="recorded on meta tensors, 8 blocks folded to 3",
-        notes=(),
-        seconds=0.01,
-        rank=chosen,
-        ranks=every,
-        traffic=(
-            Traffic(kind="all_gather", link="card", calls=66, sent_bytes=28 * GIB, seconds=0.062),
-            Traffic(kind="send", link="node", calls=8, sent_bytes=GIB // 4),
-        )
-        if every
-        else (),
-    )
 
 
 class FakeEngine:
@@ -270,6 +130,14 @@ class FakeEngine:
                 )
             case protocol.ListEffects():
                 yield from self.effects(request)
+            case protocol.SearchPlans():
+                yield from search_of(request, self.device(request.device), self.requests)
+            case protocol.FindSmallestChange():
+                yield smallest_of(request, self.device(request.device))
+            case protocol.StopSearch():
+                pass  # the search is answered, not this
+            case protocol.ComparePlans():
+                yield self.compare(request)
             case protocol.ListLayers():
                 yield protocol.Layers(id=request.id, moment=request.moment, layers=layers(Plan()))
             case protocol.DescribeModule():
@@ -295,10 +163,42 @@ class FakeEngine:
                 )
             case protocol.ExportPlan():
                 yield from self.export(request)
+            case protocol.ImportPlan():
+                yield self.import_plan(request)
+            case protocol.ReadSnapshot():
+                yield from read_snapshot(request)
             case protocol.ApplyPlan():
-                yield from self.apply(request)
+                yield from run_of(request, self.source, self.stop)
             case _:
                 raise AssertionError(request)
+
+    def import_plan(self, request: protocol.ImportPlan) -> protocol.Reply:
+        try:
+            read = read_trainer(request.path, request.plan)
+        except PlanError as error:
+            return protocol.Failure(id=request.id, error="PlanError", sentence=str(error))
+        return protocol.Imported(
+            id=request.id,
+            title=read.title,
+            plan=read.plan,
+            model=read.model,
+            source=read.source,
+            no_place=read.no_place,
+            aside=read.aside,
+            notes=read.notes,
+        )
+
+    def compare(self, request: protocol.ComparePlans) -> protocol.Compared:
+        """Plans with a sequence of 13 cannot be carried out."""
+        device, outcomes = self.device(request.device), []
+        for plan in request.plans:
+            if plan.training.sequence_length == 13:
+                sentence = "13 is no length here; choose training.sequence_length=16."
+                outcomes.append(protocol.ComparedPlan(sentence=sentence))
+            else:
+                made = make_estimate(self.source, plan, device)
+                outcomes.append(protocol.ComparedPlan(estimate=made))
+        return protocol.Compared(id=request.id, outcomes=tuple(outcomes))
 
     def effects(self, request: protocol.ListEffects) -> Iterator[protocol.Reply]:
         now = categories(request.plan).total_bytes
@@ -374,85 +274,7 @@ class FakeEngine:
             files=(protocol.ExportedFile(name=f"{request.target}.yaml", text=text),),
             cannot_say=cannot if request.target == "accelerate" else (),
             written=written,
-        )
-
-    def apply(self, request: protocol.ApplyPlan) -> Iterator[protocol.Reply]:
-        self.stop.clear()
-        parts = categories(request.plan)
-        figures = RunFigures(
-            allocated_bytes=parts.total_bytes,
-            phase="backward",
-            by_category=parts,
-            by_phase={"forward": parts.total_bytes // 2, "backward": parts.total_bytes},
-            curve_bytes=(parts.total_bytes // 2, parts.total_bytes, parts.total_bytes // 2),
-            curve_phases=("forward", "backward", "optimizer_step"),
-        )
-
-        def run(event: RunEvent) -> protocol.Run:
-            return protocol.Run(id=request.id, event=event)
-
-        yield run(
-            RunStarted(
-                model=model_info(self.source),
-                device=CPU,
-                plan=request.plan,
-                steps=request.steps,
-                process_id=os.getpid(),
-                data=request.data or "generated tokens",
-                predicted=figures,
-            )
-        )
-        yield run(RunProgress(seconds=0.1, title="Model built", detail="random weights"))
-        done = 0
-        for step in range(1, request.steps + 1):
-            for point in range(5):
-                time.sleep(0.01)
-                yield run(
-                    RunSample(
-                        seconds=step + point / 10,
-                        allocated_bytes=parts.total_bytes // 2 + point,
-                        highest_bytes=parts.total_bytes // 2 + point,
-                        reserved_bytes=None,
-                        device_bytes=parts.total_bytes,
-                        phase="forward",
-                        step=step,
-                        micro_batch=0,
-                    )
-                )
-            done = step
-            yield run(
-                RunStep(
-                    seconds=float(step),
-                    step=step,
-                    loss=3.0 - 0.1 * step,
-                    step_seconds=1.0,
-                    peak_bytes=parts.total_bytes,
-                )
-            )
-            if self.stop.is_set():
-                break
-        stopped = done < request.steps
-        out_of_memory = request.plan.training.batch_size == 13
-        outcome = "out_of_memory" if out_of_memory else "stopped" if stopped else "finished"
-        yield run(
-            RunResult(
-                outcome=outcome,
-                sentence="The device ran out of memory in step 2; take a smaller micro-batch."
-                if out_of_memory
-                else f"{done} steps done.",
-                model=model_info(self.source),
-                device=CPU,
-                plan=request.plan,
-                predicted=figures,
-                measured=None if out_of_memory else figures,
-                error=None if out_of_memory else 0.0,
-                steps=done,
-                losses=tuple(3.0 - 0.1 * step for step in range(1, done + 1)),
-                step_seconds=(1.0,) * done,
-                missing_bytes=GIB if out_of_memory else None,
-                where="backward, lm_head" if out_of_memory else "",
-                seconds=float(done),
-            )
+            runs_as=RUNS_AS if request.target == "accelerate" else None,
         )
 
 

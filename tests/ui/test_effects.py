@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
@@ -14,6 +15,7 @@ from memplanner.plan import Plan
 from memplanner.units import GIB, MIB
 from memplanner_ui.engine import EngineState
 from memplanner_ui.layer_edits import LinearLayers, marks, with_bits, with_ratio
+from memplanner_ui.look import type as fonts
 from memplanner_ui.main_window import MainWindow
 from memplanner_ui.plan_panel.badge import Badge, Effect
 from memplanner_ui.plan_panel.effect_words import shown
@@ -126,6 +128,13 @@ def test_an_effect_in_words() -> None:
         key="a", value="b", kind="numerics_only", allocated_bytes=GIB, allocated_difference_bytes=0
     )
     assert shown(numerics, None, Plan).memory == "numerics only"
+    for needs, said in (
+        ("inference.use=training", "needs training"),
+        ("training.gradient_accumulation_steps=1", "needs accumulate 1"),
+        ("adapters.method=lora", "needs adapters"),
+    ):
+        other = refused.model_copy(update={"needs": needs})
+        assert shown(other, "fits", Plan).rest == said
     mends = numerics.model_copy(update={"kind": "possible", "allocated_difference_bytes": None})
     assert shown(mends, None, Plan).memory == "peak 1.0 GiB"
 
@@ -134,10 +143,14 @@ def test_a_badge_keeps_the_memory_where_there_is_little_room(qtbot: QtBot) -> No
     label = Badge()
     qtbot.addWidget(label)
     label.set_effect(Effect("+13.6 GiB", "costs", "does not fit", at="2", size_bytes=1))
+    memory = QFontMetrics(fonts.semibold("secondary")).horizontalAdvance("+13.6 GiB") + 1
+    beside = QFontMetrics(label.font()).horizontalAdvance
     for width, kept, gone in (
-        (400, ("at 2:", "+13.6 GiB", "does not fit"), ()),
-        (110, ("2:", "+13.6 GiB"), ("does not fit",)),
-        (70, ("+13.6 GiB",), ("2:", "does not fit")),
+        (memory + beside("at 2: , does not fit"), ("at 2:", "+13.6 GiB", "does not fit"), ()),
+        (memory + beside("2: "), ("2:", "+13.6 GiB"), ("at", "does not fit")),
+        (memory + beside("↑ "), ("↑", "+13.6 GiB"), ("2:", "does not fit")),
+        (memory, ("+13.6 GiB",), ("↑", "does not fit")),
+        (memory - 2, ("…",), ("+13",)),
     ):
         label.resize(width, 20)
         label.show()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from memplanner.messages.protocol import Preset
@@ -33,6 +33,8 @@ def test_each_target_shows_its_text_and_what_it_cannot_say(export: ExportDialog)
     export.targets.setCurrentRow(1)
     assert export.cannot.isVisible()
     assert export.targets.current_title == "Accelerate"
+    peaks = [text.text() for text in export.cannot.findChildren(QLabel)]
+    assert "Peak as exported: 21.0 GiB" in peaks
 
 
 def test_an_export_is_written_where_it_is_asked_for(

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
+from shiboken6 import delete
 
 from memplanner.messages import protocol
 from memplanner.plan import Plan
@@ -129,6 +131,25 @@ def test_a_crash_fails_what_is_owed_and_the_engine_comes_back(qtbot: QtBot, make
     assert outcomes[0].signal_number == 9
     assert "SIGKILL" in outcomes[0].sentence
     assert ask(qtbot, client, protocol.OpenModel, source="preset:gpt2").kind == "opened"
+
+
+def test_what_a_deleted_object_asked_is_answered_to_nobody(qtbot: QtBot, make: Make) -> None:
+    class Asker(QObject):
+        def hear(self, reply: object) -> None:
+            answers.append(reply)
+
+    answers: list[object] = []
+    gone, there = Asker(), Asker()
+    client = make()
+    client.start()
+    for asker in (gone, there):
+        client.request(
+            protocol.OpenModel, source="slow", event=asker.hear, then=asker.hear, failed=asker.hear
+        )
+    delete(gone)
+    client.stop()
+    qtbot.waitUntil(lambda: bool(answers))
+    assert len(answers) == 1, "that of the other"
 
 
 def test_an_engine_that_keeps_crashing_is_left_alone(qtbot: QtBot, make: Make) -> None:

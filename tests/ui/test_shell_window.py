@@ -196,7 +196,7 @@ def test_a_plan_that_cannot_be_read_is_a_notice(
     path = tmp_path / "odd.yaml"
     path.write_text("precison: fp32\n")
     opened.session.open(str(path))
-    assert "odd.yaml" in opened.workspace.notice.text
+    qtbot.waitUntil(lambda: "odd.yaml" in opened.workspace.notice.text, timeout=LONG)
     assert "precision" in opened.workspace.notice.text
 
 

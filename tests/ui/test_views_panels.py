@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from memplanner.messages.run import RunSample, RunStep
-from memplanner.units import MIB
+from memplanner.units import MIB, format_count
 from memplanner_ui.look.theme import apply_theme
 from memplanner_ui.views.module_panel import ModulePanel, bar_bytes, shape_words
 from memplanner_ui.views.notice import Fix, NoticeBar
@@ -140,6 +140,19 @@ def test_the_run_panel_follows_a_run(qtbot: QtBot) -> None:
     assert not button(panel, "Stop now").isEnabled()
 
 
+def test_tokens_per_second_are_of_all_cards(qtbot: QtBot) -> None:
+    panel = RunPanel()
+    qtbot.addWidget(panel)
+    started = sample.run_started(30)
+    changes: dict[str, object] = {"sharding.cards_per_node": 4, "sharding.data": "zero_2"}
+    panel.start(started.model_copy(update={"plan": started.plan.with_values(changes)}))
+    for event in sample.run_samples(2):
+        panel.handle(event)
+    training = started.plan.training
+    tokens = training.batch_size * training.gradient_accumulation_steps * training.sequence_length
+    assert format_count(round(4 * tokens / 5.1)) in words_of(panel)
+
+
 def test_the_run_panel_ends_with_what_compression_costs(qtbot: QtBot) -> None:
     panel = RunPanel()
     qtbot.addWidget(panel)
@@ -147,7 +160,7 @@ def test_the_run_panel_ends_with_what_compression_costs(qtbot: QtBot) -> None:
     assert "Quality" not in words_of(panel)
     panel.handle(sample.run_result().model_copy(update={"quality": sample.quality()}))
     said = words_of(panel)
-    for words in ("24.35 → 26.41", "513 MiB → 160 MiB", "8.3%", "alice.txt"):
+    for words in ("24.35 → 26.41", "513 MiB → 160 MiB", "8.3 %", "alice.txt"):
         assert words in said
     panel.start(sample.run_started(30))
     assert "Quality" not in words_of(panel)

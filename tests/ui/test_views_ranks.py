@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from memplanner.messages.device import Device
@@ -16,11 +16,12 @@ from memplanner_ui.main_window import MainWindow
 from memplanner_ui.mesh_editor import MeshEditor, batch_words, mesh_words
 from memplanner_ui.mesh_editor_field import FactorField, offered
 from memplanner_ui.views import ranks_data
+from memplanner_ui.views.ranks import RanksView
 from memplanner_ui.views.ranks_data import in_flight
 from memplanner_ui.views.ranks_grid import Shades
 from memplanner_ui.views.verdict import lines
 from memplanner_ui.workspace import RANKS
-from tests.ui import fake_engine
+from tests.ui import fake_figures
 from tests.ui.acting import LONG, edit
 
 MESH: dict[str, object] = {
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.window
 
 def estimate(changes: dict[str, object], rank: int | None = None) -> Estimate:
     plan = Plan().with_values(changes)
-    return fake_engine.make_estimate("preset:llama-3.1-8b", plan, fake_engine.CARD, rank)
+    return fake_figures.make_estimate("preset:llama-3.1-8b", plan, fake_figures.CARD, rank)
 
 
 def shard(qtbot: QtBot, window: MainWindow, changes: dict[str, object]) -> None:
@@ -286,3 +287,16 @@ def test_one_card_says_how_to_have_more(qtbot: QtBot, opened: MainWindow) -> Non
     assert not view.stage_bar.isVisible()
     assert any("One card holds everything" in one.text() for one in view.findChildren(QLabel))
     qtbot.waitUntil(lambda: not opened.effects.waits, timeout=LONG)
+
+
+def test_a_narrow_view_shows_all_of_it(qtbot: QtBot) -> None:
+    view = RanksView()
+    qtbot.addWidget(view)
+    view.set_plan(Plan().with_values(MESH))
+    view.set_estimate(estimate(MESH))
+    view.show()
+    scroll = view.findChild(QScrollArea)
+    assert scroll is not None
+    for width in (1200, 600):
+        view.resize(width, 800)
+        qtbot.waitUntil(lambda: scroll.horizontalScrollBar().maximum() == 0)

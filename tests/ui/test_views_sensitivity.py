@@ -178,6 +178,6 @@ def test_the_table_of_layers_sorts_by_numbers(qtbot: QtBot) -> None:
     table.table.sortItems(2, Qt.SortOrder.DescendingOrder)
     first = table.table.item(0, 2)
     assert first is not None
-    assert first.text() == "8.3%"
+    assert first.text() == "8.3 %"
     table.copy()
     assert QGuiApplication.clipboard().text() == text_of(sample.quality())

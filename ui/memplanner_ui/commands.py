@@ -18,7 +18,7 @@ from memplanner_ui.look.theme import SchemeChoice, apply_theme
 from memplanner_ui.open_dialog import OpenDialog
 from memplanner_ui.palette import Entry
 from memplanner_ui.panes import focus_next_pane
-from memplanner_ui.workspace import LAYERS, LIVE, RANKS, SENSITIVITY, TIMELINE
+from memplanner_ui.workspace import COMPARE, LAYERS, LIVE, RANKS, SEARCH, SENSITIVITY, TIMELINE
 
 if TYPE_CHECKING:
     from memplanner_ui.main_window import MainWindow
@@ -43,9 +43,11 @@ class Commands(QObject):
             "open": self.open_file,
             "open_folder": self.open_folder,
             "open_name": self.open_by_name,
+            "open_snapshot": self.open_snapshot,
             "save_plan": self.save_plan,
             "save_plan_as": self.save_plan_as,
             "export": lambda: ExportDialog(session, window).open(),
+            "report": lambda: window.report.choose_file(),
             "close_model": self._document.close_model,
             "quit": window.close,
             "undo": history.undo,
@@ -55,7 +57,9 @@ class Commands(QObject):
             "view_layers": lambda: window.workspace.show_view(LAYERS),
             "view_timeline": lambda: window.workspace.show_view(TIMELINE),
             "view_live": lambda: window.workspace.show_view(LIVE),
+            "view_search": lambda: window.workspace.show_view(SEARCH),
             "view_sensitivity": lambda: window.workspace.show_view(SENSITIVITY),
+            "view_compare": lambda: window.workspace.show_view(COMPARE),
             "view_ranks": lambda: window.workspace.show_view(RANKS),
             "timeline_table": self.show_timeline_table,
             "left_dock": window.show_docks,
@@ -70,6 +74,9 @@ class Commands(QObject):
             "presets": self._document.close_model,
             "reopen": self.reopen,
             "choose_device": self.choose_device,
+            "fit": lambda: window.smallest.fit(),
+            "pin_option": self.pin_option,
+            "keep_plan": lambda: window.compare.keep(),
             "filter_options": self.filter_options,
             "unfold_sections": lambda: window.left.plan.fold_all(False),
             "fold_sections": lambda: window.left.plan.fold_all(True),
@@ -110,6 +117,17 @@ class Commands(QObject):
         dialog = OpenDialog(self._window)
         dialog.chosen.connect(lambda source, inputs: self._session.open(source, inputs=inputs))
         dialog.open()
+
+    def open_snapshot(self) -> None:
+        """Asks for a memory snapshot and reads it."""
+        folder = self._session.settings.values.folder
+        files.choose_file(
+            self._window,
+            "Open a memory snapshot",
+            files.SNAPSHOTS,
+            self._session.snapshot_wanted.emit,
+            folder,
+        )
 
     def reopen(self) -> None:
         """Opens the same source again, with the plan as it is."""
@@ -161,6 +179,8 @@ class Commands(QObject):
             window.start.focus_filter()
         elif window.left.plan.isAncestorOf(QApplication.focusWidget() or window):
             self.filter_options()
+        elif window.workspace.current == SEARCH:
+            window.workspace.search.focus_filter()
         else:
             window.workspace.show_view(LAYERS)
             window.workspace.layers.focus_filter()
@@ -171,6 +191,12 @@ class Commands(QObject):
         self._window.show_docks()
         self._window.left.show_run(False)
         self._window.left.plan.toggle_filter()
+
+    def pin_option(self) -> None:
+        """Pins the option that has the cursor, or lets it go."""
+        key = self._window.left.plan.key_at(QApplication.focusWidget())
+        if key is not None:
+            self._window.pins.toggle(key)
 
     def open_palette(self) -> None:
         """Opens the palette over the top of the window."""

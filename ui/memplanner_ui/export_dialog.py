@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from memplanner.messages.protocol import Exported, Failure
+from memplanner.units import format_bytes
 from memplanner_ui.files import choose_new_file
 from memplanner_ui.highlighter import Highlighter
 from memplanner_ui.look import icons, theme
@@ -238,6 +239,12 @@ class ExportDialog(QDialog):
         if reply is None or not reply.cannot_say:
             return
         part = Part(f"What {self.targets.current_title} cannot say")
+        really = reply.runs_as
+        if really is not None and really.allocated_bytes is not None:
+            peak = really.device_bytes or really.allocated_bytes
+            part.right.setText(f"Peak as exported: {format_bytes(peak)}")
+        elif really is not None:
+            part.add(label(f"As exported, it {really.sentence}", "body", wrap=True))
         for number, sentence in enumerate(reply.cannot_say, 1):
             part.add(label(f"{number}   {sentence}", "body", wrap=True))
         self.cannot.add_part(part)

@@ -8,8 +8,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 MODELS_AND_PLANS = (
-    "Models and plans (*.json *.safetensors *.gguf *.py *.pt2 *.yaml *.yml);;All files (*)"
+    "Models, plans and trainers’ files "
+    "(*.json *.safetensors *.gguf *.py *.pt *.pth *.bin *.ckpt *.pt2 *.onnx *.keras *.h5 "
+    "*.yaml *.yml *.sh);;All files (*)"
 )
+SNAPSHOTS = "Memory snapshots (*.pickle *.pkl *.snapshot);;All files (*)"
 PLANS = "Plans (*.yaml *.yml)"
 PLAN_ENDING = ".plan.yaml"
 """Of a new plan's file; the desktop knows plans by it."""

@@ -6,9 +6,12 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolBar, QVBoxLayout, QWidget
 
+from memplanner.messages.cost import StepTime
 from memplanner.messages.estimate import Estimate
 from memplanner.messages.run import RunResult
-from memplanner.units import MINUS, format_bytes, format_count
+from memplanner.plan import Plan
+from memplanner.units import MINUS, format_bytes, format_count, format_duration
+from memplanner_ui import step_words
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.budget_bar import HEIGHT, BudgetBar
@@ -21,7 +24,10 @@ CAUTION_FROM = 0.03
 
 
 class StepBlock(QWidget):
-    """What one optimizer step takes in; after a run, what was measured and how far off it was."""
+    """How long an optimizer step takes, or what it takes in where that is not known.
+
+    After a run: what was measured and how far off the prediction was.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -31,13 +37,14 @@ class StepBlock(QWidget):
         self._estimate: Estimate | None = None
         self._above = label("", "secondary", "secondary")
         self._figure = label("", "notice")
-        self._below = ElidedLabel()
-        self._below.setFont(fonts.font("secondary"))
-        self._below.setProperty("ink", "secondary")
+        self._below, self._last = ElidedLabel(), ElidedLabel()
+        for line in (self._below, self._last):
+            line.setFont(fonts.font("secondary"))
+            line.setProperty("ink", "secondary")
         column = QVBoxLayout(self)
-        column.setContentsMargins(14, 12, 10, 12)
-        column.setSpacing(2)
-        for row in (self._above, self._figure, self._below):
+        column.setContentsMargins(14, 10, 10, 8)
+        column.setSpacing(1)
+        for row in (self._above, self._figure, self._below, self._last):
             column.addWidget(row)
         column.addStretch(1)
 
@@ -51,40 +58,73 @@ class StepBlock(QWidget):
         self._measured = result
         self._show()
 
+    def time_of(self, plan: Plan) -> StepTime | None:
+        """What a step of ``plan`` is estimated to take; None where that is not known."""
+        estimate = self._estimate
+        return estimate.time if estimate is not None and estimate.plan == plan else None
+
     def _show(self) -> None:
         estimate, result = self._estimate, self._measured
         if estimate is None:
             self._say("", "", "")
         elif result is not None and result.measured is not None and result.plan == estimate.plan:
-            words = "no error known"
-            caution = False
-            if result.error is not None:
-                words = f"prediction off by {format_share(result.error)}"
-                caution = abs(result.error) >= CAUTION_FROM
-            self._say(
-                "Measured, allocated",
-                format_bytes(result.measured.allocated_bytes),
-                words,
-                caution=caution,
-            )
+            self._show_measured(estimate, result, result.measured.allocated_bytes)
+        elif estimate.time is not None:
+            self._show_time(estimate, estimate.time)
         else:
             plan, ranks = estimate.plan, estimate.plan.sharding.ranks
             above, count, unit = intake(plan, takes_sequence=estimate.model.takes_sequence)
-            words = "time not measured"
+            words = "time not known here"
             if ranks > 1:
                 words = f"{format_count(ranks)} cards, not timed"
             self._say(above, f"{format_count(count)} {unit}", words)
 
-    def _say(self, above: str, figure: str, below: str, *, caution: bool = False) -> None:
+    def _show_time(self, estimate: Estimate, time: StepTime) -> None:
+        trains = estimate.plan.inference.use == "training"
+        self._say(
+            "One optimizer step" if trains else "One round",
+            format_duration(time.seconds),
+            step_words.rate(time),
+            step_words.likely(time),
+            tip=step_words.explained(time),
+        )
+
+    def _show_measured(self, estimate: Estimate, result: RunResult, measured_bytes: int) -> None:
+        words, caution = "no error known", False
+        if result.error is not None:
+            words = f"prediction off by {format_share(result.error)}"
+            caution = abs(result.error) >= CAUTION_FROM
+        self._say(
+            "Measured, allocated",
+            format_bytes(measured_bytes),
+            words,
+            step_words.beside_measured(estimate.time, result.step_seconds),
+            caution=caution,
+        )
+
+    def _say(
+        self,
+        above: str,
+        figure: str,
+        below: str,
+        last: str = "",
+        *,
+        tip: str = "",
+        caution: bool = False,
+    ) -> None:
         self._above.setText(above)
         self._figure.setText(figure)
         self._below.set_text(below)
+        self._last.set_text(last)
+        self.setToolTip(tip)
         ink = "caution" if caution else "secondary"
         if self._below.property("ink") != ink:
             self._below.setProperty("ink", ink)
             self._below.style().unpolish(self._below)
             self._below.style().polish(self._below)
-        self.setAccessibleName(f"{above}: {figure}, {below}" if figure else "One step")
+        told = ", ".join(words for words in (below, last) if words)
+        self.setAccessibleName(f"{above}: {figure}, {told}" if figure else "One step")
+        self.setAccessibleDescription(tip)
 
 
 def format_share(share: float) -> str:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt
-from PySide6.QtGui import (
-    QCloseEvent,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
-    QKeyEvent,
-    QResizeEvent,
-)
-from PySide6.QtWidgets import QMainWindow, QMenu, QStackedWidget, QWidget
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
 
 from memplanner.messages.estimate import Estimate
 from memplanner.plan import Plan
 from memplanner_ui.actions import Actions
 from memplanner_ui.closing import Closing
 from memplanner_ui.commands import Commands
+from memplanner_ui.compare_control import CompareControl
+from memplanner_ui.dropping import DropWindow
 from memplanner_ui.engine import EngineState
 from memplanner_ui.engine_log import EngineLog
 from memplanner_ui.header import Header
@@ -28,28 +23,42 @@ from memplanner_ui.option_effects import OptionEffects
 from memplanner_ui.palette import Palette
 from memplanner_ui.panes import LeftDock, RightDock
 from memplanner_ui.ranks_control import RanksControl
+from memplanner_ui.report_file import ReportFile
 from memplanner_ui.run_control import RunControl
 from memplanner_ui.run_display import RunDisplay
+from memplanner_ui.search_control import SearchControl
+from memplanner_ui.search_pins import Pins
+from memplanner_ui.search_smallest import SmallestControl
 from memplanner_ui.sensitivity_control import SensitivityControl
 from memplanner_ui.session import Session
+from memplanner_ui.snapshot_control import SnapshotControl
 from memplanner_ui.start_page import StartPage
 from memplanner_ui.status_bar import StatusBar
 from memplanner_ui.tool_bar import ToolBar
-from memplanner_ui.workspace import LAYERS, LIVE, RANKS, SENSITIVITY, TIMELINE, Workspace
+from memplanner_ui.workspace import (
+    COMPARE,
+    DETAILS,
+    LAYERS,
+    LIVE,
+    RANKS,
+    SEARCH,
+    SENSITIVITY,
+    TIMELINE,
+    Workspace,
+)
 
 LAYOUT_VERSION = 1
 FOLDS_BELOW = 1180
 """Narrower than this, the right dock becomes a tab."""
 
 
-class MainWindow(QMainWindow):
+class MainWindow(DropWindow):
     """Assembly only: what things do is in ``Session``, ``RunControl`` and ``Commands``."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
         self.runs = RunControl(session, self)
-        self.setAcceptDrops(True)
         self.setMinimumSize(760, 480)
         self.resize(1440, 900)
         self.workspace = Workspace()
@@ -65,6 +74,8 @@ class MainWindow(QMainWindow):
         self.tools = ToolBar(session, self.actions_, self)
         self.start = StartPage(session, self.actions_)
         self._pages = QStackedWidget()
+        self._main_view = LAYERS
+        """The view that is shown, or was before the Details tab."""
         self._display = RunDisplay(
             self.runs, self.workspace, self.left, self.right, self.header, self.status, self
         )
@@ -74,6 +85,14 @@ class MainWindow(QMainWindow):
             session, self.runs, self.layer_choices, self.workspace.sensitivity, self
         )
         self.ranks = RanksControl(session, self.workspace.ranks, self.right.rank, self)
+        self.compare = CompareControl(session, self.workspace.compare, self.left.plans, self)
+        self.report = ReportFile(session, self.compare, self.runs, self)
+        self.snapshots = SnapshotControl(session, self.workspace, self)
+        self.pins = Pins(self)
+        self.search = SearchControl(
+            session, self.pins, self.workspace.search, self.left.search, self.right.found, self
+        )
+        self.smallest = SmallestControl(session, self.pins, self.workspace.layers.smallest, self)
         self._closing = Closing(self.close, self.commands.save_then)
         self._assemble()
         self._connect()
@@ -124,6 +143,8 @@ class MainWindow(QMainWindow):
         document.device_changed.connect(lambda _: self._show_run_device())
         session.devices_changed.connect(self._show_run_device)
         self.actions_.follow_history(document.history)
+        self.dropped.connect(session.open)
+        self.hangs_over.connect(self.start.drop_zone.set_over)
         session.noticed.connect(self.show_notice)
         session.solved.connect(self._clear_notices)
         session.working.connect(self._show_work)
@@ -142,10 +163,17 @@ class MainWindow(QMainWindow):
         plan.edited.connect(self.ranks.edit)
         plan.gesture_ended.connect(document.end_gesture)
         plan.reset.connect(document.reset_section)
+        plan.pin_wanted.connect(self.pins.set)
+        plan.show_pins(self.pins.keys)
+        self.pins.changed.connect(lambda: plan.show_pins(self.pins.keys))
+        self.smallest.more_wanted.connect(lambda: self.workspace.show_view(SEARCH))
+        self.search.compare_wanted.connect(self._compare_found)
         plan.folded_changed.connect(lambda folded: session.settings.update(folded=folded))
         form = self.workspace.live.form
         form.steps_changed.connect(lambda steps: session.settings.update(steps=steps))
         self.runs.running_changed.connect(lambda _: self._show_running())
+        for told in (self.compare.said, self.report.said):
+            told.connect(lambda words: self.status.say(words, "check", "fits"))
         engine = session.engine
         engine.state_changed.connect(self._show_engine)
         engine.greeted.connect(lambda _: self._show_engine(engine.state))
@@ -154,8 +182,13 @@ class MainWindow(QMainWindow):
         self.log.visibilityChanged.connect(
             lambda _: self.actions_["engine_log"].setChecked(not self.log.isHidden())
         )
-        self.status.stop_wanted.connect(session.cancel)
+        self.status.stop_wanted.connect(self._stop_work)
         session.settings.failed.connect(self.log.add)
+
+    def _stop_work(self) -> None:
+        """A snapshot is read apart from the engine, which need not end for it."""
+        if not self.snapshots.stop():
+            self.session.cancel()
 
     def _restore(self) -> None:
         values = self.session.settings.values
@@ -213,7 +246,7 @@ class MainWindow(QMainWindow):
     def _show_estimate(self, estimate: Estimate | None) -> None:
         self.header.set_estimate(estimate)
         self.workspace.layers.set_estimate(estimate)
-        self.workspace.timeline.set_estimate(estimate)
+        self.workspace.timeline_pages.set_estimate(estimate)
         if self.session.document.model is not None:
             self.status.show_estimate(estimate)
         if estimate is not None:
@@ -234,17 +267,35 @@ class MainWindow(QMainWindow):
 
     def _show_view(self) -> None:
         view = self.workspace.current
-        for name in (LAYERS, TIMELINE, LIVE, SENSITIVITY, RANKS):
+        for name in (LAYERS, TIMELINE, LIVE, SEARCH, SENSITIVITY, COMPARE, RANKS):
             self.actions_[f"view_{name}"].setChecked(view == name)
         self._display.show_view(view)
+        self._explain(self._main_view if view == DETAILS else view)
+        self.show_docks()
+
+    def _compare_found(self, plan: Plan, name: str) -> None:
+        """Keeps a plan that a search has found, and shows it beside the open one."""
+        self.compare.keep_plan(plan, name, "found by a search")
+        self.workspace.show_view(COMPARE)
+
+    def _explain(self, view: str) -> None:
+        """Shows in the docks what belongs to a view; the Details tab is of the view before it."""
+        self._main_view = view
         if view == RANKS:
             self.right.show_rank()
-        self.show_docks()
+        elif view == SEARCH:
+            self.left.show_search()
+            self.right.show_found()
+        elif view == COMPARE:
+            self.left.show_plans()
+        self.compare.set_visible(view == COMPARE and self.session.document.model is not None)
+        self.search.set_shown(view == SEARCH and self.session.document.model is not None)
 
     def show_docks(self) -> None:
         """Shows the docks that are wanted; the right one is a tab where the window is narrow."""
         opened = self.session.document.model is not None
         right_wanted = opened and self.actions_["right_dock"].isChecked()
+        right_wanted = right_wanted and self._main_view != COMPARE  # the plans take all the room
         narrow = self.width() < fonts.scaled(FOLDS_BELOW)
         self.left.setVisible(opened and self.actions_["left_dock"].isChecked())
         self.right.fold_into(self.workspace, right_wanted and narrow)
@@ -282,7 +333,7 @@ class MainWindow(QMainWindow):
     def _show_run_device(self) -> None:
         self.workspace.live.form.set_device(self.runs.device())
 
-    # Menus, drops, closing
+    # Menus and closing
 
     def _fill_recent(self) -> None:
         self._recent_menu.clear()
@@ -301,21 +352,6 @@ class MainWindow(QMainWindow):
         self.commands.fill_plan_menu(menu)
         button = self.left.menu_button
         menu.popup(button.mapToGlobal(QPoint(0, button.height())))
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _dropped(event):
-            event.acceptProposedAction()
-            self.start.drop_zone.set_over(True)
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self.start.drop_zone.set_over(False)
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self.start.drop_zone.set_over(False)
-        path = _dropped(event)
-        if path:
-            event.acceptProposedAction()
-            self.session.open(path)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
@@ -347,14 +383,10 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
     def _keep_layout(self) -> None:
+        if self._main_view == COMPARE:  # which hides the right side, but not for good
+            self.right.setVisible(self.actions_["right_dock"].isChecked())
         layout = _text(self.saveState(LAYOUT_VERSION))
         self.session.settings.update(layout=layout)
-
-
-def _dropped(event: QDropEvent) -> str:
-    """The first local file or folder of a drop; empty when there is none."""
-    urls = event.mimeData().urls()
-    return next((url.toLocalFile() for url in urls if url.isLocalFile()), "")
 
 
 def _text(data: QByteArray) -> str:

@@ -5,7 +5,7 @@ Each field offers only what divides; data parallelism gets what the others leave
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -146,6 +146,10 @@ class MeshEditor(QWidget):
         self._place(self._columns, again=True)
         self._mesh_size.set_text(mesh_words(section))
         self._batch.set_text(batch_words(plan, takes_sequence=takes_sequence))
+
+    def minimumSizeHint(self) -> QSize:
+        """One box wide: more of them go into further rows, whatever their row is now."""
+        return QSize(fonts.scaled(_BOX_WIDTH) + 28, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -12,12 +12,14 @@ from memplanner.errors import PlanError
 from memplanner.messages import protocol
 from memplanner_ui.notices import Notice
 from memplanner_ui.settings import Recent
+from memplanner_ui.trainer_files import TrainerFiles, is_plan, may_be_trainers
 from memplanner_ui.views.notice import Fix
 
 if TYPE_CHECKING:
     from memplanner_ui.session import Session
 
-PLAN_ENDINGS = (".yaml", ".yml")
+SNAPSHOT_ENDINGS = (".pickle", ".pkl", ".snapshot")
+"""How memory snapshots of torch are usually called."""
 
 
 class Openings:
@@ -26,13 +28,17 @@ class Openings:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._waiting_plan: Path | None = None
+        self._trainers = TrainerFiles(session, self.wait_for_model)
         self.at_work = False
         """A model is being opened."""
 
     def open(self, source: str, inputs: tuple[str, ...], trust_code: bool, keep_plan: bool) -> None:
-        """Opens a model, or a plan when ``source`` is a YAML file."""
+        """Opens a model, or a plan when ``source`` is a plan's file or a trainer's."""
         session = self._session
-        if source.endswith(PLAN_ENDINGS):
+        if source.lower().endswith(SNAPSHOT_ENDINGS):
+            session.snapshot_wanted.emit(source)
+            return
+        if may_be_trainers(source):
             self.open_plan(Path(source))
             return
         if session.locked:
@@ -117,11 +123,18 @@ class Openings:
             what = Notice.of(failure)
             session.noticed.emit(replace(what, fixes=(*what.fixes, again)))
 
+    def wait_for_model(self, path: Path) -> None:
+        """Opens a plan's file, or a trainer's, when the next model is open."""
+        self._waiting_plan = path
+
     def open_plan(self, path: Path) -> None:
-        """Opens a plan's file; without a model it waits for the one opened next."""
+        """Opens a plan's file, or a trainer's; without a model it waits for the one opened next."""
         session = self._session
+        if path.exists() and not is_plan(path):
+            self._trainers.open(path)
+            return
         if session.document.model is None:
-            self._waiting_plan = path
+            self.wait_for_model(path)
             words = f"{path.name} is used for the model you open next."
             session.noticed.emit(Notice("info", words, "A plan does not name a model."))
             return

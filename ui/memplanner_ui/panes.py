@@ -9,22 +9,28 @@ from memplanner_ui.look import type as fonts
 from memplanner_ui.notices import Notice
 from memplanner_ui.pane_header import PaneHeader
 from memplanner_ui.plan_panel import PlanPanel
+from memplanner_ui.views.compare_panel import ComparePanel
 from memplanner_ui.views.module_panel import ModulePanel
 from memplanner_ui.views.notice import NoticeBar
 from memplanner_ui.views.ranks_panel import RankPanel
 from memplanner_ui.views.run_panel import RunPanel
 from memplanner_ui.views.run_progress import ProgressPanel
+from memplanner_ui.views.search_form import SearchForm
+from memplanner_ui.views.search_panel import FoundPanel
 from memplanner_ui.workspace import DETAILS, Workspace
 
 LEFT_WIDTH = 304
+LEFT_LEAST = 284
+"""A number of the plan with what its next value would change."""
 RIGHT_WIDTH = 296
+RIGHT_LEAST = 264
 LOCKED = Notice("info", "The plan is locked while it runs.", "Edits you make now go to a copy.")
 
 
 class _Dock(QDockWidget):
     """A dock that knows whether the user wants it, apart from whether it is shown now."""
 
-    def __init__(self, title: str, name: str, width: int, parent: QMainWindow) -> None:
+    def __init__(self, title: str, name: str, width: int, least: int, parent: QMainWindow) -> None:
         super().__init__(title, parent)
         self.setObjectName(name)
         self.setAllowedAreas(
@@ -36,15 +42,15 @@ class _Dock(QDockWidget):
         )
         self.header = PaneHeader(title)
         self.setTitleBarWidget(self.header)
-        self.setMinimumWidth(fonts.scaled(264))  # the run's buttons and a scroll bar
+        self.setMinimumWidth(fonts.scaled(least))
         self.width_at_first = fonts.scaled(width)
 
 
 class LeftDock(_Dock):
-    """The plan; while it is applied and the Live view is shown, the run."""
+    """The plan; on the Live view, while it is applied, the run; on Search, what is wanted."""
 
     def __init__(self, parent: QMainWindow) -> None:
-        super().__init__("Plan", "left_dock", LEFT_WIDTH, parent)
+        super().__init__("Plan", "left_dock", LEFT_WIDTH, LEFT_LEAST, parent)
         self.plan = PlanPanel()
         self.run = RunPanel()
         self._locked = NoticeBar()
@@ -61,6 +67,12 @@ class LeftDock(_Dock):
         self._pages = QStackedWidget()
         self._pages.addWidget(plan_page)
         self._pages.addWidget(self.run)
+        self.search = SearchForm()
+        self._pages.addWidget(self.search)
+        self.plans = ComparePanel()
+        self._pages.addWidget(self.plans)
+        self.plans.counted.connect(self._count_plans)
+        self._plans_word = ""
         self.setWidget(self._pages)
         self.filter_button = self.header.add_button("search", "Filter options")
         self.menu_button = self.header.add_button("more", "Plan menu")
@@ -87,6 +99,24 @@ class LeftDock(_Dock):
         self.menu_button.setVisible(not shown)
         self._show_title()
 
+    def show_search(self) -> None:
+        """Shows what is searched for instead of the plan."""
+        self._pages.setCurrentWidget(self.search)
+        self.filter_button.hide()
+        self.menu_button.hide()
+        self._show_title()
+
+    def _count_plans(self, words: str) -> None:
+        self._plans_word = words
+        self._show_title()
+
+    def show_plans(self) -> None:
+        """Shows the plans that can be compared instead of the plan."""
+        self._pages.setCurrentWidget(self.plans)
+        self.filter_button.hide()
+        self.menu_button.hide()
+        self._show_title()
+
     def _has_focus(self) -> bool:
         focused = self.window().focusWidget()
         return focused is not None and self.isAncestorOf(focused)
@@ -94,15 +124,19 @@ class LeftDock(_Dock):
     def _show_title(self) -> None:
         if self._pages.currentIndex() == 1:
             self.header.set_title("Run")
+        elif self._pages.currentWidget() is self.search:
+            self.header.set_title("Search")
+        elif self._pages.currentWidget() is self.plans:
+            self.header.set_title("Plans", self._plans_word)
         else:
             self.header.set_title("Plan", self._plan_word)
 
 
 class RightDock(_Dock):
-    """The selected module; on the Live view, how the run goes on; on Sharding, the rank."""
+    """The selected module; on other views the run, the rank or the plan that is selected."""
 
     def __init__(self, parent: QMainWindow) -> None:
-        super().__init__("Module", "right_dock", RIGHT_WIDTH, parent)
+        super().__init__("Module", "right_dock", RIGHT_WIDTH, RIGHT_LEAST, parent)
         self.module = ModulePanel()
         self.progress = ProgressPanel()
         self.content = QStackedWidget()
@@ -110,6 +144,8 @@ class RightDock(_Dock):
         self.content.addWidget(self.progress)
         self.rank = RankPanel()
         self.content.addWidget(self.rank)
+        self.found = FoundPanel()
+        self.content.addWidget(self.found)
         self.setWidget(self.content)
 
     def fold_into(self, workspace: Workspace, folded: bool) -> None:
@@ -136,6 +172,11 @@ class RightDock(_Dock):
         """Shows the rank instead of the module."""
         self.content.setCurrentWidget(self.rank)
         self.header.set_title("Rank")
+
+    def show_found(self) -> None:
+        """Shows the plan that is selected in a search instead of the module."""
+        self.content.setCurrentWidget(self.found)
+        self.header.set_title("Selected plan")
 
 
 def focus_next_pane(panes: list[QWidget], focused: QWidget | None, *, back: bool = False) -> None:

@@ -72,6 +72,7 @@ class RunDisplay(QObject):
     def _start(self, started: RunStarted) -> None:
         for part in self._parts:
             part.start(started)
+        self._left.run.expect(self._header.step.time_of(started.plan))
         self._header.step.set_result(None)
         self._workspace.timeline.set_result(None)
         self._workspace.show_view(LIVE)

@@ -151,7 +151,7 @@ def _bar(*widgets: QWidget | None) -> QWidget:
     bar = QWidget()
     bar.setFixedHeight(fonts.scaled(38))
     line = QHBoxLayout(bar)
-    line.setContentsMargins(14, 0, 14, 0)
+    line.setContentsMargins(12, 0, 14, 0)
     line.setSpacing(8)
     for widget in widgets:
         if widget is None:

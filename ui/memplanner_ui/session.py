@@ -33,6 +33,8 @@ class Session(QObject):
     """A ``Notice`` to show."""
     solved = Signal()
     """What the last notice was about has been dealt with."""
+    snapshot_wanted = Signal(str)
+    """A memory snapshot of torch is to be shown: its path."""
     working = Signal(str, object)
     """What is being done in words, and the share done or None; empty words when nothing is."""
     devices_changed = Signal()

@@ -41,6 +41,23 @@ class Recent(BaseModel):
     """Seconds since the epoch."""
 
 
+class KeptPlan(BaseModel):
+    """A plan of a model that the user keeps under a name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    plan: dict[str, Any]
+    """As a plan's file has it: an older version's is brought up to date when it is read."""
+    kept: float = 0.0
+    """Seconds since the epoch."""
+    origin: str = ""
+    """Where it comes from, such as ``from Search``."""
+    pinned: bool = False
+    shown: bool = False
+    """Whether it stands side by side with others."""
+
+
 class Settings(BaseModel):
     """The remembered values. Unknown keys of a newer version are left out."""
 
@@ -62,6 +79,8 @@ class Settings(BaseModel):
     folder: str = ""
     """Where the last file was chosen."""
     steps: int = 3
+    kept: dict[str, tuple[KeptPlan, ...]] = {}
+    """By the source of a model: its plans that are kept."""
 
 
 def settings_path() -> Path:

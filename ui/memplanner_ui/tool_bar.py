@@ -187,6 +187,8 @@ class ToolBar(QToolBar):
             button.setFixedSize(28, 28)
             self.addWidget(button)
         self.addSeparator()
+        fit = ActionButton(actions["fit"], "fit", text=actions["fit"].text())
+        self._fit_place = self.addWidget(fit)
         apply = ActionButton(actions["apply"], "apply", primary=True)
         stop = ActionButton(actions["stop"], "stop", primary=True, text="Stop")
         self._apply_place = self.addWidget(apply)
@@ -203,6 +205,7 @@ class ToolBar(QToolBar):
         """The model's button only with a model; Stop in place of Apply while a plan runs."""
         self._model_place.setVisible(model)
         self._model_line.setVisible(model)
+        self._fit_place.setVisible(model)
         self._apply_place.setVisible(not run)
         self._stop_place.setVisible(run)
 

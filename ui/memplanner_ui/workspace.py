@@ -9,16 +9,22 @@ from memplanner_ui.notices import Notice
 from memplanner_ui.progress_line import ProgressLine
 from memplanner_ui.run_form import RunForm
 from memplanner_ui.tab_bar import ViewTabs
+from memplanner_ui.views.compare import CompareView
 from memplanner_ui.views.layers import LayersView
 from memplanner_ui.views.live import LiveView
 from memplanner_ui.views.notice import NoticeBar
 from memplanner_ui.views.ranks import RanksView
+from memplanner_ui.views.search import SearchView
 from memplanner_ui.views.sensitivity import SensitivityView
+from memplanner_ui.views.snapshot import SnapshotView
 from memplanner_ui.views.timeline import TimelineView
+from memplanner_ui.views.timeline_pages import TimelinePages
 
 LAYERS, TIMELINE, LIVE, DETAILS = "layers", "timeline", "live", "details"
 SENSITIVITY = "sensitivity"
 RANKS = "ranks"
+COMPARE = "compare"
+SEARCH = "search"
 
 
 class LivePage(QWidget):
@@ -53,9 +59,12 @@ class Workspace(QWidget):
         self.views = QStackedWidget()
         self.layers = LayersView()
         self.timeline = TimelineView()
+        self.timeline_pages = TimelinePages(self.timeline, SnapshotView())
         self.live = LivePage()
         self.sensitivity = SensitivityView()
         self.ranks = RanksView()
+        self.compare = CompareView()
+        self.search = SearchView()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -64,9 +73,11 @@ class Workspace(QWidget):
         column.addWidget(self.views, 1)
         self.tabs.currentChanged.connect(self._on_tab)
         self.add_view(LAYERS, "Layers", self.layers)
-        self.add_view(TIMELINE, "Timeline", self.timeline)
+        self.add_view(TIMELINE, "Timeline", self.timeline_pages)
         self.add_view(LIVE, "Live", self.live)
+        self.add_view(SEARCH, "Search", self.search)
         self.add_view(SENSITIVITY, "Sensitivity", self.sensitivity)
+        self.add_view(COMPARE, "Compare", self.compare)
         self.add_view(RANKS, "Sharding", self.ranks)
 
     def add_view(self, name: str, title: str, view: QWidget) -> None:

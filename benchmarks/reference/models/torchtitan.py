@@ -107,10 +107,19 @@ class Block(nn.Module):
 class Transformer(nn.Module):
     """The model with the training loop's loss."""
 
-    def __init__(self, *, width: int, inner: int, blocks: int, heads: int, pairs: int) -> None:
+    def __init__(
+        self,
+        *,
+        width: int,
+        inner: int,
+        blocks: int,
+        heads: int,
+        pairs: int,
+        positions: int = POSITIONS,
+    ) -> None:
         super().__init__()
         self.tok_embeddings = nn.Embedding(VOCABULARY, width)
-        angles = torch.zeros(POSITIONS, width // heads // 2, dtype=torch.complex64)
+        angles = torch.zeros(positions, width // heads // 2, dtype=torch.complex64)
         self.register_buffer("angles", angles, persistent=False)
         self.layers = nn.ModuleList(Block(width, inner, heads, pairs) for _ in range(blocks))
         self.norm = RMSNorm(width)
@@ -126,3 +135,4 @@ class Transformer(nn.Module):
 
 
 llama_3_8b = partial(Transformer, width=4096, inner=14336, blocks=32, heads=32, pairs=8)
+llama_3_8b_long = partial(llama_3_8b, positions=32768)

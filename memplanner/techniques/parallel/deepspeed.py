@@ -2,7 +2,7 @@
 
 DeepSpeed is not run here. Its ranks compute with whole parameters in the type of the products, as
 one card does: that step is recorded, and what DeepSpeed keeps and sends beside it is reckoned from
-its source (``estimate/deepspeed.py``, DeepSpeed 0.19.8).
+its source (``estimate/deepspeed``, DeepSpeed 0.19.8).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ COMPUTE = {"fp32": "fp32", "bf16_mixed": "bf16", "fp16_mixed": "fp16"}
 ``bf16`` and ``fp16`` in its configuration cast the whole module, and keep full-precision weights
 beside it (``runtime/engine.py: _configure_distributed_model``).
 """
-_TORCH_ONLY = ("replicas", "bucket_mib", "bucket_view", "static_graph", "prefetch")
+TORCH_ONLY = ("replicas", "bucket_mib", "bucket_view", "static_graph", "prefetch")
+"""Fields of the plan's ``sharding`` that DeepSpeed has no words for."""
 _ALONE = ("tensor", "pipeline", "context", "expert")
 
 
@@ -75,7 +76,7 @@ def _other_degrees(section: Sharding) -> Iterator[str]:
                 f"sharding.{name}={getattr(section, name)} is not planned with DeepSpeed; choose "
                 f"sharding.{name}=1, or sharding.engine=torch."
             )
-    for name in _TORCH_ONLY:
+    for name in TORCH_ONLY:
         if getattr(section, name) != getattr(usual, name):
             yield (
                 f"sharding.{name} is torch's, and DeepSpeed has no such thing; choose "

@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from memplanner.errors import PlanError
 from memplanner.plan import Plan
+from memplanner.plan.factoring import divisors, nearest
 from memplanner.plan.sharding import Sharding
 from memplanner.techniques.parallel.fully_sharded import mixed_precision_policy
 from memplanner.techniques.parallel.tensor import styles_by_word
@@ -42,10 +43,10 @@ def expert_rules(module: nn.Module, degree: int) -> Rules:
     for path in dispatched:
         count = int(getattr(module.get_submodule(path), "num_experts", 0))
         if count % degree:
-            nearest = max(number for number in range(1, degree) if count % number == 0)
+            near = " or ".join(map(str, nearest(divisors(count), degree)))
             raise PlanError(
                 f"sharding.expert={degree} does not divide the {count} experts of {path}; choose "
-                f"sharding.expert={nearest}."
+                f"sharding.expert={near}."
             )
     return rules
 

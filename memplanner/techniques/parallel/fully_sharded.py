@@ -7,6 +7,7 @@ from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
+from memplanner.errors import PlanError
 from memplanner.model.blocks import block_lists
 from memplanner.plan import Plan
 
@@ -15,9 +16,16 @@ def shard_fully(module: nn.Module, mesh: DeviceMesh, plan: Plan) -> None:
     """Shards the module's parameters over ``mesh``, in place: every block, then the rest.
 
     ZeRO-3 frees a block's gathered parameters after its forward, ZeRO-2 after its backward. The
-    rest is gathered for the whole step, as torch advises for the root.
+    rest is gathered for the whole step, as torch advises for the root. Raises ``PlanError`` for a
+    parameter that is one number and no row of any, which FSDP2 cannot share out.
     """
     section = plan.sharding
+    for name, parameter in module.named_parameters():
+        if parameter.dim() == 0:
+            raise PlanError(
+                f"sharding.data={section.data} cannot share out {name}, which is a scalar; choose "
+                "sharding.data=zero_1."
+            )
     policy = mixed_precision_policy(plan)
     free = section.data == "zero_3"
     units = [block for blocks in block_lists(module)

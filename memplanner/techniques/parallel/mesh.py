@@ -9,6 +9,8 @@ from memplanner.plan.sharding import Sharding
 PIPELINE, REPLICAS, SHARDS, CONTEXT, TENSOR = "pipeline", "replicas", "shards", "context", "tensor"
 DIMENSIONS = (PIPELINE, REPLICAS, SHARDS, CONTEXT, TENSOR)
 """From the outermost, whose neighbours are the farthest apart, to the innermost: as torchtitan."""
+_SHARES = "shares"
+"""Shards and context as one dimension."""
 
 
 def sizes(section: Sharding) -> dict[str, int]:
@@ -33,11 +35,10 @@ def make_mesh(section: Sharding, device_kind: str) -> DeviceMesh:
 def data_mesh(mesh: DeviceMesh, section: Sharding) -> DeviceMesh:
     """The cards that share one copy of the parameters: one dimension, or two with replicas.
 
-    Cards of one context-parallel group hold the same parameters, and share them as well.
+    Cards of one context-parallel group hold the same parameters, and share them as well, as
+    torchtitan has it.
     """
-    names = (SHARDS, CONTEXT) if section.context > 1 else (SHARDS,)
-    shards = mesh[names[0]] if len(names) == 1 else mesh[names]._flatten("shards_and_context")
-    if section.replicas == 1:
-        return shards
-    assert section.context == 1
-    return mesh[REPLICAS, SHARDS]
+    if section.context == 1:
+        return mesh[SHARDS] if section.replicas == 1 else mesh[REPLICAS, SHARDS]
+    shares = mesh[SHARDS, CONTEXT]._flatten(_SHARES)
+    return shares if section.replicas == 1 else DeviceMesh._concatenate([mesh[REPLICAS], shares])

@@ -1,16 +1,22 @@
-"""Which plans cannot split layers, deal out experts or share a sequence, and which can."""
+"""Which plans cannot share parameters, split layers, deal out experts or share a sequence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from memplanner.plan import Plan
+from memplanner.plan.per_layer import parse
+from memplanner.techniques.parallel.context_conflicts import (
+    conflicts_with_context,
+    divided_lengths,
+)
 from memplanner.techniques.target import Target
 
 
 def conflicts_with_splitting(plan: Plan, target: Target) -> Iterator[str]:
     """Sentences, each with the nearest choice that can be carried out."""
     section = plan.sharding
+    yield from _with_shares(plan)
     if section.sequence_parallel and section.tensor == 1:
         yield (
             "sharding.sequence_parallel=true splits over the cards of tensor parallelism, and "
@@ -22,27 +28,42 @@ def conflicts_with_splitting(plan: Plan, target: Target) -> Iterator[str]:
         yield from _with_experts(plan)
     if section.tensor > 1 or section.expert > 1:
         yield from _with_parts(plan)
-    if section.context > 1:
+    yield from conflicts_with_context(plan, target)
+
+
+def _with_shares(plan: Plan) -> Iterator[str]:
+    """What FSDP2 alone can do, and what it cannot."""
+    section, quantization = plan.sharding, plan.quantization
+    if not section.takes_effect("replicas"):
+        if section.replicas > 1:
+            yield (
+                f"sharding.replicas={section.replicas} are copies that lie in shares, and "
+                f"sharding.data={section.data} has none; choose sharding.replicas=1, or "
+                "sharding.data=zero_2 or zero_3."
+            )
+        return
+    packs_nf4 = quantization.method == "nf4" or any(
+        value == "nf4" for _, value in parse(quantization.per_layer)
+    )
+    if packs_nf4 and quantization.double_quantization and section.fully_sharded:
         yield (
-            f"sharding.context={section.context} cannot be planned: torch's ring attention knows "
-            "CUDA's kernels alone, and none for a CPU rank; choose sharding.context=1, with "
-            "sharding.tensor and sharding.sequence_parallel for long sequences."
+            "quantization.double_quantization=true keeps one number of each layer by itself, and "
+            f"sharding.data={section.data} cannot share out a scalar; choose "
+            "quantization.double_quantization=false."
         )
 
 
 def _with_layers(plan: Plan) -> Iterator[str]:
     section = plan.sharding
-    if section.data_degree > 1 and section.data in {"replicated", "zero_1"}:
+    if section.gradient_degree > 1 and section.data in {"replicated", "zero_1"}:
         yield (
             f"sharding.data={section.data} cannot reduce gradients of layers that "
             f"sharding.tensor={section.tensor} splits (torch's DDP takes no DTensor); choose "
             "sharding.data=zero_2 or zero_3."
         )
     length = plan.training.sequence_length
-    if section.sequence_parallel and length % section.tensor:
-        nearest = length // section.tensor * section.tensor
-        below = (nearest,) if nearest else ()
-        choices = " or ".join(str(each) for each in (*below, nearest + section.tensor))
+    if section.sequence_parallel and section.context == 1 and length % section.tensor:
+        choices = divided_lengths(length, section.tensor)
         yield (
             f"sharding.sequence_parallel=true needs a sequence that sharding.tensor="
             f"{section.tensor} divides, and training.sequence_length is {length}; choose {choices}."

@@ -100,13 +100,14 @@ class Stage(PipelineStage):
     def backward_one_chunk(self, bwd_chunk_id: int, *given: Any, **named: Any) -> None:
         """Backward of one micro-batch, or of its inputs alone."""
         self._around.phase("backward", bwd_chunk_id)
-        with _own_errors():
+        with _own_errors(), self._around.working_for(self.submod):  # which ends with it
             super().backward_one_chunk(bwd_chunk_id, *given, **named)
 
     def backward_weight_one_chunk(self, bwd_chunk_id: int, last_backward: bool = False) -> None:
         """The rest of a backward of the inputs."""
         self._around.phase("backward", bwd_chunk_id)
-        super().backward_weight_one_chunk(bwd_chunk_id, last_backward)
+        with self._around.working_for(self.submod):
+            super().backward_weight_one_chunk(bwd_chunk_id, last_backward)
 
     def forward_maybe_with_nosync(self, *given: Any, **named: Any) -> torch.Tensor:
         """The part's forward, and the loss of the last one."""
@@ -130,34 +131,12 @@ class Stage(PipelineStage):
             )
         return output  # type: ignore[no-any-return]  # torch's own lack of types
 
-    def perform_reduce_grad(self, grad_scale_factor: int) -> None:
-        """Brings gradients together, and tells of which unit while it does."""
-        with _telling_of_units(self._around.working_for):
-            super().perform_reduce_grad(grad_scale_factor)
-
     def _setup_forward_recv_info(self, num_microbatches: int, has_backward: bool) -> None:
         super()._setup_forward_recv_info(max(num_microbatches, self._buffers), has_backward)
 
     def _setup_backward_recv_info(self, num_microbatches: int) -> None:
         super()._setup_backward_recv_info(max(num_microbatches, self._buffers))
         self.chunks = num_microbatches
-
-
-@contextmanager
-def _telling_of_units(
-    working_for: Callable[[nn.Module], AbstractContextManager[None]],
-) -> Iterator[None]:
-    """Inside it, FSDP2 tells for which unit it brings gradients together."""
-    from torch.distributed.fsdp._fully_shard._fsdp_param_group import FSDPParamGroup
-
-    whole = FSDPParamGroup.post_backward
-
-    def post_backward(group: FSDPParamGroup, *given: Any) -> None:
-        with working_for(group.modules[0]):
-            whole(group, *given)
-
-    with patch.object(FSDPParamGroup, "post_backward", post_backward):
-        yield
 
 
 @contextmanager

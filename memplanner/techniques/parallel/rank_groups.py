@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from memplanner.plan.sharding import Sharding
+from memplanner.techniques.parallel.shared_states import shares_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +23,17 @@ class RankGroup:
 def rank_groups(section: Sharding, sizes: Sequence[int] = ()) -> tuple[RankGroup, ...]:
     """The ranks by what they hold, the first pipeline stage first.
 
-    Data-parallel, tensor-parallel and context-parallel neighbours hold equal shares: torch pads
-    them, and where a dimension does not divide, the first of them has most
-    (``torch/distributed/tensor/placement_types.py: Shard``). Under ZeRO-1 whole parameters of
-    ``sizes`` (elements, in the model's order) are dealt out, and shares differ by less than the
-    largest of them.
+    Data-parallel, tensor-parallel and context-parallel neighbours hold equal shares, the last of a
+    ring a little less than the others: torch pads them, and where a dimension does not divide, the
+    first of them has most (``torch/distributed/tensor/placement_types.py: Shard``). Under ZeRO-1
+    whole parameters of ``sizes`` (elements of each that is trained) are dealt out, and shares
+    differ by less than the largest of them.
     """
     in_stage = section.ranks // section.pipeline
     fullest = 0
-    if section.data == "zero_1" and section.data_degree > 1:
-        shares = dealt_out(sizes, section.data_degree)
-        fullest = shares.index(max(shares)) * (in_stage // section.data_degree)
+    if shares_states(section):
+        shares = dealt_out(sizes, section.gradient_degree)
+        fullest = shares.index(max(shares)) * (in_stage // section.gradient_degree)
     return tuple(
         RankGroup(stage * in_stage + fullest, in_stage, stage) for stage in range(section.pipeline)
     )

@@ -19,7 +19,7 @@ from memplanner.plan.sharding import Sharding
 
 def shares_states(section: Sharding) -> bool:
     """Whether the optimizer's state is shared out apart from the parameters."""
-    return section.ranks > 1 and section.data == "zero_1" and section.data_degree > 1
+    return section.data == "zero_1" and section.gradient_degree > 1 and not section.deepspeed
 
 
 def shared_states(

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from torch import nn
 
 from memplanner.errors import PlanError
+from memplanner.plan.factoring import divisors, nearest
 from memplanner.techniques.parallel.stages import Received
 from memplanner.techniques.sparsity.heads import find_attentions
 from memplanner.techniques.sparsity.matrices import child
@@ -128,10 +129,8 @@ def _check_heads(module: nn.Module, rules: Rules, degree: int) -> None:
 def _check(path: str, what: str, count: int, degree: int) -> None:
     if count % degree == 0:
         return
-    divisors = [number for number in range(1, count + 1) if count % number == 0]
-    below = max(number for number in divisors if number < degree)
-    above = [number for number in divisors if number > degree][:1]
+    near = " or ".join(map(str, nearest(divisors(count), degree)))
     raise PlanError(
         f"sharding.tensor={degree} does not divide the {count} {what} of {path}; choose "
-        f"sharding.tensor={' or '.join(map(str, [below, *above]))}."
+        f"sharding.tensor={near}."
     )

@@ -23,3 +23,9 @@ def together(parameters: list[nn.Parameter], section: Sharding) -> list[Any]:
     if not split or not plain:
         return list(parameters)
     return [{"params": split}, {"params": plain}]
+
+
+def first_parameter(parameters: list[Any]) -> Any:
+    """The first parameter, also of groups, which ZeRO-1 hands on; None where there is none."""
+    first = parameters[0] if parameters else None
+    return next(iter(first["params"]), None) if isinstance(first, dict) else first

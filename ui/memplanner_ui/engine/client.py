@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from PySide6.QtCore import QObject, QTimer, Signal
+from shiboken6 import isValid
 
 from memplanner.messages import protocol
 from memplanner.messages.base import SCHEMA
@@ -36,6 +37,9 @@ class EngineState(Enum):
     BUSY = "busy"
     FAILED = "failed"
 
+
+_IDLE = protocol.ListEffects | protocol.SearchPlans | protocol.FindSmallestChange
+"""What the engine does while it has nothing else to do."""
 
 Then = Callable[[Any], None]
 Failed = Callable[[protocol.Failure], None]
@@ -148,8 +152,9 @@ class EngineClient(QObject):
         """Asks for ``kind`` with ``fields`` and returns the request's id.
 
         ``then`` gets the reply that ends it, ``failed`` the ``Failure`` (also when the process
-        ends first), ``event`` each ``Progress``, ``Effect`` and ``Run`` before. An estimate that a
-        newer one replaced is answered to nobody.
+        ends first), ``event`` each ``Progress``, ``Effect``, ``PlansFound`` and ``Run`` before.
+        An estimate that a newer one replaced is answered to nobody, and so is what an object
+        asked that Qt has deleted since, as the engine may end after the window.
         """
         request = kind(id=self._take_id(), **fields)
         pending = _Pending(request, then, failed, event)
@@ -173,7 +178,8 @@ class EngineClient(QObject):
         return any(isinstance(one.request, protocol.MakeEstimate) for one in self._pending.values())
 
     def _send(self, pending: _Pending) -> None:
-        self._pending[pending.request.id] = pending
+        if not isinstance(pending.request, protocol.StopSearch):  # the search itself is answered
+            self._pending[pending.request.id] = pending
         line = _encode(pending.request)
         if self.info is None or self._process is None:
             self._queued.append(line)  # until it has said who it is
@@ -199,8 +205,7 @@ class EngineClient(QObject):
         if pending is None:
             process.note(f"an answer to nothing that was asked: {reply.kind} {reply.id}")
         elif not _ends(reply):
-            if pending.event is not None:
-                pending.event(reply)
+            _tell(pending.event, reply)
         else:
             self._finish(pending, reply)
 
@@ -212,10 +217,9 @@ class EngineClient(QObject):
                 self._send(waiting)
         self._settle()
         if isinstance(reply, protocol.Failure):
-            if pending.failed is not None:
-                pending.failed(reply)
-        elif not isinstance(reply, protocol.Superseded) and pending.then is not None:
-            pending.then(reply)
+            _tell(pending.failed, reply)
+        elif not isinstance(reply, protocol.Superseded):
+            _tell(pending.then, reply)
 
     def _on_hello(self, info: protocol.EngineInfo) -> None:
         if info.schema_ != SCHEMA or self._process is None:
@@ -250,9 +254,7 @@ class EngineClient(QObject):
     @property
     def _working_state(self) -> EngineState:
         """What is asked for idle moments makes nobody wait."""
-        waited_for = any(
-            not isinstance(one.request, protocol.ListEffects) for one in self._pending.values()
-        )
+        waited_for = any(not isinstance(one.request, _IDLE) for one in self._pending.values())
         return EngineState.BUSY if waited_for else EngineState.READY
 
     def _on_ended(self, outcome: Outcome) -> None:
@@ -291,17 +293,22 @@ class EngineClient(QObject):
 
 
 def _fail(pending: _Pending, sentence: str) -> None:
-    if pending.failed is not None:
-        pending.failed(
-            protocol.Failure(id=pending.request.id, error="EngineEnded", sentence=sentence)
-        )
+    failure = protocol.Failure(id=pending.request.id, error="EngineEnded", sentence=sentence)
+    _tell(pending.failed, failure)
+
+
+def _tell(answer: Callable[[Any], None] | None, reply: protocol.AnyReply) -> None:
+    asker = getattr(answer, "__self__", None)
+    if answer is not None and not (isinstance(asker, QObject) and not isValid(asker)):
+        answer(reply)
 
 
 def _ends(reply: protocol.AnyReply) -> bool:
     """Whether nothing more follows for the request."""
     if isinstance(reply, protocol.Run):
         return reply.event.kind == "result"
-    return not isinstance(reply, protocol.Progress | protocol.FirstFigures | protocol.Effect)
+    more = protocol.Progress | protocol.FirstFigures | protocol.Effect | protocol.PlansFound
+    return not isinstance(reply, more)
 
 
 def _encode(request: protocol.Request) -> bytes:

@@ -75,7 +75,7 @@ QPlainTextEdit { padding: 6px; }
 QLineEdit:disabled, QAbstractSpinBox:disabled, QComboBox:disabled {
     background: $window; color: $text3;
 }
-QAbstractSpinBox { padding-right: 18px; }
+QAbstractSpinBox { padding: 0 16px 0 5px; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {
     subcontrol-origin: border; width: 18px; border: none; background: transparent;
 }
@@ -157,7 +157,7 @@ QTreeView, QTableView, QListView {
     background: $base; alternate-background-color: $alternate; border: none; outline: none;
     selection-background-color: $selection; selection-color: $text;
 }
-QTableWidget::item { padding: 0 8px; }
+QTableWidget::item { padding: 0 5px 0 1px; }
 QTreeView::branch { background: transparent; }
 QTreeView::branch:selected { background: $selection; }
 QTreeView::branch:has-children:closed { image: url($marks/right.svg); }

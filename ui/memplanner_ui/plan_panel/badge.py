@@ -26,6 +26,8 @@ class Effect:
     rest: str = ""
     at: str = ""
     """Of a number: the value it is about."""
+    up: bool = True
+    """Of a number: whether that value is larger than the plan's."""
     tip: str = ""
     """The whole of it, in sentences."""
     size_bytes: int | None = None
@@ -45,7 +47,8 @@ class Effect:
 class Badge(QLabel):
     """Says ``chosen``, why it cannot be chosen, or the effect; empty while nothing is known.
 
-    Where there is no room for all of it, the value it is about is shortened, then the rest goes.
+    Where there is no room for all of it, an arrow stands for the value it is about, then the rest
+    goes. A difference is never cut: where not even it fits, there is an ellipsis.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -117,24 +120,31 @@ class Badge(QLabel):
             self.setText("")
             return
         ink = faint if self._dimmed else colors.color(INK[effect.tone]).name()
-        at, rest = self._that_fits(effect)
+        at, memory, rest = self._that_fits(effect)
         strong = "b" if effect.size_bytes is not None else "span"
         self.setText(
             f'<span style="color:{faint}">{escape(at)}</span>'
-            f'<{strong} style="color:{ink}">{escape(effect.memory)}</{strong}>'
+            f'<{strong} style="color:{ink}">{escape(memory)}</{strong}>'
             f'<span style="color:{faint}">{escape(rest)}</span>'
         )
         earlier = "Of the plan before the last change.\n" if self._dimmed else ""
         self.setToolTip(earlier + (effect.tip or effect.memory))
 
-    def _that_fits(self, effect: Effect) -> tuple[str, str]:
-        """What stands before and after the memory, as far as there is room."""
-        wordings = [f"at {effect.at}: ", f"{effect.at}: ", ""] if effect.at else [""]
+    def _that_fits(self, effect: Effect) -> tuple[str, str, str]:
+        """What stands before the memory, the memory, and what follows, as far as there is room."""
+        wordings = [""]
+        if effect.at:
+            arrow = "↑ " if effect.up else "↓ "
+            wordings = [f"at {effect.at}: ", f"{effect.at}: ", arrow, ""]
         rest = f", {effect.rest}" if effect.rest else ""
-        plain, strong = QFontMetrics(self.font()), QFontMetrics(fonts.semibold("secondary"))
-        room = self.width() - strong.horizontalAdvance(effect.memory) - 4
+        sized = effect.size_bytes is not None
+        plain = QFontMetrics(self.font())
+        strong = QFontMetrics(fonts.semibold("secondary")) if sized else plain
+        room = self.width() - strong.horizontalAdvance(effect.memory) - 1
         for more in dict.fromkeys((rest, "")):
             for at in wordings:
                 if plain.horizontalAdvance(at + more) <= room:
-                    return at, more
-        return "", ""
+                    return at, effect.memory, more
+        if sized:
+            return "", "…", ""
+        return "", plain.elidedText(effect.memory, Qt.TextElideMode.ElideRight, self.width()), ""

@@ -6,7 +6,9 @@ from memplanner.messages.effects import OptionEffect
 from memplanner.messages.estimate import Verdict
 from memplanner.plan import Plan
 from memplanner.units import format_bytes, format_difference
+from memplanner_ui import step_words
 from memplanner_ui.plan_panel.badge import Effect, Tone
+from memplanner_ui.plan_panel.form import sections_of
 
 _ELSEWHERE = {"gpu": "GPU only", "newer_gpu": "newer GPU only", "cpu": "CPU only"}
 _SAME = {"same_peak": "same peak", "same": "same memory", "numerics_only": "numerics only"}
@@ -27,15 +29,17 @@ def shown(effect: OptionEffect, verdict: Verdict | None, plan: type[Plan], at: s
     if effect.kind == "possible":
         size = effect.device_bytes or effect.allocated_bytes or 0
         tip = f"With this the plan can be carried out; its peak is {format_bytes(size)}."
-        return Effect(f"peak {format_bytes(size)}", "neutral", "possible", at, tip)
+        return Effect(f"peak {format_bytes(size)}", "neutral", "possible", at, tip=tip)
     then = _then(effect.verdict, verdict)
     after, difference = _sizes(effect)
+    slower = step_words.change(effect.time_change)
+    alone = then or ("" if slower == step_words.SAME else slower)
     if difference == 0 and effect.allocated_difference_bytes:
         allocated = format_bytes(effect.allocated_bytes or 0)
         tip = f"Tensors take {allocated} at the peak, but the allocator reserves as much as before."
-        return Effect(_SAME["same_peak"], "neutral", then, at, tip)
+        return Effect(_SAME["same_peak"], "neutral", alone, at, tip=tip)
     if difference == 0:
-        return Effect(_SAME[effect.kind], "neutral", then, at, _SAME_TIPS[effect.kind])  # fmt: skip
+        return Effect(_SAME[effect.kind], "neutral", alone, at, tip=_SAME_TIPS[effect.kind])
     words, tone = _difference(after, difference)
     what = "Saves memory now" if difference < 0 else "Takes more memory"
     tip = (
@@ -47,37 +51,49 @@ def shown(effect: OptionEffect, verdict: Verdict | None, plan: type[Plan], at: s
             (effect.allocated_bytes or 0) - (effect.allocated_difference_bytes or 0),
         )
         tip += f"\nAllocated by tensors: {allocated}; the rest is the allocator’s."
+    if slower:
+        tip += f"\nFor as many tokens or samples: {slower}, an estimate."
     if then:
         tip += f"\nThe plan then {then}."
-    return Effect(words, tone, then, at, tip, difference)
+    return Effect(words, tone, then or slower, at, tip=tip, size_bytes=difference)
 
 
 def _refused(effect: OptionEffect, plan: type[Plan], at: str) -> Effect:
     sentence = effect.refused[:1].upper() + effect.refused[1:]
     if effect.runs_on is not None:
-        return Effect(_ELSEWHERE[effect.runs_on], "faint", "", at, sentence, refused=True)
+        words = _ELSEWHERE[effect.runs_on]
+        return Effect(words, "faint", at=at, tip=sentence, refused=True)
     if not effect.needs:
-        return Effect("not possible", "faint", "", at, sentence, refused=True)
+        return Effect("not possible", "faint", at=at, tip=sentence, refused=True)
     words = f"needs {_name(effect.needs, effect.key, plan)}"
     after, difference = _sizes(effect)
     if effect.allocated_difference_bytes is None or not difference:
         tip = f"{sentence}\nWith {effect.needs} it is possible."
-        return Effect(words, "faint", "", at, tip, refused=True)
+        return Effect(words, "faint", at=at, tip=tip, refused=True)
     changed, tone = _difference(after, difference)
     tip = f"{sentence}\nWith {effect.needs} it would change the peak by {changed}."
-    return Effect(changed, tone, words, at, tip, difference, refused=True)
+    return Effect(changed, tone, words, at, tip=tip, size_bytes=difference, refused=True)
 
 
 def _name(setting: str, key: str, plan: type[Plan]) -> str:
-    """The section that a setting is of, as it stands in a sentence; in the same one, its value."""
+    """What has to be chosen as well, as it stands in a sentence.
+
+    Another section that is off so far has its title, a choice its value, a number its own title.
+    """
     path, _, value = setting.partition("=")
-    name = path.partition(".")[0]
-    if name == key.partition(".")[0]:
-        return value.replace("_", " ")
-    field = plan.model_fields.get(name)
-    section = None if field is None else field.annotation
-    title = getattr(section, "title", "") or (field.title if field else "") or name
-    return str(title)[:1].lower() + str(title)[1:]
+    section = next(one for one in sections_of(plan) if one.name == path.partition(".")[0])
+    option = next(one for one in section.options if one.key == path)
+    if option.kind != "choice":
+        return f"{_inside(option.title)} {value}"
+    elsewhere = section.name != key.partition(".")[0]
+    if elsewhere and option.choices[0].value == "none":
+        return _inside(section.title)
+    return value.replace("_", " ")
+
+
+def _inside(title: str) -> str:
+    """A title within a sentence."""
+    return title[:1].lower() + title[1:]
 
 
 def _sizes(effect: OptionEffect) -> tuple[int, int]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from PySide6.QtCore import QObject
-from shiboken6 import isValid
 
 from memplanner.messages.effects import OptionEffect
 from memplanner.messages.estimate import Verdict
@@ -54,8 +53,6 @@ class PanelEffects(QObject):
 
     def finish(self) -> None:
         """No more will come: what was not told of this plan is not shown."""
-        if not isValid(self._panel):  # the engine ends after the window
-            return
         for section in self._panel.sections().values():
             for key, rows in section.rows.items():
                 known = self._known.get(key, {})
@@ -90,7 +87,7 @@ class PanelEffects(QObject):
         first = (lower[-1:] or higher[:1]) if down else (higher[:1] or lower[-1:])
         lines = (f"at {one.at}: {one.memory}{f', {one.rest}' if one.rest else ''}"
                  for _, one in told)  # fmt: skip
-        return replace(first[0], tip="\n".join(lines))
+        return replace(first[0], tip="\n".join(lines), up=first[0] in higher)
 
     def _show_offers(self, section: SectionRows, key: str) -> None:
         def of(keys: Iterable[str]) -> Iterator[Effect]:

@@ -10,6 +10,8 @@ from memplanner_ui.look import icons, motion, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.plan_panel.badge import INK, Effect
 
+RIGHT = 6
+"""Of every row of the form, beside a scroll bar that is always there."""
 _ARROW = 14.0
 _LARGEST = 16_777_215
 
@@ -102,7 +104,7 @@ class FoldHeader(QAbstractButton):
         width = QFontMetrics(font).horizontalAdvance(self.text())
         flags = int(Qt.AlignmentFlag.AlignVCenter)
         painter.drawText(QRectF(left, 0, width + 2, self.height()), flags, self.text())
-        right = self.width() - 12.0
+        right = self.width() - float(RIGHT)
         if self.folded and self._offer is not None:
             right = self._paint_offer(painter, self._offer, left + width + 8, right)
         if self.folded and self._value:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidg
 from memplanner.plan import Plan
 from memplanner_ui.plan_panel.badge import Effect
 from memplanner_ui.plan_panel.form import OptionForm, sections_of
+from memplanner_ui.plan_panel.pins import OptionPin
 from memplanner_ui.plan_panel.rows import Edits
 from memplanner_ui.plan_panel.section import SectionRows
 
@@ -28,6 +29,8 @@ class PlanPanel(QWidget):
     """A section is to have its first values again."""
     folded_changed = Signal(dict)
     """By section: whether it is folded."""
+    pin_wanted = Signal(str, bool)
+    """A key, and whether a search is to leave it as it is."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,6 +46,8 @@ class PlanPanel(QWidget):
         self._plan_type: type[Plan] | None = None
         self._folded: dict[str, bool] = {}
         self._names: tuple[str, ...] = ()
+        self._pins: dict[str, OptionPin] = {}
+        self._pinned: tuple[str, ...] = ()
 
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter options")
@@ -69,6 +74,8 @@ class PlanPanel(QWidget):
         scroll = self._scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # rows must not move when folding makes the form longer
+        scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidget(self._content)
         whole = QVBoxLayout(self)
@@ -88,8 +95,24 @@ class PlanPanel(QWidget):
         for section in self._sections.values():
             section.show_plan(plan, first_plan)
             section.setVisible(section.form.matters(plan))
+        for pin in self._pins.values():
+            pin.follow_choice()
         if self.filter.text():
             self._filter(self.filter.text())
+
+    def show_pins(self, keys: Sequence[str]) -> None:
+        """Shows which options a search leaves as they are."""
+        self._pinned = tuple(keys)
+        for key, pin in self._pins.items():
+            pin.show_pinned(key in keys)
+
+    def key_at(self, widget: QWidget | None) -> str | None:
+        """The key of the option whose rows have ``widget`` in them."""
+        for section in self._sections.values():
+            for key, rows in section.rows.items():
+                if widget is not None and (widget is rows or rows.isAncestorOf(widget)):
+                    return key
+        return None
 
     def options(self) -> tuple[OptionForm, ...]:
         """Every option of the form, in the plan's order."""
@@ -194,6 +217,7 @@ class PlanPanel(QWidget):
             section.hide()
             section.deleteLater()
         self._sections.clear()
+        self._pins.clear()
         self._plan_type = plan_type
         for index, form in enumerate(sections_of(plan_type)):
             section = SectionRows(form, self._edits)
@@ -202,9 +226,13 @@ class PlanPanel(QWidget):
             )
             section.reset.connect(self.reset)
             section.folded_changed.connect(self._remember_fold)
+            for key, rows in section.rows.items():
+                pin = self._pins[key] = OptionPin(rows.option, rows)
+                pin.toggled_by_user.connect(self.pin_wanted)
             self._sections[form.name] = section
             self._column.insertWidget(self._column.count() - 1, section)
         self.offer_names(self._names)
+        self.show_pins(self._pinned)
 
     def _remember_fold(self, name: str, folded: bool) -> None:
         if not self.filter.text():

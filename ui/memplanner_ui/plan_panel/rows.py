@@ -21,11 +21,14 @@ from memplanner.plan.factoring import allowed, degree_of
 from memplanner_ui.look import type as fonts
 from memplanner_ui.plan_panel.badge import Badge, Effect
 from memplanner_ui.plan_panel.fields import Names, WholeNumber, Words
+from memplanner_ui.plan_panel.fold import RIGHT
 from memplanner_ui.plan_panel.form import OptionForm, refusal
 
 INDENT = 27
-LABEL_WIDTH = 76
-FIELD_WIDTH = 84
+LABEL_WIDTH, WIDEST_LABEL = 76, 90
+"""Fields of a section begin below each other; a longer label moves its own field alone."""
+FIELD_WIDTH = 80
+"""Six digits and the arrows."""
 ROW = 25
 
 
@@ -67,7 +70,7 @@ class ChoiceRow(QWidget):
         self.badge = Badge()
         self.setFixedHeight(fonts.scaled(ROW))
         line = QHBoxLayout(self)
-        line.setContentsMargins(INDENT, 0, 12, 0)
+        line.setContentsMargins(INDENT, 0, RIGHT, 0)
         line.setSpacing(8)
         line.addWidget(self.button)
         line.addWidget(self.badge, 1)
@@ -160,15 +163,15 @@ class FieldRow(QWidget):
         self.field.setAccessibleDescription(tip)
         self._line = QHBoxLayout(self)
         self._line.setSpacing(6)
-        self._line.setContentsMargins(INDENT, 1, 12, 1)
+        self._line.setContentsMargins(INDENT, 1, RIGHT, 1)
+        self._label: QLabel | None = None
         if isinstance(self.field, QCheckBox):
             self._line.addWidget(self.field)
             self._line.addWidget(self._badge, 1)
             self.setFixedHeight(fonts.scaled(ROW))
             return
-        label = QLabel(option.title)
+        label = self._label = QLabel(option.title)
         label.setProperty("ink", "secondary")
-        label.setMinimumWidth(fonts.scaled(LABEL_WIDTH))
         label.setToolTip(tip)
         label.setBuddy(self.field)
         if isinstance(self.field, Names):
@@ -180,6 +183,16 @@ class FieldRow(QWidget):
         self._line.addWidget(label)
         self._line.addWidget(self.field)
         self._line.addWidget(self._badge, 1)
+
+    @property
+    def label_width(self) -> int:
+        """How wide the words before the field are; 0 where there are none."""
+        return 0 if self._label is None else self._label.sizeHint().width()
+
+    def begin_field_at(self, width: int) -> None:
+        """Gives the words before the field at least ``width``."""
+        if self._label is not None:
+            self._label.setMinimumWidth(width)
 
     def _make_field(self) -> QWidget:
         option, edits = self.option, self._edits

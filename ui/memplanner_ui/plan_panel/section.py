@@ -8,10 +8,18 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QFrame, QMenu, QVBoxLayout, QWidget
 
 from memplanner.plan import Plan
+from memplanner_ui.look import type as fonts
 from memplanner_ui.plan_panel.badge import Effect
 from memplanner_ui.plan_panel.fold import Fold
 from memplanner_ui.plan_panel.form import OptionForm, SectionForm
-from memplanner_ui.plan_panel.rows import Choose, Edits, FieldRow, rows_for
+from memplanner_ui.plan_panel.rows import (
+    LABEL_WIDTH,
+    WIDEST_LABEL,
+    Choose,
+    Edits,
+    FieldRow,
+    rows_for,
+)
 
 
 class SectionRows(QWidget):
@@ -38,6 +46,7 @@ class SectionRows(QWidget):
         )
         for index, option in enumerate(form.options):
             self._add(option, edits, first=index == 0)
+        self._align_fields()
         line = QFrame()
         line.setProperty("line", "hairline")
         column = QVBoxLayout(self)
@@ -56,6 +65,13 @@ class SectionRows(QWidget):
             self.fold.add(inner)
         else:
             self.fold.add(rows)
+
+    def _align_fields(self) -> None:
+        fields = [rows for rows in self.rows.values() if isinstance(rows, FieldRow)]
+        widest = fonts.scaled(WIDEST_LABEL)
+        short = [row.label_width for row in fields if row.label_width <= widest]
+        for row in fields:
+            row.begin_field_at(max([fonts.scaled(LABEL_WIDTH), *short]))
 
     def show_plan(self, plan: Plan, first_plan: Plan) -> None:
         """Shows the section as it is in ``plan``; ``first_plan`` is what a reset returns to."""

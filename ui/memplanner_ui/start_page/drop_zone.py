@@ -23,7 +23,8 @@ class DropZone(QWidget):
         self._over = False
         title = label("Drop a model or a plan here", "notice")
         about = label(
-            "A model folder, config.json, safetensors, GGUF, a Python recipe, or a plan’s YAML",
+            "A model folder, config.json, safetensors, GGUF, a state dict, ONNX, a Python recipe, "
+            "a plan, or a trainer’s file",
             "body",
             "secondary",
         )

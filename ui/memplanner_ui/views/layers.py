@@ -25,6 +25,7 @@ from memplanner_ui.views.layer_table import LayerTable
 from memplanner_ui.views.layer_tree import LayerTree
 from memplanner_ui.views.parts import absent_parts, around_rows
 from memplanner_ui.views.segments import Segments
+from memplanner_ui.views.smallest_change import SmallestChangeBar
 from memplanner_ui.views.uses import round_of, trains
 
 _MOMENTS: tuple[tuple[Moment, str], ...] = (
@@ -62,6 +63,7 @@ class LayersView(QWidget):
         self.filter_field = QLineEdit()
         self.moments = Segments("Bytes at", _MOMENTS)
         self.group_box = QCheckBox("Group alike blocks")
+        self.smallest = SmallestChangeBar()
         self._said = QLabel()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -111,6 +113,7 @@ class LayersView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(bar)
+        layout.addWidget(self.smallest)
         layout.addWidget(self.tree, 1)
 
     def minimumSizeHint(self) -> QSize:

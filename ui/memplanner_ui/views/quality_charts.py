@@ -19,8 +19,9 @@ _BAR = 4
 
 
 def error_words(error: float) -> str:
-    """An error in per cent, with as many places as it needs: ``8.3%``, ``0.04%``."""
-    return f"{error:.1%}" if error >= 0.001 or error == 0 else f"{error:.2%}"
+    """An error in per cent, with as many places as it needs: ``8.3 %``, ``0.04 %``."""
+    places = 1 if error >= 0.001 or error == 0 else 2
+    return f"{error * 100:.{places}f} %"
 
 
 class ErrorBars(QWidget):

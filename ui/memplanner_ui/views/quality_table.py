@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QDialog,
-    QDialogButtonBox,
-    QHeaderView,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHeaderView, QVBoxLayout, QWidget
 
 from memplanner.messages.run import QualityReport
 from memplanner.units import NOTHING, format_bytes
 from memplanner_ui.look import type as fonts
+from memplanner_ui.views.figures_table import FiguresTable
 from memplanner_ui.views.quality_charts import error_words
 
 _TITLES = ("Layer", "Kind", "Output error", "Before", "After")
@@ -48,18 +40,6 @@ def _plain(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-class _Cell(QTableWidgetItem):
-    """A cell that sorts by a number."""
-
-    def __init__(self, text: str, value: float) -> None:
-        super().__init__(text)
-        self._value = value
-        self.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-
-    def __lt__(self, other: QTableWidgetItem) -> bool:
-        return self._value < other._value if isinstance(other, _Cell) else super().__lt__(other)
-
-
 class QualityTable(QDialog):
     """The layers of a report in rows; a header sorts by its column."""
 
@@ -68,29 +48,25 @@ class QualityTable(QDialog):
         self._report = report
         self.setWindowTitle("What compression costs, by layer")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.table = QTableWidget(len(report.layers), len(_TITLES))
-        self.table.setHorizontalHeaderLabels(_TITLES)
-        self.table.setAccessibleName("Layers that compression has changed")
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table = FiguresTable("Layers that compression has changed", words=2)
+        self.table.set_titles(_TITLES)
         self.table.setAlternatingRowColors(True)
-        self.table.setShowGrid(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(fonts.scaled(24))
-        for row, layer in enumerate(report.layers):
-            cells = (
-                QTableWidgetItem(layer.name),
-                QTableWidgetItem(layer.type),
-                _Cell(error_words(layer.output_error), layer.output_error),
-                _Cell(format_bytes(layer.before_bytes), layer.before_bytes),
-                _Cell(format_bytes(layer.after_bytes), layer.after_bytes),
-            )
-            for column, cell in enumerate(cells):
-                self.table.setItem(row, column, cell)
+        self.table.set_rows(
+            [
+                (
+                    layer.name,
+                    layer.type,
+                    (error_words(layer.output_error), layer.output_error),
+                    (format_bytes(layer.before_bytes), layer.before_bytes),
+                    (format_bytes(layer.after_bytes), layer.after_bytes),
+                )
+                for layer in report.layers
+            ]
+        )
+        self.table.copy_wanted.connect(self.copy)
         header = self.table.horizontalHeader()
         header.setSortIndicatorClearable(True)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # else it would sort at once
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.table.setSortingEnabled(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -99,12 +75,9 @@ class QualityTable(QDialog):
         copy = buttons.addButton("Copy all", QDialogButtonBox.ButtonRole.ActionRole)
         copy.clicked.connect(self.copy)
         buttons.rejected.connect(self.reject)
-        shortcut = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.table)
-        shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
-        shortcut.activated.connect(self.copy)
-        column_ = QVBoxLayout(self)
-        column_.addWidget(self.table, 1)
-        column_.addWidget(buttons)
+        column = QVBoxLayout(self)
+        column.addWidget(self.table, 1)
+        column.addWidget(buttons)
         self.resize(fonts.scaled(720), fonts.scaled(460))
 
     def copy(self) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QScrollArea,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -21,6 +19,7 @@ from memplanner.units import format_bytes, format_parameters
 from memplanner_ui.look import type as fonts
 from memplanner_ui.mesh_editor import MeshEditor
 from memplanner_ui.views import ranks_data
+from memplanner_ui.views.figures_table import FiguresTable
 from memplanner_ui.views.ranks_data import Cell
 from memplanner_ui.views.ranks_grid import Legend, RanksGrid
 from memplanner_ui.views.ranks_stages import StageBar
@@ -30,7 +29,6 @@ _ONE_CARD = (
     "One card holds everything. Set nodes and cards a node above; then this shows what each "
     "card holds, and which one decides."
 )
-_ROW = 24
 _MOST_ROWS = 8
 _TITLES = ("Ranks", "Parameters", "In flight", "Activations", "Temporaries", "Peak", "To spare")
 
@@ -47,7 +45,7 @@ class RanksView(QWidget):
         self.editor = MeshEditor()
         self.grid = RanksGrid()
         self.stage_bar = StageBar()
-        self.table = QTableWidget()
+        self.table = FiguresTable("Ranks as a table")
         self.legend = Legend()
         self._estimate: Estimate | None = None
         self._plan = Plan()
@@ -96,25 +94,13 @@ class RanksView(QWidget):
 
     def _set_up_table(self) -> None:
         table = self.table
-        table.setAccessibleName("Ranks as a table")
-        table.setColumnCount(len(_TITLES))
-        table.setHorizontalHeaderLabels(_TITLES)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.set_titles(_TITLES)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setShowGrid(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(fonts.scaled(_ROW))
         header = table.horizontalHeader()
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        if (first := table.horizontalHeaderItem(0)) is not None:
-            first.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         table.itemActivated.connect(lambda item: self.rank_chosen.emit(self._rank_of(item.row())))
-        copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), table)
-        copy.setContext(Qt.ShortcutContext.WidgetShortcut)
-        copy.activated.connect(self.copy)
+        table.copy_wanted.connect(self.copy)
 
     # What is shown
 
@@ -146,7 +132,7 @@ class RanksView(QWidget):
         words = "a row is a stage" if section.pipeline > 1 else "each cell is a rank"
         if any(cell.count > 1 for cell in cells):
             words += "; ranks that hold the same share a cell"
-        self._said.set_text(f"{words}; darker means less to spare")
+        self._said.set_text(f"{words}; a stronger shade means less to spare")
         self._fill_table(estimate)
 
     def _show_stages(self) -> None:
@@ -175,15 +161,9 @@ class RanksView(QWidget):
 
     def _fill_table(self, estimate: Estimate) -> None:
         rows = table_words(estimate, self._cells_of_table())
-        self.table.setRowCount(len(rows))
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        for y, cells in enumerate(rows):
-            for x, text in enumerate(cells):
-                item = QTableWidgetItem(text)
-                if x:
-                    item.setTextAlignment(right)
-                self.table.setItem(y, x, item)
-        height = fonts.scaled(_ROW) * min(len(rows), _MOST_ROWS)
+        self.table.set_rows(rows)
+        row = self.table.verticalHeader().defaultSectionSize()
+        height = row * min(len(rows), _MOST_ROWS)
         self.table.setFixedHeight(height + self.table.horizontalHeader().sizeHint().height() + 2)
 
     def copy(self) -> None:

@@ -1,4 +1,4 @@
-"""The grid of ranks: a row is a stage; the fuller a card, the darker its cell."""
+"""The grid of ranks: a row is a stage; the fuller a card, the stronger its cell's shade."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from memplanner_ui.views.rows import label
 
 _HEIGHT = 58
 _LEAST_WIDTH = 92
-_LABEL_WIDTH = 64
+_LABEL_WIDTH = 76
 _PADDING = 9
 _LIGHTEST, _DARKEST = 0.06, 0.42
 """Opacity of the accent over the base, for an empty card and a full one."""
@@ -27,7 +27,7 @@ _LIGHTEST, _DARKEST = 0.06, 0.42
 
 @dataclass(frozen=True, slots=True)
 class Shades:
-    """From the emptiest rank to the fullest: the fuller that one's card is, the darker its end."""
+    """From the emptiest rank to the fullest: the fuller that one's card is, the stronger."""
 
     emptiest: Cell
     fullest: Cell
@@ -259,7 +259,7 @@ class RanksGrid(QWidget):
 def _stage_label(first: Cell, section: Sharding, last: int, micro_batches: int) -> QWidget:
     """At the left of a row: the stage, what it keeps in flight, where it stands."""
     box = QWidget()
-    box.setFixedWidth(fonts.scaled(_LABEL_WIDTH + 12))
+    box.setMinimumWidth(fonts.scaled(_LABEL_WIDTH))
     column = QVBoxLayout(box)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(0)

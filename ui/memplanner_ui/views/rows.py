@@ -77,6 +77,8 @@ class ShrinkingLabel(ElidedLabel):
 
 def label(text: str, role: fonts.Role = "body", ink: str = "", *, wrap: bool = False) -> QLabel:
     """A label in the font of ``role``; ``ink`` is ``secondary``, ``faint``, ``caution``, …"""
+    if wrap:  # a line may end at a thin space, in the middle of a number
+        text = text.replace("\N{THIN SPACE}", "\N{NARROW NO-BREAK SPACE}")
     result = QLabel(text)
     result.setFont(fonts.font(role))
     result.setTextFormat(Qt.TextFormat.PlainText)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
+from memplanner.messages.cost import StepTime
 from memplanner.messages.run import (
     Outcome,
     QualityReport,
@@ -18,13 +19,15 @@ from memplanner.messages.run import (
     RunStarted,
     RunStep,
 )
-from memplanner.units import NOTHING, format_count
+from memplanner.plan.inference import Round
+from memplanner.units import NOTHING, format_count, format_duration
+from memplanner_ui import step_words
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.quality_part import QualityPart
 from memplanner_ui.views.rows import ElidedLabel, Panel, Part, label, number, tag
 from memplanner_ui.views.run_charts import LossChart, PeakChart, loss_words
-from memplanner_ui.views.uses import Round, intake, round_of, trains
+from memplanner_ui.views.uses import intake, round_of, trains
 
 _OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "finished": ("finished", "plain"),
@@ -91,6 +94,7 @@ class RunPanel(Panel):
         loss.add(self._loss)
         speed = Part("Speed")
         self._step_time = speed.add_pair("Time of each, median")
+        self._expected = speed.add_pair("Estimated")
         self._tokens = speed.add_pair("Tokens per second")
         self._peaks = PeakChart()
         peaks = Part("Peak of each, allocated")
@@ -107,6 +111,15 @@ class RunPanel(Panel):
         self._note = note
         for part in (head, loss, speed, peaks, self._quality, process, note):
             self.add_part(part)
+
+    def expect(self, time: StepTime | None) -> None:
+        """Tells what a step was estimated to take; None where that is not known."""
+        if time is None:
+            self._expected.setText("not known here")
+            self._expected.setToolTip("")
+            return
+        self._expected.setText(f"{format_duration(time.seconds)}, {step_words.likely(time)}")
+        self._expected.setToolTip(step_words.explained(time))
 
     def start(self, started: RunStarted) -> None:
         """Begins a run."""
@@ -159,7 +172,10 @@ class RunPanel(Panel):
         self._end()
         self._set_state("", "plain")
         self._step.setText("No run yet")
-        for shown in (self._left, self._step_time, self._tokens, self._process, self._last_loss):
+        for shown in (
+            self._left, self._step_time, self._expected, self._tokens, self._process,
+            self._last_loss,
+        ):  # fmt: skip
             shown.setText("")
         self._data.set_text("")
         self._device.set_text("")
@@ -252,8 +268,7 @@ class RunPanel(Panel):
         self._step_time.setText(duration(typical))
         _, count, unit = intake(started.plan, takes_sequence=started.model.takes_sequence)
         if unit == "tokens":
-            of_all = count * started.plan.sharding.data_degree
-            self._tokens.setText(format_count(round(of_all / typical)))
+            self._tokens.setText(format_count(round(count / typical)))
         else:
             self._tokens.setText("takes no tokens")
 

@@ -13,6 +13,7 @@ from memplanner.messages.run import (
     RunSample,
     RunStarted,
 )
+from memplanner.plan.inference import Round
 from memplanner.units import format_bytes
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
@@ -20,7 +21,7 @@ from memplanner_ui.views.comparison import largest_difference, percent
 from memplanner_ui.views.parts import PHASES
 from memplanner_ui.views.rows import Panel, Part, label
 from memplanner_ui.views.run_panel import clock
-from memplanner_ui.views.uses import Round, round_of, rounds
+from memplanner_ui.views.uses import round_of, rounds
 
 _MOST = 200
 """Lines kept; a run that says more loses its oldest."""

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QLocale, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
     QHBoxLayout,
     QHeaderView,
     QPushButton,
     QSpinBox,
     QStackedWidget,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -24,6 +21,7 @@ from memplanner.messages.sensitivity import LayerSensitivity, Sensitivity
 from memplanner.units import MIB, format_bytes, format_count
 from memplanner_ui.layer_edits import WHOLE, bits_words
 from memplanner_ui.look import type as fonts
+from memplanner_ui.views.figures_table import FiguresTable
 from memplanner_ui.views.rows import ElidedLabel, label
 from memplanner_ui.views.segments import Segments
 from memplanner_ui.views.sensitivity_plot import (
@@ -63,7 +61,7 @@ class SensitivityView(QWidget):
         self.exact = QCheckBox("Best possible")
         self.choose_button = QPushButton("Choose bits")
         self.plot = SensitivityPlot()
-        self.table = QTableWidget()
+        self.table = FiguresTable("Sensitivity of layers")
         self._said = ElidedLabel()
         self._readout = ElidedLabel()
         self._empty = label(_NOTHING, "body", "faint", wrap=True)
@@ -122,29 +120,14 @@ class SensitivityView(QWidget):
         drawn.addWidget(self._readout)
         for page in (nothing, drawing, self.table):
             self._pages.addWidget(page)
-        self._set_up_table()
+        self.table.setAlternatingRowColors(True)
+        self.table.copy_wanted.connect(self.copy)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(above)
         column.addWidget(self._budget_row)
         column.addWidget(self._pages, 1)
-
-    def _set_up_table(self) -> None:
-        table = self.table
-        table.setAccessibleName("Sensitivity of layers")
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setAlternatingRowColors(True)
-        table.setShowGrid(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(fonts.scaled(24))
-        table.horizontalHeader().setDefaultAlignment(
-            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        )
-        copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), table)
-        copy.setContext(Qt.ShortcutContext.WidgetShortcut)
-        copy.activated.connect(self.copy)
 
     # What is shown
 
@@ -217,18 +200,9 @@ class SensitivityView(QWidget):
         return ["Layer", "Weights", *bits, "Kept in"]
 
     def _fill_table(self, sensitivity: Sensitivity) -> None:
-        titles, table = self._titles(sensitivity), self.table
-        table.setColumnCount(len(titles))
-        table.setHorizontalHeaderLabels(titles)
-        table.setRowCount(len(sensitivity.layers))
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        for row, cells in enumerate(self._cells(sensitivity)):
-            for column, text in enumerate(cells):
-                item = QTableWidgetItem(text)
-                if column:
-                    item.setTextAlignment(right)
-                table.setItem(row, column, item)
-        header = table.horizontalHeader()
+        self.table.set_titles(self._titles(sensitivity))
+        self.table.set_rows(self._cells(sensitivity))
+        header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
 

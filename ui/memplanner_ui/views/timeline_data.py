@@ -270,13 +270,17 @@ def columns(step: Step, left: float, right: float, pixels: int) -> tuple[Floats,
     """
     first = step.point_at(left)
     last = max(first + 1, int(np.searchsorted(step.at, right)))
-    points = np.arange(first, last)
+    at, total = step.at[first:last], step.total[first:last]
     width = (right - left) / pixels
-    column = ((np.clip(step.at[first:last], left, right) - left) / width).astype(np.int64)
-    column = np.minimum(column, pixels - 1)
-    order = np.lexsort((-step.total[points], column))
-    begins = np.flatnonzero(np.diff(column, prepend=-1))
-    return np.append(left + column[begins] * width, right), points[order[begins]]
+    begins = np.unique(np.searchsorted(at, left + width * np.arange(1, pixels)))
+    begins = np.concatenate([[0], begins[(begins > 0) & (begins < len(at))]])
+    column = np.minimum((np.clip(at[begins], left, right) - left) // width, pixels - 1)
+    stops = np.append(begins[1:], len(at))
+    highest = [
+        start + int(total[start:stop].argmax()) if stop - start > 1 else start
+        for start, stop in zip(begins.tolist(), stops.tolist(), strict=True)
+    ]
+    return np.append(left + column * width, right), first + np.array(highest, dtype=np.int64)
 
 
 def measured_curves(step: Step, figures: RunFigures) -> list[tuple[Floats, Floats]]:

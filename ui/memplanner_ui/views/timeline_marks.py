@@ -128,6 +128,17 @@ def paint_reserved(
     _paint_word(painter, f"reserved {format_bytes(highest)}", y + 3, scale.area, right=False)
 
 
+def paint_prediction(painter: QPainter, size_bytes: int, scale: Scale) -> None:
+    """A predicted peak, as a line with its words."""
+    if not scale.bottom <= size_bytes <= scale.top:
+        return
+    y, area = round(scale.y(float(size_bytes))), scale.area
+    painter.fillRect(QRectF(area.left(), y, area.width(), 1), theme.current().color("text"))
+    above = y - 2 - QFontMetricsF(fonts.font("axis")).height()
+    words = f"predicted peak {format_bytes(size_bytes)}"
+    _paint_word(painter, words, above if above >= area.top() else y + 3, area, right=True)
+
+
 def paint_limit(painter: QPainter, step: Step, scale: Scale) -> None:
     """The capacity's line and its words; words alone where it is far above what is shown."""
     capacity = step.capacity_bytes

@@ -40,6 +40,8 @@ class TimelinePlot(QWidget):
         self._under: Stretch | None = None
         self._columns: tuple[Floats, Ints] | None = None
         self._drawn: QPixmap | None = None
+        self.predicted_bytes: int | None = None
+        """A predicted peak to draw as a line, where the step itself is no prediction."""
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -193,6 +195,8 @@ class TimelinePlot(QWidget):
         painter.setClipRect(scale.area)
         marks.paint_reserved(painter, step, scale, edges, points)
         marks.paint_measured(painter, self._measured, scale, int(scale.area.width() / pixel))
+        if self.predicted_bytes is not None:
+            marks.paint_prediction(painter, self.predicted_bytes, scale)
         marks.paint_limit(painter, step, scale)
         painter.setClipping(False)
         marks.paint_bands(painter, marks.band_areas(step, scale, 0.0), None)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from memplanner.plan import Plan
-
-Round = Literal["step", "generation", "forward"]
+from memplanner.plan.inference import Round
 
 
 def trains(plan: Plan) -> bool:
@@ -16,8 +13,7 @@ def trains(plan: Plan) -> bool:
 
 def round_of(plan: Plan) -> Round:
     """What is done again and again, in a word."""
-    use = plan.inference.use
-    return "step" if use == "training" else use
+    return plan.inference.round
 
 
 def rounds(count: int, word: str) -> str:

@@ -1,0 +1,56 @@
+"""What was recorded for one structural choice, and what follows for others of it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from memplanner.estimate.fold import unfold
+from memplanner.estimate.folded import FoldedStep
+from memplanner.estimate.forms import Forms
+from memplanner.estimate.periods import KEPT, Cut
+from memplanner.estimate.recording import Point
+from memplanner.estimate.step_work import StepWork
+from memplanner.tape.tape import Tape
+
+
+@dataclass(slots=True)
+class RecordedStructure:
+    """What was recorded for one structural choice."""
+
+    point: Point
+    recorded: Tape
+    unfolded: Tape
+    cuts: tuple[Cut, ...]
+    folded: FoldedStep | None
+    forms: Forms | None = None
+    fitted: bool = False
+    checked: list[Point] = field(default_factory=list)
+    work: StepWork | None = None
+    """What its kernels do at any point, where that follows forms."""
+    alone: StepWork | None = None
+    """What they do at the recorded point, as long as no other is asked for."""
+    others: OrderedDict[Point, Tape] = field(default_factory=OrderedDict)
+    """Tapes of other points, where sizes follow no forms."""
+
+
+def tries(chosen: tuple[Cut, ...]) -> Iterator[tuple[Cut, ...]]:
+    """The cuts, then the same from the second period on.
+
+    Where the first block alone needs no gradient for its input, the second one's backward ends
+    otherwise than the third one's.
+    """
+    if chosen:
+        yield chosen
+        later = tuple(cut.without_first() if cut.periods > KEPT + 1 else cut for cut in chosen)
+        if later != chosen:
+            yield later
+
+
+def unfold_all(tape: Tape, chosen: tuple[Cut, ...]) -> Tape | None:
+    """The whole model's tape; None where periods are not alike."""
+    unfolded: Tape | None = tape
+    for cut in chosen:
+        unfolded = None if unfolded is None else unfold(unfolded, cut)
+    return unfolded

@@ -1,0 +1,424 @@
+"""A pickle read as data: nothing is imported, nothing is called.
+
+The opcodes are those of ``pickletools``. Numbers, text, lists, dictionaries, tuples and sets come
+out as they are; what unpickling would import or call comes out as a :class:`Name` or a
+:class:`Made`, which say so and do nothing. Every length is checked against what is left, and the
+values that are made are counted, so a file cannot ask for more memory than its reader grants.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from memplanner.errors import SourceError
+
+MOST_VALUES = 2**22
+"""A checkpoint of a model with 10 000 tensors has some 300 000."""
+NEWEST_PROTOCOL = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A class or function that the pickle names."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(slots=True, eq=False)
+class Made:
+    """What a call would have made."""
+
+    call: Any
+    """A :class:`Name`, or what stands in its place."""
+    arguments: Any
+    state: Any = None
+    items: dict[Any, Any] = field(default_factory=dict)
+    """What would have been set in it by key, as of an ``OrderedDict``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Persistent:
+    """What the pickle says lies elsewhere: torch's storages."""
+
+    key: Any
+
+
+def read_plain(data: bytes, origin: str, *, most_values: int = MOST_VALUES) -> Any:
+    """The value that the pickle ``data`` describes. Raises ``SourceError`` where it is none."""
+    return PlainReader(data, origin, most_values).read()
+
+
+class PlainReader:
+    """Reads one pickle. A subclass may take values out of lists as they come."""
+
+    def __init__(self, data: bytes | mmap.mmap, origin: str, most_values: int) -> None:
+        self._data, self._origin = data, origin
+        self._place, self._size = 0, len(data)
+        self._stack: list[Any] = []
+        self._marks: list[int] = []
+        """How high the stack was at each mark."""
+        self._memo: dict[int, Any] = {}
+        self._left = most_values
+
+    def read(self) -> Any:
+        """The value. Raises ``SourceError``."""
+        data, size, steps, common = self._data, self._size, _STEPS, self._common
+        while self._place < size:
+            self._place = common(data, self._place, size)
+            if self._place >= size:
+                break
+            code = data[self._place]
+            self._place += 1
+            if code == _STOP:
+                return self._pop()
+            step = steps[code]
+            if step is None:
+                raise self._damaged(f"the opcode {code:#04x}, which no such file has")
+            self._left -= 1
+            if self._left < 0:
+                raise self._too_many()
+            step(self)
+        raise self._damaged("no end")
+
+    def _common(self, data: bytes | mmap.mmap, place: int, size: int) -> int:
+        """Takes the opcodes that files are full of, and returns where another one stands.
+
+        What each does is what its step does; here it costs no call. Nine bytes are never missed.
+        """
+        stack, memo, marks = self._stack, self._memo, self._marks
+        push, first, last = stack.append, place, size - 9
+        while place < last:
+            code = data[place]
+            if code == 0x68:  # BINGET
+                found = memo.get(data[place + 1], _ABSENT)
+                if found is _ABSENT:
+                    break
+                push(found)
+                place += 2
+            elif code == 0x6A:  # LONG_BINGET
+                found = memo.get(int.from_bytes(data[place + 1 : place + 5], "little"), _ABSENT)
+                if found is _ABSENT:
+                    break
+                push(found)
+                place += 5
+            elif code == 0x4A:  # BININT
+                push(int.from_bytes(data[place + 1 : place + 5], "little", signed=True))
+                place += 5
+            elif code == 0x8A and data[place + 1] <= 7:  # LONG1
+                stop = place + 2 + data[place + 1]
+                push(int.from_bytes(data[place + 2 : stop], "little", signed=True))
+                place = stop
+            elif code == 0x4B:  # BININT1
+                push(data[place + 1])
+                place += 2
+            elif code == 0x4D:  # BININT2
+                push(data[place + 1] | data[place + 2] << 8)
+                place += 3
+            elif code == 0x94 and stack:  # MEMOIZE
+                memo[len(memo)] = stack[-1]
+                place += 1
+            elif code == 0x28:  # MARK
+                marks.append(len(stack))
+                place += 1
+            elif code == 0x7D:  # EMPTY_DICT
+                push({})
+                place += 1
+            else:
+                break
+        self._left -= place - first
+        if self._left < 0:
+            raise self._too_many()
+        return place
+
+    def _too_many(self) -> SourceError:
+        return SourceError(
+            f"{self._origin} describes more values than memplanner reads; name another file."
+        )
+
+    def _damaged(self, what: str) -> SourceError:
+        return SourceError(
+            f"{self._origin} is cut off or damaged: it has {what} at byte {self._place}; save it "
+            "again."
+        )
+
+    def _take(self, count: int) -> bytes:
+        if count < 0 or count > self._size - self._place:
+            raise self._damaged(f"a text of {count} bytes")
+        start = self._place
+        self._place += count
+        return self._data[start : self._place]
+
+    def _number(self, form: struct.Struct) -> Any:
+        return form.unpack(self._take(form.size))[0]
+
+    def _line(self, encoding: str = "utf-8") -> str:
+        stop = self._data.find(b"\n", self._place)
+        if stop < 0:
+            raise self._damaged("a line without an end")
+        line = self._take(stop - self._place)
+        self._place += 1
+        return self._text(line, encoding)
+
+    def _text(self, raw: bytes, encoding: str = "utf-8") -> str:
+        errors = "surrogatepass" if encoding == "utf-8" else "strict"
+        try:
+            return raw.decode(encoding, errors)
+        except UnicodeDecodeError as error:
+            raise self._damaged("a text in no known encoding") from error
+
+    def _pop(self) -> Any:
+        self._top()
+        return self._stack.pop()
+
+    def _top(self) -> Any:
+        if len(self._stack) <= (self._marks[-1] if self._marks else 0):
+            raise self._damaged("a value too few")
+        return self._stack[-1]
+
+    def _mark(self) -> None:
+        self._marks.append(len(self._stack))
+
+    def _to_mark(self) -> list[Any]:
+        if not self._marks:
+            raise self._damaged("no mark")
+        place = self._marks.pop()
+        found = self._stack[place:]
+        del self._stack[place:]
+        return found
+
+    # Values
+
+    def _push(self, value: Any) -> None:
+        self._stack.append(value)
+
+    def _counted_text(self, form: struct.Struct) -> None:
+        self._push(self._text(self._take(self._number(form))))
+
+    def _counted_bytes(self, form: struct.Struct) -> None:
+        self._push(self._take(self._number(form)))
+
+    def _long(self, form: struct.Struct) -> None:
+        length = self._number(form)
+        if length > _LONGEST_NUMBER:
+            raise self._damaged(f"a number of {length} bytes")
+        self._push(int.from_bytes(self._take(length), "little", signed=True))
+
+    def _decimal(self) -> None:
+        line = self._line().removesuffix("L")
+        if line in ("00", "01"):  # how protocol 0 writes booleans
+            self._push(line == "01")
+            return
+        if len(line) > _LONGEST_DECIMAL:
+            raise self._damaged(f"a number of {len(line)} digits")
+        try:
+            self._push(int(line))
+        except ValueError as error:
+            raise self._damaged("a number that is none") from error
+
+    def _decimal_float(self) -> None:
+        line = self._line()
+        try:
+            self._push(float(line[:_LONGEST_DECIMAL]))
+        except ValueError as error:
+            raise self._damaged("a number that is none") from error
+
+    def _quoted(self) -> None:
+        self._push(self._line().strip("'\""))
+
+    # Containers
+
+    def _append(self, values: list[Any]) -> None:
+        target = self._top()
+        if isinstance(target, Made):  # a list's subclass: what is in it does not matter here
+            return
+        if not isinstance(target, list):
+            raise self._damaged("items of what is no list")
+        target += values
+
+    def _set(self, values: list[Any]) -> None:
+        target = self._top()
+        table = target.items if isinstance(target, Made) else target
+        if not isinstance(table, dict) or len(values) % 2:
+            raise self._damaged("items of what is no dictionary")
+        keys = values[::2]
+        if set(map(type, keys)) != {str}:
+            keys = [self._key(key) for key in keys]
+        table.update(zip(keys, values[1::2], strict=True))
+
+    def _set_one(self) -> None:
+        value = self._pop()
+        key = self._pop()
+        self._set([key, value])
+
+    def _key(self, key: Any) -> Any:
+        if isinstance(key, str | int | float | bytes | None | Name):
+            return key
+        if isinstance(key, tuple) and len(key) <= _WIDEST_KEY:
+            return tuple(self._key(part) for part in key)
+        raise self._damaged("a key that is no name or number")
+
+    def _to_set(self) -> None:
+        self._push([*self._to_mark()])
+
+    def _add(self) -> None:
+        values = self._to_mark()
+        self._append(values)
+
+    def _tuple(self, count: int) -> None:
+        values = [self._pop() for _ in range(count)]
+        self._push(tuple(reversed(values)))
+
+    def _dictionary(self) -> None:
+        values = self._to_mark()
+        self._push({})
+        self._set(values)
+
+    # The memo
+
+    def _remember(self, place: int) -> None:
+        self._memo[place] = self._top()
+
+    def _recall(self, place: int) -> None:
+        if place not in self._memo:
+            raise self._damaged(f"the value {place}, which was not made")
+        self._push(self._memo[place])
+
+    def _place_of_line(self) -> int:
+        line = self._line()
+        if not line.isdecimal() or len(line) > _LONGEST_PLACE:
+            raise self._damaged("a place that is no number")
+        return int(line)
+
+    # What would be imported or called
+
+    def _name(self, module: Any, name: Any) -> None:
+        if not (isinstance(module, str) and isinstance(name, str)):
+            raise self._damaged("a name that is no text")
+        self._push(Name(module, name))
+
+    def _line_name(self) -> None:
+        module = self._line()
+        self._name(module, self._line())
+
+    def _stack_name(self) -> None:
+        name = self._pop()
+        self._name(self._pop(), name)
+
+    def _call(self) -> None:
+        arguments = self._pop()
+        self._push(Made(self._pop(), arguments))
+
+    def _new_with_names(self) -> None:
+        named = self._pop()
+        arguments = self._pop()
+        self._push(Made(self._pop(), (arguments, named)))
+
+    def _instance(self) -> None:
+        arguments = tuple(self._to_mark())
+        module = self._line()
+        self._push(Made(Name(module, self._line()), arguments))
+
+    def _object(self) -> None:
+        call, *arguments = self._to_mark() or [None]
+        self._push(Made(call, tuple(arguments)))
+
+    def _build(self) -> None:
+        state = self._pop()
+        target = self._top()
+        if isinstance(target, Made):
+            target.state = state
+
+    def _persistent(self) -> None:
+        self._push(Persistent(self._pop()))
+
+    def _frame(self) -> None:
+        self._number(_U8)
+
+    def _protocol(self) -> None:
+        number = self._take(1)[0]
+        if number > NEWEST_PROTOCOL:
+            raise SourceError(
+                f"{self._origin} is a pickle of protocol {number}, and memplanner reads up to "
+                f"{NEWEST_PROTOCOL}; save it with an older one."
+            )
+
+
+_U1, _U2, _U4, _U8 = (struct.Struct(form) for form in ("<B", "<H", "<I", "<Q"))
+_I4, _DOUBLE = struct.Struct("<i"), struct.Struct(">d")
+_LONGEST_NUMBER, _LONGEST_DECIMAL, _LONGEST_PLACE, _WIDEST_KEY = 64, 400, 9, 16
+_STOP, _ABSENT = ord("."), object()
+
+_Step = Callable[[PlainReader], object]
+_BY_OPCODE: dict[bytes, _Step] = {
+    b"\x80": PlainReader._protocol,
+    b"\x95": PlainReader._frame,
+    b"(": PlainReader._mark,
+    b"0": PlainReader._pop,
+    b"1": PlainReader._to_mark,
+    b"2": lambda at: at._push(at._top()),
+    b"N": lambda at: at._push(None),
+    b"\x88": lambda at: at._push(True),
+    b"\x89": lambda at: at._push(False),
+    b"I": PlainReader._decimal,
+    b"L": PlainReader._decimal,
+    b"J": lambda at: at._push(at._number(_I4)),
+    b"K": lambda at: at._push(at._number(_U1)),
+    b"M": lambda at: at._push(at._number(_U2)),
+    b"\x8a": lambda at: at._long(_U1),
+    b"\x8b": lambda at: at._long(_U4),
+    b"F": PlainReader._decimal_float,
+    b"G": lambda at: at._push(at._number(_DOUBLE)),
+    b"S": PlainReader._quoted,
+    b"V": lambda at: at._push(at._line("raw-unicode-escape")),
+    b"T": lambda at: at._counted_bytes(_U4),
+    b"U": lambda at: at._counted_bytes(_U1),
+    b"X": lambda at: at._counted_text(_U4),
+    b"\x8c": lambda at: at._counted_text(_U1),
+    b"\x8d": lambda at: at._counted_text(_U8),
+    b"B": lambda at: at._counted_bytes(_U4),
+    b"C": lambda at: at._counted_bytes(_U1),
+    b"\x8e": lambda at: at._counted_bytes(_U8),
+    b"\x96": lambda at: at._counted_bytes(_U8),
+    b"]": lambda at: at._push([]),
+    b"a": lambda at: at._append([at._pop()]),
+    b"e": lambda at: at._append(at._to_mark()),
+    b"l": lambda at: at._push(at._to_mark()),
+    b"}": lambda at: at._push({}),
+    b"d": PlainReader._dictionary,
+    b"s": PlainReader._set_one,
+    b"u": lambda at: at._set(at._to_mark()),
+    b")": lambda at: at._push(()),
+    b"t": lambda at: at._push(tuple(at._to_mark())),
+    b"\x85": lambda at: at._tuple(1),
+    b"\x86": lambda at: at._tuple(2),
+    b"\x87": lambda at: at._tuple(3),
+    b"\x8f": lambda at: at._push([]),
+    b"\x90": PlainReader._add,
+    b"\x91": PlainReader._to_set,
+    b"p": lambda at: at._remember(at._place_of_line()),
+    b"q": lambda at: at._remember(at._number(_U1)),
+    b"r": lambda at: at._remember(at._number(_U4)),
+    b"\x94": lambda at: at._remember(len(at._memo)),
+    b"g": lambda at: at._recall(at._place_of_line()),
+    b"h": lambda at: at._recall(at._number(_U1)),
+    b"j": lambda at: at._recall(at._number(_U4)),
+    b"c": PlainReader._line_name,
+    b"\x93": PlainReader._stack_name,
+    b"R": PlainReader._call,
+    b"\x81": PlainReader._call,
+    b"\x92": PlainReader._new_with_names,
+    b"i": PlainReader._instance,
+    b"o": PlainReader._object,
+    b"b": PlainReader._build,
+    b"Q": PlainReader._persistent,
+    b"P": lambda at: at._push(Persistent(at._line())),
+}
+_STEPS: tuple[_Step | None, ...] = tuple(_BY_OPCODE.get(bytes([code])) for code in range(256))

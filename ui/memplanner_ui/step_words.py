@@ -1,0 +1,73 @@
+"""A step's time in the words of the header, its tooltip and the badges of options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from memplanner.messages.cost import StepTime
+from memplanner.units import MINUS, format_count, format_duration
+
+_PARTS = {
+    "products": "Matrix products",
+    "attention": "Attention",
+    "other_kernels": "Other kernels, which wait for memory",
+    "recomputation": "Recomputed in backward",
+    "optimizer": "Optimizer",
+    "host_transfers": "Between device and host",
+    "communication": "Waiting for other cards",
+    "launches": "Starting kernels",
+}
+_LEAST = 0.005
+"""A part below half a per cent is not told."""
+SAME = "same time"
+
+
+def rate(time: StepTime) -> str:
+    """Such as ``6 159 tokens/s``."""
+    value = time.per_second
+    return f"{format_count(round(value)) if value >= 10 else f'{value:.2g}'} {time.unit}/s"
+
+
+def likely(time: StepTime) -> str:
+    """Such as ``likely 4.7 to 6.0 s``; ``measured here`` where it is."""
+    if time.source == "measured":
+        return "measured here"
+    low, high = format_duration(time.low_seconds), format_duration(time.high_seconds)
+    figure, _, unit = low.rpartition(" ")
+    if high.count(" ") == 1 and high.endswith(f" {unit}"):
+        low = figure
+    return f"likely {low} to {high}"
+
+
+def explained(time: StepTime) -> str:
+    """The parts from the largest, and where the rates come from."""
+    lines = []
+    for part in sorted(time.parts, key=lambda part: -part.seconds):
+        share = part.seconds / time.seconds
+        if share >= _LEAST:
+            length = format_duration(part.seconds)
+            lines.append(f"{_PARTS[part.name]}: {length}, {100 * share:.0f} %")
+    return "\n".join([*lines, time.how])
+
+
+def beside_measured(time: StepTime | None, step_seconds: Sequence[float]) -> str:
+    """What a run's steps took, the first one apart, beside the estimate."""
+    later = step_seconds[1:] or step_seconds
+    if not later:
+        return ""
+    words = f"{format_duration(median(later))} a step"
+    if time is None or time.source == "measured":
+        return words
+    return f"{words}, estimated {format_duration(time.seconds)}"
+
+
+def change(share: float | None) -> str:
+    """Of a change of time per token: ``+7 % time``, ``same time``; empty where it is not known."""
+    if share is None:
+        return ""
+    per_cent = round(100 * share)
+    if not per_cent:
+        return SAME
+    sign = MINUS if per_cent < 0 else "+"
+    return f"{sign}{abs(per_cent)} % time"

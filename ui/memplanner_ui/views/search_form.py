@@ -1,0 +1,248 @@
+"""What is searched for: where it has to fit, what is preferred, what stays and what may change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import QLocale, QSize, Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QToolButton,
+    QWidget,
+)
+
+from memplanner.messages.cost import QualityRisk
+from memplanner.messages.device import Device
+from memplanner.messages.search import Prefer, SearchGoal, Where
+from memplanner.plan import Plan
+from memplanner.units import GIB, format_bytes
+from memplanner_ui.look import icons
+from memplanner_ui.look import type as fonts
+from memplanner_ui.plan_panel.form import sections_of
+from memplanner_ui.views import search_words as words
+from memplanner_ui.views.rows import ElidedLabel, Panel, Part, label, number
+from memplanner_ui.views.segments import Segments
+
+SEARCHED = (
+    "activation_checkpointing", "loss", "training", "optimizer", "precision", "adapters",
+    "quantization", "activation_offload", "offload", "sharding",
+)  # fmt: skip
+"""Sections in which a search tries other values, in the order shown."""
+_TITLES = {"training": "Micro-batch, accumulation", "optimizer": "Optimizer and its state"}
+_PREFERENCES: tuple[tuple[Prefer, str], ...] = (
+    ("fastest", "shortest step"),
+    ("least_memory", "least memory"),
+    ("largest_micro_batch", "largest micro-batch"),
+    ("longest_sequence", "longest sequence"),
+    ("least_loss", "least loss of quality"),
+)
+_PLACES: tuple[tuple[Where, str], ...] = (
+    ("this_device", "this card"),
+    ("cheapest_card", "smallest card that fits"),
+    ("fewest_cards", "fewest cards"),
+)
+_RISKS: tuple[tuple[QualityRisk, str], ...] = (
+    ("same_result", "Same"),
+    ("small_change", "Small"),
+    ("check_quality", "Check"),
+)
+_LARGEST_MARGIN = 256.0
+SEQUENCE = "training.sequence_length"
+
+
+class SearchForm(Panel):
+    """Edits a ``SearchGoal``; the keys that are pinned are kept elsewhere."""
+
+    changed = Signal()
+    """The goal is another one."""
+    pin_wanted = Signal(str, bool)
+    """A key, and whether it is to be pinned."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Search", parent)
+        self._plan = Plan()
+        self._pinned: tuple[str, ...] = ()
+        self.where, self.prefer = QComboBox(), QComboBox()
+        self.margin = QDoubleSpinBox()
+        self.risk = Segments("Largest quality risk", _RISKS)
+        self.allowed: dict[str, QCheckBox] = {}
+        self.pin_button = QPushButton("Pin another")
+        self._ways: dict[str, ElidedLabel] = {}
+        self._pin_rows: list[QWidget] = []
+        self._add_goal()
+        self._add_pins()
+        self._add_allowed()
+        risk = Part("Largest quality risk")
+        risk.add(self.risk)
+        self.risk.choose("check_quality")
+        self.risk.setToolTip("\n".join(f"{words.RISK_TITLES[name]}: {words.RISK_TIPS[name]}"
+                                       for name, _ in _RISKS))  # fmt: skip
+        self.risk.chosen.connect(lambda _: self.changed.emit())
+        self.add_part(risk)
+
+    def _add_goal(self) -> None:
+        part = Part("Goal")
+        for box, options, name in (
+            (self.where, _PLACES, "Fit in"),
+            (self.prefer, _PREFERENCES, "Prefer"),
+        ):
+            box.setAccessibleName(name)
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            for value, title in options:
+                box.addItem(title, value)
+        margin = self.margin
+        margin.setAccessibleName("Margin to leave over, in GiB")
+        margin.setToolTip("Left over beyond the estimate’s own margin")
+        margin.setLocale(QLocale.c())
+        margin.setSuffix(" GiB")
+        margin.setDecimals(1)
+        margin.setSingleStep(0.5)
+        margin.setRange(0.0, _LARGEST_MARGIN)
+        margin.setKeyboardTracking(False)
+        margin.setFixedWidth(fonts.scaled(96))
+        for title, field in (("Fit in", self.where), ("Margin", margin), ("Prefer", self.prefer)):
+            row = QWidget()
+            line = QHBoxLayout(row)
+            line.setContentsMargins(0, 0, 0, 0)
+            line.setSpacing(8)
+            name_label = label(title, "body", "secondary")
+            name_label.setMinimumWidth(fonts.scaled(58))
+            name_label.setBuddy(field)
+            line.addWidget(name_label)
+            line.addWidget(field, 1 if field is not margin else 0)
+            if field is margin:
+                line.addStretch(1)
+            part.add(row)
+        self.where.currentIndexChanged.connect(lambda _: self.changed.emit())
+        self.prefer.currentIndexChanged.connect(lambda _: self._on_preference())
+        margin.valueChanged.connect(lambda _: self.changed.emit())
+        self.add_part(part)
+
+    def _add_pins(self) -> None:
+        part = self._pins = Part("Pinned")
+        part.right.setText("never changed")
+        icons.set_icon(self.pin_button, "plus", "text")
+        self.pin_button.setProperty("small", True)
+        self.pin_button.setToolTip("Keep another option as it is")
+        row = QWidget()
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.pin_button)
+        line.addStretch(1)
+        self._pin_end = row
+        part.add(row)
+        self.pin_button.clicked.connect(self._open_menu)
+        self.add_part(part)
+
+    def _add_allowed(self) -> None:
+        part = Part("May be used")
+        titles = {section.name: section.title for section in sections_of(Plan)}
+        for name in SEARCHED:
+            check = self.allowed[name] = QCheckBox(_TITLES.get(name, titles[name]))
+            check.setChecked(True)
+            check.clicked.connect(lambda _=False: self.changed.emit())
+            ways = self._ways[name] = ElidedLabel()
+            ways.setFont(fonts.font("secondary"))
+            ways.setProperty("ink", "secondary")
+            ways.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            row = QWidget()
+            line = QHBoxLayout(row)
+            line.setContentsMargins(0, 0, 0, 0)
+            line.addWidget(check)
+            line.addWidget(ways, 1)
+            part.add(row)
+        if (layout := part.layout()) is not None:
+            layout.setSpacing(1)
+        self.add_part(part)
+
+    # What is shown and said
+
+    def goal(self) -> SearchGoal:
+        """What is searched for; with every section allowed it names none."""
+        allowed = tuple(name for name, check in self.allowed.items() if check.isChecked())
+        return SearchGoal(
+            prefer=self.prefer.currentData(),
+            where=self.where.currentData(),
+            margin_bytes=round(self.margin.value() * GIB),
+            worst_risk=self.risk.value,
+            pinned=self._pinned,
+            techniques=None if len(allowed) == len(self.allowed) else allowed,
+        )
+
+    def show_device(self, device: Device | None) -> None:
+        """Says how large the card is."""
+        title = "this card" if device is None or device.kind != "cpu" else "this machine"
+        if device is not None and device.memory_bytes is not None:
+            title += f", {format_bytes(device.memory_bytes)}"
+        self.where.setItemText(0, title)
+
+    def show_plan(self, plan: Plan, pinned: tuple[str, ...]) -> None:
+        """Shows the pinned options with their values in ``plan``."""
+        self._plan, self._pinned = plan, pinned
+        focused = any(row.isAncestorOf(self.focusWidget() or self) for row in self._pin_rows)
+        for row in self._pin_rows:
+            row.hide()
+            row.deleteLater()
+        self._pin_rows = [self._pin_row(key) for key in pinned]
+        for row in self._pin_rows:
+            self._pins.add_before(self._pin_end, row)
+        if focused:
+            self.pin_button.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_ways(self, ways: Mapping[str, int]) -> None:
+        """Says in how many ways each section was used in the plans found."""
+        for name, said in self._ways.items():
+            count = ways.get(name, 0)
+            said.set_text(f"{count} ways" if count else "")
+
+    def _pin_row(self, key: str) -> QWidget:
+        section, option = words.option_of(key)
+        row = QWidget()
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(8)
+        button = QToolButton()
+        icons.set_icon(button, "pin", "accent")
+        button.setIconSize(QSize(14, 14))
+        button.setFixedSize(24, 24)
+        alone = option.title == section.title
+        title = option.title if alone else f"{section.title}: {option.title}"
+        button.setAccessibleName(f"Unpin {title}")
+        button.setToolTip("Pinned: press to let the search change it")
+        button.clicked.connect(lambda: self.pin_wanted.emit(key, False))
+        name = ElidedLabel(option.title)
+        name.setToolTip(title)
+        line.addWidget(button)
+        line.addWidget(name, 1)
+        line.addWidget(number(option.words(option.value(self._plan))))
+        return row
+
+    def _open_menu(self) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for section in sections_of(Plan):
+            options = [one for one in section.options
+                       if one.key not in self._pinned and one.matters(self._plan)]  # fmt: skip
+            if section.name not in SEARCHED or not options:
+                continue
+            inner = menu if len(options) == 1 else menu.addMenu(section.title)
+            for option in options:
+                value = option.words(option.value(self._plan))
+                title = section.title if len(options) == 1 else option.title
+                action = inner.addAction(f"{title}\t{value}")
+                action.triggered.connect(
+                    lambda _=False, key=option.key: self.pin_wanted.emit(key, True)
+                )
+        menu.popup(self.pin_button.mapToGlobal(self.pin_button.rect().bottomLeft()))
+
+    def _on_preference(self) -> None:
+        if self.prefer.currentData() == "longest_sequence" and SEQUENCE in self._pinned:
+            self.pin_wanted.emit(SEQUENCE, False)  # it is what is searched for
+        self.changed.emit()

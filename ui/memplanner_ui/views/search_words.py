@@ -1,0 +1,164 @@
+"""What a found plan is in words: its verdict, its changes, its cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple
+
+from memplanner.messages.cost import QualityRisk
+from memplanner.messages.search import FoundPlan, PlanChange, SearchState, SmallestChange
+from memplanner.plan import Plan
+from memplanner.units import MINUS, NOTHING, format_bytes, format_count, format_difference
+from memplanner_ui.plan_panel.form import OptionForm, SectionForm, sections_of
+from memplanner_ui.views.ranks_panel import seconds_words
+
+RISK_TITLES: Mapping[QualityRisk, str] = {
+    "same_result": "Same result",
+    "small_change": "Small change",
+    "check_quality": "Check quality",
+}
+RISK_TIPS: Mapping[QualityRisk, str] = {
+    "same_result": "The same gradients as this plan’s, but for rounding in another order.",
+    "small_change": "Other rounding, or an optimizer that keeps its state in fewer bits.",
+    "check_quality": "Another model, or fewer trained parameters: judge it on your own task.",
+}
+THIS_PLAN = "this plan"
+
+
+class Headline(NamedTuple):
+    """A verdict: the icon, its colour, and the sentence."""
+
+    icon: str
+    ink: str
+    text: str
+
+
+class ChangeWords(NamedTuple):
+    """An option that a found plan changes: ``Optimizer``, ``8 bits``."""
+
+    section: str
+    option: str
+    before: str
+    after: str
+
+
+def tags(found: FoundPlan) -> tuple[str, ...]:
+    """The changes in short words, each once."""
+    words = (change.words or change.key for change in found.changes)
+    return tuple(dict.fromkeys(words))
+
+
+def said(found: FoundPlan) -> str:
+    """The changes in one line: ``every block, loss in 8 chunks``."""
+    return ", ".join(tags(found)) or THIS_PLAN
+
+
+def headline(found: FoundPlan, whole_bytes: int) -> Headline:
+    """Whether a plan fits, and by how much; ``whole_bytes`` is what the card holds at the peak."""
+    spare = found.spare_bytes
+    if found.verdict == "fits":
+        words = spare_words(found, whole_bytes) if spare else "nothing"
+        return Headline("fits", "fits", f"Fits, {words} to spare")
+    if found.verdict == "at_risk":
+        return Headline("may_not_fit", "caution", f"May not fit{_at_the_high_end(found)}")
+    if found.verdict == "does_not_fit":
+        missing = spare_words(found, whole_bytes).removeprefix(MINUS)
+        missing = "" if spare is None else f": {missing} missing"
+        return Headline("trouble", "trouble", f"Does not fit{missing}")
+    return Headline("unknown", "text2", "Not known whether it fits")
+
+
+def _at_the_high_end(found: FoundPlan) -> str:
+    """By how much the most that the card may hold is over it."""
+    expected, most, spare = found.device_bytes, found.device_high_bytes, found.spare_bytes
+    if expected is None or most is None or spare is None or most - expected <= spare:
+        return ""
+    return f": {format_bytes(most - expected - spare)} over at the high end"
+
+
+def peak_words(whole_bytes: int, *, whole: bool) -> str:
+    """What a card holds at the peak; ``≥`` where only a part of it is known."""
+    text = format_bytes(whole_bytes)
+    return text if whole else f"≥ {text}"
+
+
+def spare_words(found: FoundPlan, whole_bytes: int) -> str:
+    """What is left over, with a minus what is missing: the difference of the sizes shown."""
+    if found.spare_bytes is None:
+        return NOTHING
+    return format_difference(whole_bytes + found.spare_bytes, whole_bytes).removeprefix("+")
+
+
+def time_words(found: FoundPlan) -> str:
+    """A step's time: ``5.3 s``."""
+    return NOTHING if found.time is None else seconds_words(found.time.seconds)
+
+
+def share_words(share: float | None) -> str:
+    """A share as signed whole per cent: ``−32 %``; a dash where it is not known."""
+    if share is None:
+        return NOTHING
+    per_cent = round(100 * share)
+    sign = MINUS if per_cent < 0 else "+" if per_cent > 0 else ""
+    return f"{sign}{abs(per_cent)} %"
+
+
+def effect_words(whole_bytes: int, before_bytes: int | None, share: float | None) -> str:
+    """``−9.9 GiB, +12 % time``; the time is left out where it is not known."""
+    parts = []
+    if before_bytes is not None and whole_bytes != before_bytes:
+        parts.append(format_difference(whole_bytes, before_bytes))
+    if share is not None:
+        parts.append("same time" if round(100 * share) == 0 else f"{share_words(share)} time")
+    return ", ".join(parts) or "same memory"
+
+
+def spoken(text: str) -> str:
+    """Signs and units as assistive software reads them."""
+    text = text.replace(MINUS, "minus ").replace("+", "plus ").replace(" %", " percent")
+    return text.replace("GiB", "gibibytes").replace("MiB", "mebibytes")
+
+
+def state_words(state: SearchState, *, running: bool) -> str:
+    """How far a search is: ``288 plans tried in 0.2 s, 160 fit``."""
+    seconds = seconds_words(state.seconds)
+    many = f"{format_count(state.tried)} of {format_count(state.possible)}"
+    if not running and state.complete:
+        many = format_count(state.tried)
+    ends = "" if running or state.complete else "; stopped"
+    fit = "1 fits" if state.fitting == 1 else f"{format_count(state.fitting)} fit"
+    return f"{many} plans tried in {seconds}, {fit}{ends}"
+
+
+def smallest_words(change: SmallestChange) -> str:
+    """What the change leaves over, and its risk where it has one: ``5.8 GiB to spare``."""
+    found = change.found
+    whole_bytes = found.allocated_bytes if found.device_bytes is None else found.device_bytes
+    parts = [headline(found, whole_bytes).text.removeprefix("Fits, ")]
+    if found.quality.risk != "same_result":
+        parts.append(RISK_TITLES[found.quality.risk].lower())
+    return ", ".join(parts)
+
+
+@cache
+def _sections(plan: type[Plan]) -> Mapping[str, SectionForm]:
+    return {section.name: section for section in sections_of(plan)}
+
+
+@cache
+def option_of(key: str, plan: type[Plan] = Plan) -> tuple[SectionForm, OptionForm]:
+    """The section and the option of a key. Raises ``KeyError`` for one that no plan has."""
+    section = _sections(plan)[key.partition(".")[0]]
+    for option in section.options:
+        if option.key == key:
+            return section, option
+    raise KeyError(key)
+
+
+def change_words(change: PlanChange) -> ChangeWords:
+    """A change with the titles of its section and option, and both values in words."""
+    section, option = option_of(change.key)
+    return ChangeWords(
+        section.title, option.title, option.words(change.before), option.words(change.after)
+    )

@@ -1,0 +1,106 @@
+"""What was allocated at a recorded peak, by the lines of code that asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from memplanner.messages.snapshot import SnapshotStack
+from memplanner.units import format_bytes, format_count
+from memplanner_ui.look import theme
+from memplanner_ui.look import type as fonts
+from memplanner_ui.views.snapshot_data import where_words
+
+_HEADINGS = ("Allocated", "Share", "Allocations", "Asked for by")
+_WIDTHS = (86, 60, 86)
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class SnapshotModel(QAbstractTableModel):
+    """A row for each stack, the largest first."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.stacks: Sequence[SnapshotStack] = ()
+        self._whole_bytes = 0
+
+    def show(self, stacks: Sequence[SnapshotStack], whole_bytes: int) -> None:
+        """Replaces the rows; shares are of ``whole_bytes``."""
+        self.beginResetModel()
+        self.stacks, self._whole_bytes = stacks, whole_bytes
+        self.endResetModel()
+
+    def texts(self, row: int) -> tuple[str, ...]:
+        """What the cells of a row say."""
+        stack = self.stacks[row]
+        share = stack.size_bytes / max(self._whole_bytes, 1)
+        count = format_count(stack.count)
+        return format_bytes(stack.size_bytes), f"{share:.0%}", count, where_words(stack)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  # Qt's signature
+        return 0 if parent.isValid() else len(self.stacks)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  # Qt's signature
+        return 0 if parent.isValid() else len(_HEADINGS)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if not index.isValid():
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.texts(index.row())[index.column()]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return "\n".join(self.stacks[index.row()].frames) or None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _LEFT if index.column() == len(_WIDTHS) else _RIGHT
+        return None
+
+    def headerData(
+        self,
+        section: int,
+        orientation: Qt.Orientation,
+        role: int = Qt.ItemDataRole.DisplayRole,
+    ) -> object:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _HEADINGS[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _LEFT if section == len(_WIDTHS) else _RIGHT
+        return None
+
+
+class SnapshotTable(QTableView):
+    """The table, whose last column takes the room that is left."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.rows = SnapshotModel(self)
+        self.setModel(self.rows)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setAlternatingRowColors(True)
+        self.setTabKeyNavigation(False)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setAccessibleName("Largest at the recorded peak")
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(fonts.scaled(24))
+        header = self.horizontalHeader()
+        header.setFont(fonts.font("secondary"))
+        header.setHighlightSections(False)
+        header.setSectionsClickable(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header.setSectionResizeMode(len(_WIDTHS), QHeaderView.ResizeMode.Stretch)
+        for column, width in enumerate(_WIDTHS):
+            header.resizeSection(column, fonts.scaled(width))
+        theme.current().changed.connect(self.viewport().update)
+
+    def show_stacks(self, stacks: Sequence[SnapshotStack], whole_bytes: int = 0) -> None:
+        """Shows the stacks of a peak of ``whole_bytes``."""
+        self.rows.show(stacks, whole_bytes)
