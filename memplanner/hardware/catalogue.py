@@ -25,7 +25,7 @@ class Throughput(Message):
     fp8: float | None
 
 
-_WHOLE_MEMORY = frozenset({"jetson", "raspberry pi"})
+_WHOLE_MEMORY = frozenset({"jetson", "phones", "raspberry pi"})
 """Sources that state a board's whole memory."""
 
 

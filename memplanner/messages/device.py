@@ -33,7 +33,7 @@ class Device(Message):
     @property
     def selector(self) -> str:
         """What ``find_device`` finds it by: ``cpu``, ``cuda:0`` in this machine, or the name."""
-        if self.kind == "cpu" and (self.local or not self.name.startswith("Raspberry")):
+        if self.kind == "cpu" and (self.local or self.name.lower() == "cpu"):
             return "cpu"
         if self.local and self.index is not None:
             return f"{self.kind}:{self.index}"

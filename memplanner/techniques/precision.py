@@ -91,8 +91,12 @@ class Precision(Technique):
         )
 
     def quality(self, plan: Plan) -> Sequence[QualityReason]:
-        """Rounding; and in half precision alone updates that are too small to be kept."""
-        return reasons("precision", _QUALITY.get(plan.precision))
+        """Rounding; and in half precision alone updates that are too small to be kept.
+
+        A model in use is not updated, and what it rounds is what it is used with.
+        """
+        trained = plan.inference.use == "training"
+        return reasons("precision", _QUALITY.get(plan.precision) if trained else None)
 
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The module with its floating parameters and buffers in the stored type."""

@@ -38,6 +38,12 @@ def test_what_computes_the_same_gradients_has_no_risk(values: dict[str, Any]) ->
     assert quality.reasons == ()
 
 
+def test_the_type_that_a_model_is_used_in_updates_nothing() -> None:
+    for precision in ("bf16", "fp16"):
+        plan = Plan().with_values({"precision": precision, "inference.use": "generation"})
+        assert quality_of(plan).risk == "same_result"
+
+
 @pytest.mark.parametrize(
     ("values", "section", "risk"),
     [
