@@ -6,9 +6,27 @@ show that same sentence. Anything else that is raised is a defect of ours.
 
 from __future__ import annotations
 
+import re
+
+LONGEST_SENTENCE = 2000
+_UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]+"
+)
+"""Control characters, marks that turn the direction of text, and halves of characters."""
+
 
 class MemplannerError(Exception):
-    """A problem the user can solve; ``str(error)`` is the sentence to show."""
+    """A problem the user can solve; ``str(error)`` is the sentence to show.
+
+    A sentence may quote a file, which may hold anything: it is kept to one line that a terminal
+    shows as text, and to ``LONGEST_SENTENCE`` characters.
+    """
+
+    def __init__(self, sentence: str = "") -> None:
+        text = _UNSEEN.sub(" ", sentence)
+        if len(text) > LONGEST_SENTENCE:
+            text = text[: LONGEST_SENTENCE - 1] + "…"
+        super().__init__(text)
 
 
 class SourceError(MemplannerError):

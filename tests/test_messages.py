@@ -205,6 +205,7 @@ requests: st.SearchStrategy[Any] = st.one_of(
         protocol.ExportPlan, id=numbers, target=words, plan=plans(), output=st.none() | words
     ),
     st.builds(protocol.ImportPlan, id=numbers, path=words, plan=plans()),
+    st.builds(protocol.ListRuns, id=numbers, device=st.none() | words, limit=st.integers(1, 10**6)),
 )
 replies: st.SearchStrategy[Any] = st.one_of(
     st.builds(protocol.Devices, id=numbers, devices=st.lists(devices, max_size=3).map(tuple)),

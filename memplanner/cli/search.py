@@ -10,9 +10,11 @@ import typer
 
 from memplanner.cli.arguments import (
     AsJson,
+    BatchSize,
     DeviceName,
     Inputs,
     PlanFile,
+    SequenceLength,
     Sets,
     Source,
     TrustCode,
@@ -51,6 +53,8 @@ def search(
     source: Source,
     plan: PlanFile = None,
     sets: Sets = None,
+    batch_size: BatchSize = None,
+    sequence_length: SequenceLength = None,
     device: DeviceName = "auto",
     goal: Goal = "fastest",
     where: Anywhere = "this_device",
@@ -65,7 +69,7 @@ def search(
 ) -> None:
     """Find plans that fit: of each risk the smallest, the fastest, and what lies between."""
     with redirect_stdout(sys.stderr):
-        chosen, changes = device_named(device), PlanChanges(plan, sets, None, None)
+        chosen, changes = device_named(device), PlanChanges(plan, sets, batch_size, sequence_length)
         wanted = SearchGoal(
             prefer=goal,
             where=where,
@@ -137,6 +141,8 @@ def fit(
     source: Source,
     plan: PlanFile = None,
     sets: Sets = None,
+    batch_size: BatchSize = None,
+    sequence_length: SequenceLength = None,
     device: DeviceName = "auto",
     pins: Pins = None,
     techniques: Techniques = None,
@@ -148,7 +154,7 @@ def fit(
 ) -> None:
     """Say whether a plan fits, and the smallest change with which it does (exit code 1)."""
     with redirect_stdout(sys.stderr):
-        chosen, changes = device_named(device), PlanChanges(plan, sets, None, None)
+        chosen, changes = device_named(device), PlanChanges(plan, sets, batch_size, sequence_length)
         wanted = SearchGoal(
             margin_bytes=margin_mib * 2**20,
             worst_risk=risk,

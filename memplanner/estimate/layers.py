@@ -16,7 +16,7 @@ from memplanner.estimate.moments import (
     own_maximum,
 )
 from memplanner.messages.estimate import Layer, Moment
-from memplanner.tape.tape import Array, Tape
+from memplanner.tape.tape import PARAMETERS, Array, Tape
 
 _BLOCK = re.compile(r"^(.*?)\.(\d+)(?:\.(.*))?$")
 
@@ -49,7 +49,12 @@ def rows(tape: Tape, lives: Lives, table: Array) -> tuple[Layer, ...]:
     parameters = np.bincount(tape.module[owned], weights=tape.numel[owned], minlength=count).astype(
         np.int64
     )
-    figures = np.column_stack([table, kept_bytes, parameters]).tolist()
+    trained = owned[tape.trainable[owned]]
+    trainable = np.bincount(
+        tape.module[trained], weights=tape.numel[trained], minlength=count
+    ).astype(np.int64)
+    figures = np.column_stack([table, kept_bytes, parameters, trainable]).tolist()
+    dtypes = _dtypes(tape)
     order = sorted(range(count), key=lambda index: _order(tape.module_names[index]))
     alike = _alike(tape, order, figures)
     fields = (
@@ -65,16 +70,32 @@ def rows(tape: Tape, lives: Lives, table: Array) -> tuple[Layer, ...]:
         "communication_bytes",
         "kept_bytes",
         "parameters",
+        "trainable_parameters",
     )
     return tuple(
         Layer.model_construct(
             name=tape.module_names[index],
             type=tape.module_types[index],
             alike=alike.get(index, 1),
+            dtypes=dtypes.get(index, ()),
             **dict(zip(fields, figures[index], strict=True)),
         )
         for index in in_model_order(tape, order)
     )
+
+
+def _dtypes(tape: Tape) -> dict[int, tuple[str, ...]]:
+    """By module, the types of its own parameters, sorted by name."""
+    held = np.flatnonzero(tape.category == PARAMETERS)
+    recorded, which = np.unique(tape.source[held], return_inverse=True)
+    types = [tape.storages[source].dtype for source in recorded.tolist()]
+    names = sorted(set(types))
+    codes = np.array([names.index(name) for name in types], np.int64)[which]
+    found: dict[int, tuple[str, ...]] = {}
+    for pair in np.unique(tape.module[held] * len(names) + codes).tolist():
+        module, code = divmod(pair, len(names))
+        found[module] = (*found.get(module, ()), names[code])
+    return found
 
 
 def in_model_order(tape: Tape, order: list[int]) -> list[int]:

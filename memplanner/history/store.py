@@ -82,19 +82,33 @@ class History:
         self, card: str | None = None, model: str | None = None, limit: int = 100
     ) -> tuple[RunRecord, ...]:
         """The latest runs, of one card and of one model where they are given."""
+        return tuple(run for _, run in self.numbered_runs(card, model, limit))
+
+    def numbered_runs(
+        self, card: str | None = None, model: str | None = None, limit: int = 100
+    ) -> tuple[tuple[int, RunRecord], ...]:
+        """The same, each with its number in this file."""
         with self._told():
             rows = self._connection.execute(
-                "SELECT record FROM runs WHERE (? IS NULL OR card = ?) AND (? IS NULL OR model = ?)"
-                " ORDER BY at DESC, id DESC LIMIT ?",
+                "SELECT id, record FROM runs WHERE (? IS NULL OR card = ?)"
+                " AND (? IS NULL OR model = ?) ORDER BY at DESC, id DESC LIMIT ?",
                 (card, card, model, model, limit),
             ).fetchall()
         found = []
-        for (text,) in rows:
+        for number, text in rows:
             try:
-                found.append(RunRecord.model_validate_json(text))
+                found.append((number, RunRecord.model_validate_json(text)))
             except ValidationError:
                 self.unreadable += 1
         return tuple(found)
+
+    def count_runs(self, card: str | None = None) -> int:
+        """How many runs there are, of one card where it is given."""
+        with self._told():
+            (count,) = self._connection.execute(
+                "SELECT COUNT(*) FROM runs WHERE (? IS NULL OR card = ?)", (card, card)
+            ).fetchone()
+        return int(count)
 
     def calibration(self, card: str) -> CalibrationRecord | None:
         """What was learned last of ``card``; None where nothing was."""

@@ -37,7 +37,7 @@ def read(keys: Keys, base: Plan, origin: str, beside: Mapping[str, str]) -> Impo
     started, section = base, base.sharding
     if section.ranks != ranks:  # its degrees are of other cards
         kept = {name: getattr(section, name) for name in ("card_link", "node_link")}
-        started = Plan.model_validate({**base.to_dict(), "sharding": {**kept, **cards}})
+        started = Plan.parse({**base.to_dict(), "sharding": {**kept, **cards}}, origin=origin)
     found = Found(trainer="accelerate", title=TITLE, base=started)
     values = found.values
     values |= {f"sharding.{name}": value for name, value in cards.items()}

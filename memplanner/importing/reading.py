@@ -10,12 +10,18 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    ScalarEvent,
+)
 
 from memplanner.errors import PlanError
+from memplanner.plan.file import is_unwritable
 from memplanner.writing import why
 
-LARGEST_BYTES = 1024**2
+LARGEST_BYTES = 256 * 1024
 MOST_EVENTS = 20_000
 """Of the YAML parser; a trainer's file has some hundred."""
 DEEPEST = 16
@@ -31,7 +37,7 @@ def read_text(path: Path) -> str:
         reason = why(error) if isinstance(error, OSError) else str(error)
         raise PlanError(f"{path} could not be read: {reason}; name a trainer's file.") from error
     if len(data) > LARGEST_BYTES:
-        raise PlanError(f"{path} is larger than 1 MiB and so no trainer's file; name another.")
+        raise PlanError(f"{path} is larger than 256 KiB and so no trainer's file; name another.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -70,11 +76,20 @@ def parse_command(text: str, origin: str) -> list[str]:
 
 def _json(text: str, origin: str) -> Any:
     try:
-        values = json.loads(text)
+        values = json.loads(text, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise PlanError(f"{origin} is not valid JSON: {_line(error)}; correct it.") from error
     if _depth(values) > DEEPEST:
         raise PlanError(f"{origin} is nested too deeply for a trainer's file; name another.")
+    return values
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in values:
+            raise ValueError(f"the key “{key[:60]}” occurs twice")
+        values[key] = value
     return values
 
 
@@ -100,7 +115,8 @@ def _yaml(text: str, origin: str) -> Any:
         where = "" if mark is None else f" in line {mark.line + 1}"
         reason = _line(error.problem or error.context) + where
         raise PlanError(f"{origin} is not valid YAML: {reason}; correct it.") from error
-    except (YAMLError, ValueError) as error:  # ValueError: of a date such as 2020-13-45
+    # ValueError: of a date such as 2020-13-45; OverflowError: of the character \UFFFFFFFF
+    except (YAMLError, ValueError, OverflowError) as error:
         raise PlanError(f"{origin} is not valid YAML: {_line(error)}; correct it.") from error
 
 
@@ -119,6 +135,11 @@ def _check_shape(text: str, origin: str) -> None:
             raise PlanError(f"{origin} uses a YAML tag ({tag}); write a plain value.")
         depth += isinstance(event, CollectionStartEvent)
         depth -= isinstance(event, CollectionEndEvent)
+        if isinstance(event, ScalarEvent) and is_unwritable(event):
+            raise PlanError(
+                f"{origin} has the value {event.value[:20]}…, which cannot be written out again; "
+                "correct it."
+            )
         if depth > DEEPEST or count > MOST_EVENTS:
             raise PlanError(
                 f"{origin} is nested too deeply or too long for a trainer's file; name another."

@@ -156,6 +156,10 @@ class Layer(Message):
     """What the module keeps for backward, at the end of a forward."""
     alike: int = 1
     """How many blocks like this one's block stand in a row, from this row's block on; 1 alone."""
+    trainable_parameters: int = 0
+    """How many of ``parameters`` are trained."""
+    dtypes: tuple[str, ...] = ()
+    """Of the module's own parameters, as torch names them (``bfloat16``), sorted by name."""
 
 
 class Part(Message):

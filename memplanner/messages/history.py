@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, field_serializer
 
 from memplanner.messages.base import Message
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import OverheadRow, Phase
-from memplanner.messages.run import RunFigures
+from memplanner.messages.run import Outcome, RunFigures
 from memplanner.plan import Plan
 
 
@@ -36,6 +38,30 @@ class RunRecord(Message):
     """A step's time by the card's data sheet alone; of a CPU by stand-ins for one."""
     perplexity_ratio: float | None = None
     """Of a run that judged compression: the perplexity after it over the one before."""
+    outcome: Outcome | None = None
+    """How it ended; None in what was kept before this was."""
+
+
+class KeptRun(RunRecord):
+    """A run as the history lists it: without the curves of its figures.
+
+    Its JSON has of the plan only what differs from the defaults, as a plan's file may: there are
+    hundreds of runs in a reply, and reading a plan's every key takes most of the time.
+    """
+
+    id: int
+    """Its number in the history's file."""
+    error: float | None
+    """(predicted − measured) / measured of the allocated peak."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether its steps came to their end, so that its peak is that of a whole step."""
+        return self.outcome in (None, "finished", "stopped")
+
+    @field_serializer("plan")
+    def _shortly(self, plan: Plan) -> dict[str, Any]:
+        return plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
 class Correction(Message):

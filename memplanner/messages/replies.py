@@ -10,6 +10,7 @@ from memplanner.messages.base import SCHEMA, Message
 from memplanner.messages.device import Device
 from memplanner.messages.effects import OptionEffect
 from memplanner.messages.estimate import Estimate, Layer, ModelInfo, ModuleDetail, Moment
+from memplanner.messages.history import KeptRun
 from memplanner.messages.run import RunEvent
 from memplanner.messages.search import FoundPlan, SearchState, SmallestChange
 from memplanner.messages.sensitivity import BitAssignment, Sensitivity
@@ -272,6 +273,20 @@ class Imported(Reply):
     notes: tuple[str, ...]
 
 
+class Runs(Reply):
+    """Answers ``list_runs``."""
+
+    kind: Literal["runs"] = "runs"
+    runs: tuple[KeptRun, ...]
+    """The latest first."""
+    total: int
+    """How many are kept, beyond the limit and those that cannot be read, too."""
+    unreadable: int
+    """Of those that were looked at, how many make no sense to this version."""
+    cards: dict[str, str]
+    """By the selector of each of this machine's devices, what ``RunRecord.card`` has for it."""
+
+
 class Progress(Reply):
     """Something is being done."""
 
@@ -295,6 +310,6 @@ AnyReply = Annotated[
     EngineInfo | Devices | Presets | Ready | Opened | FirstFigures | Estimated | Superseded
     | Effect | EffectsListed | PlansFound | SearchEnded | SmallestChanges | Compared | Layers
     | Described | Run | SensitivityMeasured | BitsAssigned | SnapshotRead | Targets | Exported
-    | Imported | Progress | Failure,
+    | Imported | Runs | Progress | Failure,
     Field(discriminator="kind"),
 ]  # fmt: skip

@@ -201,6 +201,15 @@ class ListTargets(Request):
     kind: Literal["list_targets"] = "list_targets"
 
 
+class ListRuns(Request):
+    """Asks for what is kept of past runs, the latest first; answered before torch is imported."""
+
+    kind: Literal["list_runs"] = "list_runs"
+    device: str | None = None
+    """Only those of one device, as ``make_estimate`` names it."""
+    limit: int = Field(500, gt=0)
+
+
 class Shutdown(Request):
     """Ends the engine."""
 
@@ -211,6 +220,6 @@ AnyRequest = Annotated[
     Hello | ListDevices | ListPresets | WarmUp | OpenModel | MakeEstimate | ListEffects
     | SearchPlans | StopSearch | FindSmallestChange | ComparePlans | ListLayers | DescribeModule
     | ApplyPlan | MeasureSensitivity | AssignBits | ReadSnapshot | StopRun | ExportPlan | ImportPlan
-    | ListTargets | Shutdown,
+    | ListTargets | ListRuns | Shutdown,
     Field(discriminator="kind"),
 ]  # fmt: skip

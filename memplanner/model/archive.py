@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,15 @@ from memplanner.model.reading import reason
 MAGIC = b"PK\x03\x04"
 MOST_MEMBERS = 2**18
 """torch writes a member for each storage."""
+LARGEST_LIST_BYTES = 24 * 2**20
+"""Of the list of members, which is read whole before anything else."""
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The others' decompressors give as much as there is, however little is asked for."""
+_DAMAGE = (
+    OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError,
+    OverflowError, zlib.error,
+)  # fmt: skip
+"""What ``zipfile`` raises for an archive that contradicts itself."""
 
 
 class Archive:
@@ -31,10 +42,14 @@ class Archive:
                 f"{self.path} holds {name} of {info.file_size} bytes, more than such a part needs; "
                 "name another file."
             )
+        if info.compress_type not in _METHODS:
+            raise SourceError(
+                f"{self.path} holds {name} compressed in a way that no model's is; save it again."
+            )
         try:
             with self._file.open(info) as member:
-                data = member.read(largest_bytes + 1)
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+                data = member.read(info.file_size + 1)
+        except _DAMAGE as error:
             raise _damaged(self.path, str(error)) from error
         if len(data) != info.file_size:
             raise _damaged(self.path, f"{name} is not as long as its entry says")
@@ -54,7 +69,7 @@ class Archive:
         try:
             with self._file.open(info) as file:
                 yield file
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except _DAMAGE as error:
             raise _damaged(self.path, str(error)) from error
 
 
@@ -62,15 +77,30 @@ class Archive:
 def opened(path: Path) -> Iterator[Archive]:
     """The archive ``path``. Raises ``SourceError`` where it is none."""
     try:
-        file = zipfile.ZipFile(path)
+        data = _Bounded(path)
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({reason(error)}); check the path.") from error
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeDecodeError) as error:
-        raise _damaged(path, str(error)) from error
-    with file:
+    with data:
+        try:
+            file = zipfile.ZipFile(data)
+        except _DAMAGE as error:
+            raise _damaged(path, str(error)) from error
+        data.largest_bytes = -1
         if len(file.infolist()) > MOST_MEMBERS:
             raise SourceError(f"{path} has more members than a model needs; name another file.")
         yield Archive(path, file)
+
+
+class _Bounded(io.FileIO):
+    """A file that gives no more at once than a list of members has, until that is read."""
+
+    largest_bytes = LARGEST_LIST_BYTES
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As of any file. Raises ``BadZipFile`` where more is asked for."""
+        if size is not None and 0 < self.largest_bytes < size:
+            raise zipfile.BadZipFile(f"its list of members would have {size} bytes")
+        return super().read(-1 if size is None else size) or b""
 
 
 def _damaged(path: Path, why: str) -> SourceError:

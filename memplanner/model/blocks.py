@@ -231,7 +231,7 @@ def _describe(block: nn.Module) -> _Description:
             kind = type(value)
             if kind is int:
                 integers[path, name] = value
-            elif kind in _AS_IT_IS:
+            elif kind in _AS_IT_IS and kind is not str:
                 structure.append((name, value))
             else:
                 plain = _plain(value)
@@ -255,9 +255,18 @@ _AS_IT_IS = frozenset({bool, str, type(None), type, BuiltinFunctionType, torch.d
 _NOT_PLAIN = object()
 
 
+_PATH = re.compile(r"[A-Za-z_]\w*(\.\w+)+")
+_NUMBER_IN_PATH = re.compile(r"(?<=\.)\d+(?=\.|$)")
+
+
 def _plain(value: Any) -> Any:
-    """``value`` as something to compare, or ``_NOT_PLAIN`` for an object of another kind."""
+    """``value`` as something to compare, or ``_NOT_PLAIN`` for an object of another kind.
+
+    Of a module's path the numbers are left out: peft's layers know their own.
+    """
     kind = type(value)
+    if kind is str and _PATH.fullmatch(value):
+        return _NUMBER_IN_PATH.sub("#", value)
     if kind in _AS_IT_IS:
         return value
     if kind is int:

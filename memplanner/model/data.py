@@ -140,7 +140,8 @@ def open_tokenizer(path: str) -> Any:
     from memplanner.model.hugging_face import CLASS_ERRORS, one_line
 
     place = Path(path)
-    options: dict[str, Any] = {"local_files_only": True}
+    # a tokenizer's own code is never run: left open, transformers would ask for it on stdin
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     if place.suffix == ".gguf":
         options["gguf_file"] = place.name
         place = place.parent

@@ -21,9 +21,14 @@ from memplanner.model.tensors import LARGEST_DIMENSION, MOST_TENSORS, StoredTens
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
-MOST_KEYS = 2**16
+MOST_KEYS = 2**12
+"""Files have some fifty."""
 LONGEST_NAME = 2**16
-KEPT_ITEMS = 2**12
+LONGEST_TEXT = 2**22
+"""Of a value, such as a chat template."""
+MOST_TEXTS = 2**22
+MOST_LISTS = 2**16
+KEPT_ITEMS = 2**10
 """The longest array of numbers that is kept: head counts, one a layer."""
 DEEPEST_ARRAY = 4
 MOST_DIMENSIONS = 8
@@ -67,6 +72,7 @@ class _Reader:
         self._position = 0
         self._order = "<"
         self._lengths: dict[str, int] = {}
+        self._lists = 0
 
     def header(self) -> GgufHeader:
         if self._data[:4] != MAGIC:
@@ -91,6 +97,8 @@ class _Reader:
         metadata = {}
         for _ in range(key_count):
             key = self._text(LONGEST_NAME)
+            if key in metadata or key in self._lengths:
+                raise self._lie(f"two keys called {key[:80]}")
             kind = self._number("I")
             if kind == _ARRAY:
                 value, self._lengths[key] = self._array(1)
@@ -134,7 +142,7 @@ class _Reader:
 
     def _value(self, kind: int) -> Any:
         if kind == _STRING:
-            return self._text(self._size)
+            return self._text(LONGEST_TEXT)
         if kind not in _SCALARS:
             raise self._lie(f"a value of type {kind}")
         return self._number(_SCALARS[kind])
@@ -150,11 +158,12 @@ class _Reader:
                 return [self._number(_SCALARS[kind]) for _ in range(count)], count
             self._position += count * width
         elif kind == _STRING:
-            if count * 8 > self._left():
+            if count > MOST_TEXTS or count * 8 > self._left():
                 raise self._lie(f"a list of {count} texts")
             self._skip_texts(count)
         elif kind == _ARRAY and depth < DEEPEST_ARRAY:
-            if count * 12 > self._left():
+            self._lists += count
+            if self._lists > MOST_LISTS or count * 12 > self._left():
                 raise self._lie(f"a list of {count} lists")
             for _ in range(count):
                 self._array(depth + 1)

@@ -14,7 +14,7 @@ from torch import nn
 from memplanner.errors import SourceError
 from memplanner.model.counting import count
 from memplanner.model.hugging_face_batch import HuggingFaceBatch
-from memplanner.model.hugging_face_limits import bounded_modules
+from memplanner.model.hugging_face_limits import bounded_modules, without_hub
 from memplanner.model.loaded import Model
 from memplanner.model.losses import loss_of
 from memplanner.model.positions import learned_positions
@@ -129,7 +129,12 @@ def build_module(
     from transformers.initialization import no_init_weights
 
     config = copy.deepcopy(config)  # switching attention writes to a module's configuration
-    with _named_errors(origin, model_class), bounded_modules(origin), torch.device(device):
+    with (
+        _named_errors(origin, model_class),
+        bounded_modules(origin),
+        without_hub(),
+        torch.device(device),
+    ):
         if device.type == "meta":
             with no_init_weights():
                 module = model_class(config)

@@ -8,7 +8,7 @@ from typing import Any
 
 from memplanner.errors import SourceError, TrustNeeded
 from memplanner.model.hugging_face import CLASS_ERRORS, one_line, transformers_class
-from memplanner.model.hugging_face_limits import check_numbers
+from memplanner.model.hugging_face_limits import check_numbers, without_hub
 
 # Where a configuration names no class, the first of these tasks that its model type serves.
 _TASKS = (
@@ -24,6 +24,17 @@ _TASKS = (
     "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES",
     "MODEL_MAPPING_NAMES",
 )
+_FETCHED: dict[str, Any] = {
+    "use_pretrained_backbone": False,
+    "attn_implementation": None,
+    "_attn_implementation": None,
+    "_attn_implementation_internal": None,
+    "experts_implementation": None,
+    "_experts_implementation": None,
+    "_experts_implementation_internal": None,
+    "use_kernels": False,
+}
+"""Keys that name another repository, whose weights or code building the model would fetch."""
 _SPECIAL_FLOATS: dict[Any, float] = {
     "Infinity": float("inf"), "-Infinity": float("-inf"), "NaN": float("nan")
 }  # fmt: skip
@@ -49,7 +60,7 @@ def resolve(
     """
     from huggingface_hub.errors import StrictDataclassError
 
-    values = {name: _special_floats(value) for name, value in values.items()}
+    values = _as_meant(dict(values))
     check_numbers(values, str(path))
     code = values.get("auto_map")
     config_class, model_class, notes = _known(values)
@@ -63,7 +74,8 @@ def resolve(
     if config_class is None or model_class is None:
         raise SourceError(_unknown(values, path))
     try:
-        config = config_class.from_dict({**values, "dtype": None, "torch_dtype": None})
+        with without_hub():
+            config = config_class.from_dict({**values, "dtype": None, "torch_dtype": None})
     except (*CLASS_ERRORS, StrictDataclassError) as error:
         raise SourceError(
             f"{path} does not fit {config_class.__name__} ({one_line(error)}); correct that value."
@@ -71,15 +83,22 @@ def resolve(
     return model_class, config, notes
 
 
-def _special_floats(value: Any) -> Any:
-    """``value`` with the floats that JSON lacks, as transformers writes them: ``__float__``."""
+def _as_meant(value: Any) -> Any:
+    """``value`` as it is meant and without what would be fetched.
+
+    transformers writes floats that JSON lacks as ``__float__``. The kernel of attention is the
+    plan's, and weights of a backbone come with the model's own.
+    """
     if isinstance(value, dict):
         tagged = _SPECIAL_FLOATS.get(value.get("__float__")) if len(value) == 1 else None
         if tagged is not None:
             return tagged
-        return {name: _special_floats(part) for name, part in value.items()}
+        return {
+            name: _FETCHED[name] if name in _FETCHED else _as_meant(part)
+            for name, part in value.items()
+        }
     if isinstance(value, list):
-        return [_special_floats(part) for part in value]
+        return [_as_meant(part) for part in value]
     return value
 
 

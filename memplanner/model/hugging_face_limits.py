@@ -1,4 +1,4 @@
-"""Bounds on what a configuration may ask for.
+"""Bounds on what a configuration may ask for, of memory and of the network.
 
 A configuration is a few hundred bytes that can name any number: a billion layers would take all
 memory before a single tensor is made. Real models stay far below these bounds.
@@ -44,8 +44,26 @@ def check_numbers(values: Mapping[str, Any], origin: str) -> None:
             bound = next((b for pattern, b in _BOUNDS if pattern.search(key)), LARGEST_NUMBER)
             if abs(value) > bound and not (isinstance(value, float) and bound == LARGEST_NUMBER):
                 raise SourceError(
-                    f"{origin}: {key} is {value}, more than any model has ({bound}); correct it."
+                    f"{origin}: {key[:80]} is {str(value)[:40]}, more than any model has "
+                    f"({bound}); correct it."
                 )
+
+
+@contextmanager
+def without_hub() -> Iterator[None]:
+    """Inside, whatever would ask the hub raises ``OSError``.
+
+    transformers asks it about a backbone that a configuration names. Only names that the user gave
+    are looked up there (``model/hub.py``).
+    """
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 @contextmanager

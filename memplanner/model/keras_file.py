@@ -15,12 +15,15 @@ from memplanner.model.archive import Archive
 from memplanner.model.loaded import Model
 from memplanner.model.parameter_tree import tree_model
 from memplanner.model.reading import reason
-from memplanner.model.tensors import MOST_TENSORS, StoredTensor
+from memplanner.model.tensors import StoredTensor
 
 ENDINGS = (".h5", ".hdf5")
 
 WEIGHTS = "model.weights.h5"
 DEEPEST = 64
+LONGEST_NAME = 2**12
+MOST_PARTS = 2**16
+"""Groups and variables; the largest public models have some 10 000."""
 _OPTIMIZERS = ("optimizer", "optimizer_weights")
 _TYPES = {
     "float32": "F32", "float16": "F16", "float64": "F64", "bfloat16": "BF16", "int8": "I8",
@@ -81,7 +84,7 @@ def _stored(path: Path, file: Any, h5py: Any) -> Iterator[StoredTensor]:
         prefix, group, depth = waiting.pop()
         for key in group:
             count += 1
-            if count > MOST_TENSORS:
+            if count > MOST_PARTS:
                 raise SourceError(f"{path} has more parts than a model; name another file.")
             if group.get(key, getlink=True, getclass=True) is not h5py.HardLink:
                 continue
@@ -89,6 +92,8 @@ def _stored(path: Path, file: Any, h5py: Any) -> Iterator[StoredTensor]:
                 continue
             found = group[key]
             name = f"{prefix}{key}"
+            if len(name) > LONGEST_NAME or not name.isprintable():
+                raise SourceError(f"{path} has a part called {name[:80]}; name another file.")
             if isinstance(found, h5py.Group):
                 if depth < DEEPEST:
                     waiting.append((f"{name}.", found, depth + 1))

@@ -29,7 +29,10 @@ from memplanner.units import format_count
 
 ENDING = ".onnx"
 LONGEST_NAME = 2**16
-MOST_NODES = 2**22
+MOST_FIELDS = 2**21
+"""Of the parts that are looked at, in the whole file: some ten for each node and tensor."""
+MOST_OPERATIONS = 2**12
+"""ONNX has some 200, and others' domains have their own."""
 
 TYPES = {
     1: ("F32", 32), 2: ("U8", 8), 3: ("I8", 8), 4: ("U16", 16), 5: ("I16", 16), 6: ("I32", 32),
@@ -83,6 +86,7 @@ def load_onnx(path: Path, *, source: str) -> Model:
 class _Reader:
     def __init__(self, path: Path, data: mmap.mmap, size: int) -> None:
         self._path, self._data, self._size = path, data, size
+        self._count = 0
 
     def graph(self) -> tuple[tuple[StoredTensor, ...], Counter[str]]:
         """The initializers, and how many nodes of each operation there are."""
@@ -94,11 +98,15 @@ class _Reader:
         for field in self._fields(graphs[0].start, graphs[0].stop):
             if field.number == _INITIALIZER:
                 stored = self._tensor(field)
-                found.setdefault(stored.name, stored)
+                if stored.name in found:
+                    raise self._damaged(f"two initializers called {stored.name[:80]}")
+                found[stored.name] = stored
                 if len(found) > MOST_TENSORS:
                     raise self._damaged("more tensors than a model")
             elif field.number == _NODE:
                 operations[self._operation(field)] += 1
+                if len(operations) > MOST_OPERATIONS:
+                    raise self._damaged("more operations than there are")
         return tuple(found.values()), operations
 
     def _tensor(self, field: _Field) -> StoredTensor:
@@ -134,7 +142,7 @@ class _Reader:
         return "unnamed"
 
     def _fields(self, start: int, stop: int) -> Iterator[_Field]:
-        place, count = start, 0
+        place = start
         while place < stop:
             key, place = self._varint(place, stop)
             number, wire = key >> 3, key & 7
@@ -153,8 +161,8 @@ class _Reader:
                     raise self._damaged("a number that is cut off")
             else:
                 raise self._damaged(f"a field of kind {wire}")
-            count += 1
-            if count > MOST_NODES:
+            self._count += 1
+            if self._count > MOST_FIELDS:
                 raise self._damaged("more parts than a graph")
 
     def _varint(self, place: int, stop: int) -> tuple[int, int]:

@@ -67,6 +67,7 @@ class PlainReader:
         """How high the stack was at each mark."""
         self._memo: dict[int, Any] = {}
         self._left = most_values
+        self._wide_keys = 0
 
     def read(self) -> Any:
         """The value. Raises ``SourceError``."""
@@ -259,10 +260,18 @@ class PlainReader:
         self._set([key, value])
 
     def _key(self, key: Any) -> Any:
+        if isinstance(key, int) and key.bit_length() > 64:
+            # any number of these can share a hash, and a table of them takes for ever
+            self._wide_keys += 1
+            if self._wide_keys > _MOST_WIDE_KEYS:
+                raise self._damaged("too many keys of more than 64 bits")
         if isinstance(key, str | int | float | bytes | None | Name):
             return key
         if isinstance(key, tuple) and len(key) <= _WIDEST_KEY:
-            return tuple(self._key(part) for part in key)
+            # a tuple within may hold another twice, and so on, which takes for ever to visit
+            return tuple(
+                Made("tuple", None) if isinstance(part, tuple) else self._key(part) for part in key
+            )
         raise self._damaged("a key that is no name or number")
 
     def _to_set(self) -> None:
@@ -354,6 +363,7 @@ class PlainReader:
 _U1, _U2, _U4, _U8 = (struct.Struct(form) for form in ("<B", "<H", "<I", "<Q"))
 _I4, _DOUBLE = struct.Struct("<i"), struct.Struct(">d")
 _LONGEST_NUMBER, _LONGEST_DECIMAL, _LONGEST_PLACE, _WIDEST_KEY = 64, 400, 9, 16
+_MOST_WIDE_KEYS = 1024
 _STOP, _ABSENT = ord("."), object()
 
 _Step = Callable[[PlainReader], object]

@@ -12,6 +12,8 @@ DEEPEST_JSON = 64
 """Levels of nesting; configurations have some five."""
 CONFIG_BYTES = 4 * 2**20
 """The longest public config.json, with a label for each of 21 843 classes, has 1.5 MiB."""
+MOST_JSON_VALUES = 2**22
+"""The header of a mixture of 256 experts, with 92 000 tensors, has some 800 000."""
 
 
 def read_json(path: Path, largest_bytes: int = CONFIG_BYTES) -> dict[str, Any]:
@@ -37,14 +39,20 @@ def parse_json(data: bytes, origin: str) -> dict[str, Any]:
         raise SourceError(
             f"{origin} is not UTF-8 text (byte {error.start}); save it as UTF-8."
         ) from error
+    if sum(map(data.count, (b",", b"[", b"{"))) > MOST_JSON_VALUES:
+        raise SourceError(f"{origin} holds more values than any model's; name another file.")
     try:
         value = json.loads(text, object_pairs_hook=_without_duplicates)
+        if "\\u" in text:  # such an escape can be half a character, which is no text
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
         raise SourceError(f"{origin} is nested too deeply to be a description.") from error
     except json.JSONDecodeError as error:
         raise SourceError(
             f"{origin} is not valid JSON ({error.msg} in line {error.lineno}); correct that line."
         ) from error
+    except UnicodeEncodeError as error:
+        raise SourceError(f"{origin} holds half a character; write it as UTF-8.") from error
     except ValueError as error:
         raise SourceError(f"{origin} is not valid JSON ({error}); correct it.") from error
     if not isinstance(value, dict):

@@ -26,7 +26,8 @@ from memplanner.model.tensors import (
 PICKLE = "/data.pkl"
 LARGEST_PICKLE_BYTES = 64 * 2**20
 DEEPEST = 8
-"""Dictionaries within each other; a checkpoint has some three."""
+"""Dictionaries within each other, and calls around a tensor; a checkpoint has some three."""
+LONGEST_NAME = 2**12
 WEIGHTS = ("state_dict", "model_state_dict", "model", "module", "weights", "params", "net")
 """Where checkpoints keep the state dict, the likeliest first."""
 
@@ -43,6 +44,7 @@ TYPES = {
 }  # fmt: skip
 """By the name of torch's storage class or type: that of safetensors, and bytes of an element."""
 _OF_STORAGE = {"_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"}
+_ORDERED = Name("collections", "OrderedDict")
 _AROUND = {"_rebuild_parameter", "_rebuild_parameter_with_state", "_rebuild_from_type_v2"}
 """What a tensor is wrapped in: a parameter, or one with attributes of its own."""
 
@@ -88,7 +90,7 @@ def _table(value: Any) -> Mapping[Any, Any] | None:
     """The dictionary that a value is; None where it is none."""
     if isinstance(value, dict):
         return value
-    if isinstance(value, Made) and str(value.call) == "collections.OrderedDict":
+    if isinstance(value, Made) and value.call == _ORDERED:
         return value.items
     return None
 
@@ -114,21 +116,29 @@ def _weights(table: Mapping[Any, Any]) -> Mapping[Any, Any]:
 
 
 def _named(
-    table: Mapping[Any, Any], prefix: str = "", above: tuple[int, ...] = ()
+    table: Mapping[Any, Any], prefix: str = "", depth: int = 0, seen: set[int] | None = None
 ) -> Iterator[tuple[str, Made]]:
-    """The tensors below ``table``, with dots between keys."""
+    """The tensors below ``table``, with dots between keys; a dictionary is visited once."""
+    seen = set() if seen is None else seen
     for key, value in table.items():
         if _is_tensor(value):
-            yield f"{prefix}{key}", value
+            yield f"{prefix}{str(key)[:LONGEST_NAME]}", value
         else:
             inner = _table(value)
-            if inner is not None and len(above) < DEEPEST and id(inner) not in above:
-                yield from _named(inner, f"{prefix}{key}.", (*above, id(inner)))
+            if inner is not None and depth < DEEPEST and id(inner) not in seen:
+                seen.add(id(inner))
+                yield from _named(inner, f"{prefix}{str(key)[:LONGEST_NAME]}.", depth + 1, seen)
+
+
+def _halved(name: str) -> bool:
+    """Whether there are halves of characters in it, which pickles may hold and text may not."""
+    return any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _what(value: Any) -> str:
     if isinstance(value, Made):
-        return f"an object of {str(value.call)[:80]}"
+        call = str(value.call)[:80] if isinstance(value.call, Name) else "an unknown class"
+        return f"an object of {call}"
     return f"a {type(value).__name__}"
 
 
@@ -141,14 +151,20 @@ class _Tensors:
     def stored(self, name: str, made: Made) -> tuple[tuple[Any, ...], StoredTensor]:
         """Where a tensor lies, and what it is."""
         call, arguments = made.call.name, made.arguments
+        if len(name) > LONGEST_NAME or (not name.isascii() and _halved(name)):
+            raise self._unknown(name)
         try:
-            while call not in _OF_STORAGE:
+            for _ in range(DEEPEST):  # what is around a tensor may hold itself
+                if call in _OF_STORAGE:
+                    break
                 inner = arguments[0] if call != "_rebuild_from_type_v2" else None
                 if inner is None:
                     function, _, inner_arguments, _ = arguments
                     call, arguments = function.name, inner_arguments
                 else:
                     call, arguments = inner.call.name, inner.arguments
+            else:
+                raise self._unknown(name)
             storage, offset, shape = arguments[:3]
             _, kind, key, _, _ = storage.key
             if call == "_rebuild_tensor_v3":

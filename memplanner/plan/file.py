@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from memplanner.errors import PlanError
 from memplanner.plan.plan import Plan
 from memplanner.writing import why, write_whole
 
-LARGEST_BYTES = 1024**2
+LARGEST_BYTES = 256 * 1024
 MOST_EVENTS = 20_000
 """Of the YAML parser; a plan has about a hundred."""
 DEEPEST = 16
 LONGEST_VALUE = 4096
+LONGEST_NUMBER = 400
+"""Digits and letters of a plain value that begins as a number does; Python writes 4300 digits."""
 
 
 def read_plan(path: str | Path) -> Plan:
@@ -74,7 +77,7 @@ def _read(path: Path) -> str:
             f"{path} could not be read: {why(error)}; name a plan that memplanner wrote."
         ) from error
     if len(data) > LARGEST_BYTES:
-        raise PlanError(f"{path} is larger than 1 MiB and so no plan; name a smaller file.")
+        raise PlanError(f"{path} is larger than 256 KiB and so no plan; name a smaller file.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -89,7 +92,8 @@ def _values(text: str, origin: str) -> Any:
         return _yaml().load(text)
     except MarkedYAMLError as error:
         raise PlanError(f"{origin} is not valid YAML: {_problem(error)}; correct it.") from error
-    except (YAMLError, ValueError) as error:  # ValueError: of a date such as 2020-13-45
+    # ValueError: of a date such as 2020-13-45; OverflowError: of the character \UFFFFFFFF
+    except (YAMLError, ValueError, OverflowError) as error:
         raise PlanError(f"{origin} is not valid YAML: {_first_line(error)}; correct it.") from error
 
 
@@ -103,12 +107,26 @@ def _check_shape(text: str, origin: str) -> None:
             raise PlanError(f"{origin} uses a YAML tag ({tag}); write a plain value.")
         depth += isinstance(event, CollectionStartEvent)
         depth -= isinstance(event, CollectionEndEvent)
+        if isinstance(event, ScalarEvent) and is_unwritable(event):
+            raise PlanError(
+                f"{origin} has the value {event.value[:20]}…, which cannot be written out again; "
+                "correct it."
+            )
         long = isinstance(event, ScalarEvent) and len(event.value) > LONGEST_VALUE
         if long or depth > DEEPEST or count > MOST_EVENTS:
             raise PlanError(
                 f"{origin} is nested too deeply or too long for a plan; "
                 "name a plan that memplanner wrote."
             )
+
+
+def is_unwritable(event: ScalarEvent) -> bool:
+    """Whether it begins as a number and is very long, or holds half a character."""
+    text = event.value
+    number = event.style is None and text.lstrip("+-")[:1].isdecimal()
+    if number and len(text) > LONGEST_NUMBER:
+        return True
+    return not text.isascii() and re.search("[\ud800-\udfff]", text) is not None
 
 
 def _problem(error: MarkedYAMLError) -> str:

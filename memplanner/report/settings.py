@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any
 
@@ -51,12 +52,13 @@ def changed(plan: Plan) -> tuple[Setting, ...]:
     return tuple(
         Setting(key, title, (_words(value, field),), (True,))
         for key, title, field in _fields()
-        if _matters(plan, key)
-        and ((value := _value(plan, key)) != _value(plain, key) or key in always)
+        if ((value := _value(plan, key)) != _value(plain, key) or key in always)
+        and _matters(plan, key)
     )
 
 
-def _fields() -> list[tuple[str, str, FieldInfo]]:
+@cache
+def _fields() -> tuple[tuple[str, str, FieldInfo], ...]:
     """Every key with its title; one that only its section makes plain is named with it."""
     found: list[tuple[str, str, FieldInfo]] = []
     for name, field in Plan.model_fields.items():
@@ -69,7 +71,7 @@ def _fields() -> list[tuple[str, str, FieldInfo]]:
                 found.append((f"{name}.{inner}", named, one))
         elif name != "schema_":
             found.append((name, field.title or name, field))
-    return found
+    return tuple(found)
 
 
 def _value(plan: Plan, key: str) -> Any:

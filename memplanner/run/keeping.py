@@ -77,6 +77,7 @@ def keep(
                     step_seconds=steady_seconds(result.step_seconds),
                     estimated_seconds=prediction.stated_seconds,
                     perplexity_ratio=perplexity_ratio(result.quality),
+                    outcome=result.outcome,
                 )
             )
             if device.kind != "cpu":

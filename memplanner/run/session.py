@@ -10,7 +10,7 @@ from time import monotonic
 
 import torch
 
-from memplanner.errors import MemplannerError
+from memplanner.errors import MemplannerError, SourceError
 from memplanner.hardware import host_memory, nvml
 from memplanner.messages.run import (
     Outcome,
@@ -237,16 +237,23 @@ class Session:
     ) -> Iterator[Batch]:
         """What scores are taken from: the run's text, else one that comes along."""
         plan = self.request.plan
-        if self.request.data is not None or model.load_weights is None or not compression(plan):
+        if self.request.data is not None or model.load_weights is None:
+            return data.batches
+        if not plan.pruning.needs_data:
             return data.batches
         length = sequence_length(model, plan)
-        found = scoring_batches(model, plan.training.batch_size, length, device)
-        if plan.pruning.needs_data and found is not None:
-            self.notes.append(
-                "Scores of weights are taken on a text that comes along; name a file of your own "
-                "text for scores that know your task."
-            )
-        return data.batches if found is None else found
+        try:
+            found = scoring_batches(model, plan.training.batch_size, length, device)
+        except SourceError as error:  # the tokenizer
+            self.notes.append(f"Scores of weights are taken on generated tokens: {error}")
+            return data.batches
+        if found is None:
+            return data.batches
+        self.notes.append(
+            "Scores of weights are taken on a text that comes along; name a file of your own text "
+            "for scores that know your task."
+        )
+        return found
 
     def _limit_memory(self) -> None:
         limit_memory(self.request.device)

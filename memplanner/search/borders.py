@@ -21,18 +21,20 @@ Sized = Callable[[int], Plan]
 def sized(evaluation: Evaluation, plan: Plan, prefer: str) -> tuple[Sized, int]:
     """How ``plan`` is made larger for the goal, and up to what.
 
-    A larger micro-batch takes as many fewer of them as the samples of a step allow.
+    A larger micro-batch takes as many fewer of them as the samples of a step allow. Cards that
+    share a sequence take pieces of equal length: sizes then count such lengths.
     """
     training = plan.training
     if prefer == "longest_sequence":
-        model = evaluation.model
+        model, parts = evaluation.model, plan.sharding.sequence_parts
         most = model.max_sequence_length or LONGEST_CONTEXT
+        most = most if model.takes_sequence else training.sequence_length
 
         def longer(size: int) -> Plan:
-            changed = training.model_copy(update={"sequence_length": size})
+            changed = training.model_copy(update={"sequence_length": size * parts})
             return plan.model_copy(update={"training": changed})
 
-        return longer, most if model.takes_sequence else training.sequence_length
+        return longer, most // parts
 
     samples = training.batch_size * training.gradient_accumulation_steps
 

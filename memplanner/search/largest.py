@@ -100,8 +100,10 @@ class _Probe:
 
     def longest_context(self, batch: int) -> LargestRow:
         """The row of one batch."""
-        length = _border(lambda tokens: self._fits(batch, tokens), self.limit)
-        return self._row(batch, length, bounded=length == self.limit)
+        parts = self.plan.sharding.sequence_parts  # cards take pieces of equal length
+        longest = self.limit // parts
+        found = _border(lambda times: self._fits(batch, times * parts), longest)
+        return self._row(batch, found * parts, bounded=found == longest)
 
     def _row(self, batch: int, length: int, *, bounded: bool) -> LargestRow:
         peak = self._at(batch, length).peak if batch and length else None

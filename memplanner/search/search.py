@@ -235,7 +235,8 @@ class Search:
         make, _ = sized(self.evaluation, entry.plan, self.goal.prefer)
         training = entry.plan.training
         grows = self.goal.prefer == "longest_sequence"
-        high = training.sequence_length if grows else training.batch_size
+        lengths = training.sequence_length // entry.plan.sharding.sequence_parts
+        high = lengths if grows else training.batch_size
         step, low, found = max(1, high // 64), 0, None
         while high - low > 1:
             size = (low + high) // 2 if low else max(1, high - step)

@@ -14,6 +14,7 @@ from memplanner.messages import protocol
 from memplanner.messages.protocol import AnyRequest
 from memplanner.model.presets import presets
 from memplanner.server.channel import Channel
+from memplanner.server.history_work import tell_past_runs
 
 
 def answer_light(request: AnyRequest, channel: Channel) -> bool:
@@ -27,6 +28,8 @@ def answer_light(request: AnyRequest, channel: Channel) -> bool:
         channel.send(protocol.Presets(id=request.id, presets=presets()))
     elif isinstance(request, protocol.ImportPlan):
         channel.send(_imported(request))
+    elif isinstance(request, protocol.ListRuns):
+        tell_past_runs(request, channel)
     else:
         return False
     return True

@@ -251,6 +251,36 @@ def test_blocks_that_alternate_are_not_alike() -> None:
     assert alike["model.layers.2"] == 1
 
 
+@pytest.mark.parametrize(
+    ("plan", "dtypes", "trained"),
+    [
+        ({}, ("float32",), True),
+        ({"precision": "bf16"}, ("bfloat16",), True),
+        ({"precision": "bf16", "adapters__method": "lora"}, ("bfloat16",), False),
+        (
+            {"quantization__method": "nf4", "adapters__method": "lora", "precision": "bf16"},
+            ("float32", "uint8"),
+            False,
+        ),
+    ],
+)
+def test_rows_say_the_types_of_their_own_parameters_and_what_is_trained(
+    plan: dict[str, Any], dtypes: tuple[str, ...], trained: bool
+) -> None:
+    rows = {row.name: row for row in estimate(tiny("llama"), planned(2, 24, **plan), CARD).layers}
+    for block in range(6):  # recorded and on paper alike
+        name = f"model.layers.{block}.self_attn.q_proj"
+        own = rows.get(f"{name}.base_layer", rows[name])
+        assert own.parameters > 0
+        assert own.trainable_parameters == (own.parameters if trained else 0)
+        assert own.dtypes == dtypes
+        adapter = rows.get(f"{name}.lora_A.default")
+        assert (adapter is None) == trained
+        if adapter is not None:
+            assert adapter.trainable_parameters == adapter.parameters > 0
+    assert rows["model.layers.0"].dtypes == ()
+
+
 def test_a_module_is_described_with_all_below_it() -> None:
     prediction = estimate(tiny("llama"), planned(2, 24), CARD)
     module = tiny("llama").build(torch.device("meta"))

@@ -138,6 +138,8 @@ def _bits_shown(plan: Plan) -> str:
     return "OWN_BITS = {" if last == "down_proj=8" and own - {usual} == {"8"} else "QUANTIZED = ("
 
 
+HALVED = "every_second_mm"
+"""A product that is kept every second time, by a function of its own."""
 SHOWN: dict[str, Callable[[Plan], str]] = {
     "training.batch_size": lambda p: f"BATCH_SIZE = {p.training.batch_size}\n",
     "training.sequence_length": lambda p: f"SEQUENCE_LENGTH = {p.training.sequence_length}\n",
@@ -194,7 +196,8 @@ SHOWN: dict[str, Callable[[Plan], str]] = {
         "full": "checkpoint_blocks(model)",
         "every_n": "partial(checkpoint, block.forward",
         "named": "for name in RECOMPUTED:",
-        "selective": "create_selective_checkpoint_contexts, keep_products",
+        "selective": "create_selective_checkpoint_contexts"
+        + ("(keep)" if HALVED in p.activation_checkpointing.operations else ", keep_products"),
         "budget": "KEPT = [",
     }[p.activation_checkpointing.policy],
     "activation_checkpointing.modules": lambda p: "RECOMPUTED = (",

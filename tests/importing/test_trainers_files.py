@@ -250,7 +250,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         read_trainer(tmp_path / "none.yaml")
     large = tmp_path / "large.yaml"
     large.write_bytes(b"a: b\n" * 300_000)
-    with pytest.raises(PlanError, match="larger than 1 MiB"):
+    with pytest.raises(PlanError, match="larger than 256 KiB"):
         read_trainer(large)
     odd = tmp_path / "odd.yaml"
     odd.write_bytes(b"\xff\xfe\x00")

@@ -101,6 +101,14 @@ def test_a_frozen_block_differs_from_a_trained_one() -> None:
     assert only(module).runs == (Run(1, 1, 5),)
 
 
+def test_adapters_that_know_where_they_are_leave_blocks_equal() -> None:
+    from peft import LoraConfig, inject_adapter_in_model
+
+    module = small_module("LlamaForCausalLM", **DEEP)
+    inject_adapter_in_model(LoraConfig(target_modules=["q_proj", "down_proj"]), module)
+    assert only(module).runs == (Run(0, 1, 6),)
+
+
 def test_blocks_that_share_a_parameter_are_no_run() -> None:
     block = nn.Linear(4, 4)
     twin = nn.Linear(4, 4)

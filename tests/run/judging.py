@@ -49,11 +49,13 @@ def judge(
         **options,
     )
     whole = loaded(model) if module is None else module
-    length = plan.training.sequence_length
-    prepared = prepare(
-        model, plan, Target(), CPU, module=whole, witness=made,
-        calibration=scoring_batches(model, plan.training.batch_size, length, CPU),
-    )  # fmt: skip
+    training = plan.training
+    scored = (
+        scoring_batches(model, training.batch_size, training.sequence_length, CPU)
+        if plan.pruning.needs_data
+        else None
+    )
+    prepared = prepare(model, plan, Target(), CPU, module=whole, witness=made, calibration=scored)
     return made, prepared.module
 
 

@@ -64,6 +64,7 @@ def test_a_real_run_is_kept_in_the_users_history(tmp_path: Path) -> None:
     assert kept.predicted == ended.predicted
     assert kept.device == ended.device
     assert kept.torch is not None
+    assert kept.outcome == "finished"
 
 
 def test_a_run_that_was_not_measured_is_not_kept(prediction: Prediction, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from tests.techniques.test_compilation import both, plan_of
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),  # dynamo asks
+    pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning"),
     pytest.mark.skipif(shutil.which("g++") is None, reason="inductor compiles C++ on the CPU"),
 ]
 

@@ -17,6 +17,7 @@ import memplanner as mp
 from memplanner.errors import MemplannerError
 from memplanner.estimate import recorder
 from memplanner.plan import Plan
+from memplanner.search.largest import largest
 from memplanner.techniques.prepare import no_context, transform
 from memplanner.techniques.target import Target
 from tests.truth.rank_models import MODELS
@@ -241,3 +242,21 @@ def test_other_lengths_follow_forms(tmp_path: Path) -> None:
         plan = short.with_values({"training.batch_size": batch, "training.sequence_length": length})
         alone = recorder(other).exact(plan, target).without_scratch()
         assert peak == alone.curve_bytes.max()
+
+
+def test_the_longest_sequence_is_one_that_can_be_dealt_out(tmp_path: Path) -> None:
+    config = _config("gpt2")
+    config.n_positions = 1000
+    config.save_pretrained(tmp_path)
+
+    found = largest(
+        mp.load(str(tmp_path)),
+        _plan({"precision": "bf16"}),
+        "H100 80GB",
+        contexts=[16],
+        batches=[1],
+    )
+
+    (row,) = found.by_batch
+    assert row.bounded
+    assert row.sequence_length == 1000 // 4 * 4

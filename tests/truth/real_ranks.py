@@ -137,6 +137,12 @@ def _planned(module: Any, plan: Plan) -> Any:
         from tests.truth.context_ranks import over_context
 
         return over_context(module, plan)
+    if plan.adapters.method == "lora":
+        from peft import LoraConfig, inject_adapter_in_model
+
+        module.requires_grad_(False)
+        names = list(plan.adapters.target_modules)
+        inject_adapter_in_model(LoraConfig(r=plan.adapters.rank, target_modules=names), module)
     if section.tensor > 1 or section.expert > 1:
         return split(module, plan)
     if section.data in {"zero_2", "zero_3"}:

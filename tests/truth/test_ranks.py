@@ -33,6 +33,7 @@ def _plan(cards: int, *, precision: str = "fp32", **changes: Any) -> Plan:
             "training": training,
             "optimizer": {"implementation": "for_loop"},
             "activation_checkpointing": {"policy": changes.pop("policy", "none")},
+            "adapters": changes.pop("adapters", {}),
             "sharding": {"cards_per_node": cards, **changes},
         }
     )
@@ -79,6 +80,7 @@ PIPELINES = {
         "llama", _pipeline(4, pipeline=4, micro_batches=12, **_LOOPED)
     ),
 }
+_LORA = {"method": "lora", "rank": 4, "target_modules": ["q_proj", "v_proj"]}
 CASES = {
     "llama, DDP": Case("llama", _plan(2)),
     "llama, DDP, gradients in buckets": Case("llama", _plan(2, bucket_view=True)),
@@ -98,6 +100,8 @@ CASES = {
     "llama, ZeRO-3, reduced once": Case(
         "llama", _plan(2, data="zero_3", micro_batches=3, reduction="last_micro_batch")
     ),
+    "llama, ZeRO-2, LoRA": Case("llama", _plan(2, data="zero_2", adapters=_LORA)),
+    "llama, ZeRO-3, LoRA": Case("llama", _plan(2, data="zero_3", adapters=_LORA)),
     "mixtral, DDP": Case("mixtral", _plan(2)),
     "mixtral, ZeRO-3": Case("mixtral", _plan(2, data="zero_3")),
     "vit, DDP": Case("vit", _plan(2)),

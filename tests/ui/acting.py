@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 from memplanner_ui.main_window import MainWindow
 from memplanner_ui.views.notice import NoticeBar
 
-LONG = 10_000
+LONG = 30_000
 """Milliseconds."""
 
 

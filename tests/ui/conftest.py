@@ -105,7 +105,7 @@ def make_window(
         window.resize(1440, 900)
         window.show()
         window.session.engine.start()
-        qtbot.waitUntil(lambda: bool(window.session.targets), timeout=10_000)
+        qtbot.waitUntil(lambda: bool(window.session.targets), timeout=30_000)
         return window
 
     return build
@@ -121,5 +121,5 @@ def window(make_window: Callable[[], MainWindow]) -> MainWindow:
 def opened(qtbot: QtBot, window: MainWindow) -> MainWindow:
     """A window with a model open and estimated."""
     window.session.open("preset:llama-3.1-8b")
-    qtbot.waitUntil(lambda: window.session.document.estimate is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.session.document.estimate is not None, timeout=30_000)
     return window

@@ -1,8 +1,8 @@
 """A small engine for the window's tests: speaks the protocol, computes nothing heavy.
 
-It is a script, started as the real engine is: ``fake_figures`` and ``fake_run`` are found beside
-it. What it does badly is asked for by the source that is opened: ``crash``, ``rubbish``,
-``trust``, ``broken``, ``slow``.
+It is a script, started as the real engine is: the other ``fake_`` files are found beside it. What
+it does badly is asked for by the source that is opened: ``crash``, ``rubbish``, ``trust``,
+``broken``, ``slow``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 
 from fake_figures import CARD, CPU, GIB, PRESETS, categories, layers, make_estimate, model_info
+from fake_history import past_runs
 from fake_run import run_of
 from fake_search import search_of, smallest_of
 from fake_snapshot import read_snapshot
@@ -40,6 +41,7 @@ RUNS_AS = protocol.RunsAs(
 class FakeEngine:
     def __init__(self) -> None:
         self.source = ""
+        self.applied = 0
         self.stop = threading.Event()
         self.requests: queue.Queue[protocol.AnyRequest] = queue.Queue()
 
@@ -165,9 +167,12 @@ class FakeEngine:
                 yield from self.export(request)
             case protocol.ImportPlan():
                 yield self.import_plan(request)
+            case protocol.ListRuns():
+                yield past_runs(request, self.applied)
             case protocol.ReadSnapshot():
                 yield from read_snapshot(request)
             case protocol.ApplyPlan():
+                self.applied += 1
                 yield from run_of(request, self.source, self.stop)
             case _:
                 raise AssertionError(request)

@@ -193,7 +193,7 @@ def test_choosing_is_remembered_and_followed(qtbot: QtBot, opened: MainWindow) -
     assert session.document.device.name == "H100 80GB"
     assert session.settings.values.device == "H100 80GB"
     assert session.settings.values.devices == ("H100 80GB",)
-    qtbot.waitUntil(lambda: session.document.estimate_is_current, timeout=10_000)
+    qtbot.waitUntil(lambda: session.document.estimate_is_current, timeout=30_000)
     opened.actions_["choose_device"].trigger()
     rows = [row.text for row in chooser.rows.rows]
     assert rows[rows.index(USED) + 1] == "H100 80GB"

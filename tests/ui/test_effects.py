@@ -142,13 +142,14 @@ def test_an_effect_in_words() -> None:
 def test_a_badge_keeps_the_memory_where_there_is_little_room(qtbot: QtBot) -> None:
     label = Badge()
     qtbot.addWidget(label)
-    label.set_effect(Effect("+13.6 GiB", "costs", "does not fit", at="2", size_bytes=1))
+    label.set_effect(Effect("+13.6 GiB", "costs", "does not fit", at="128", size_bytes=1))
+    label.show()  # its font is the style's from then on
     memory = QFontMetrics(fonts.semibold("secondary")).horizontalAdvance("+13.6 GiB") + 1
     beside = QFontMetrics(label.font()).horizontalAdvance
     for width, kept, gone in (
-        (memory + beside("at 2: , does not fit"), ("at 2:", "+13.6 GiB", "does not fit"), ()),
-        (memory + beside("2: "), ("2:", "+13.6 GiB"), ("at", "does not fit")),
-        (memory + beside("↑ "), ("↑", "+13.6 GiB"), ("2:", "does not fit")),
+        (memory + beside("at 128: , does not fit"), ("at 128:", "+13.6 GiB", "does not fit"), ()),
+        (memory + beside("128: "), ("128:", "+13.6 GiB"), ("at", "does not fit")),
+        (memory + beside("↑ "), ("↑", "+13.6 GiB"), ("128:", "does not fit")),
         (memory, ("+13.6 GiB",), ("↑", "does not fit")),
         (memory - 2, ("…",), ("+13",)),
     ):

@@ -22,7 +22,7 @@ def export(qtbot: QtBot, opened: MainWindow) -> Iterator[ExportDialog]:
     opened.actions_["export"].trigger()
     dialog = opened.findChild(ExportDialog)
     assert isinstance(dialog, ExportDialog)
-    qtbot.waitUntil(lambda: len(dialog._rendered) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(dialog._rendered) == 2, timeout=30_000)
     yield dialog
     dialog.close()
 
@@ -42,8 +42,8 @@ def test_an_export_is_written_where_it_is_asked_for(
 ) -> None:
     path = tmp_path / "out.yaml"
     export.save_to(str(path))
-    qtbot.waitUntil(path.exists, timeout=10_000)
-    qtbot.waitUntil(lambda: "Written" in export._said.text(), timeout=10_000)
+    qtbot.waitUntil(path.exists, timeout=30_000)
+    qtbot.waitUntil(lambda: "Written" in export._said.text(), timeout=30_000)
     assert "precision: bf16" in path.read_text()
 
 
@@ -59,7 +59,7 @@ def test_an_answer_after_the_dialog_was_closed_does_nothing(
     dialog = opened.findChild(ExportDialog)
     assert isinstance(dialog, ExportDialog)
     dialog.close()
-    qtbot.waitUntil(lambda: not opened.session.engine.owed(), timeout=10_000)
+    qtbot.waitUntil(lambda: not opened.session.engine.owed(), timeout=30_000)
 
 
 @pytest.mark.parametrize(

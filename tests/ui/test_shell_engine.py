@@ -39,7 +39,7 @@ def make(qapp: object, interpreter: str, engine_arguments: tuple[str, ...]) -> I
 def ask(qtbot: QtBot, client: EngineClient, kind: type[protocol.Request], **fields: Any) -> Any:
     answers: list[Any] = []
     client.request(kind, then=answers.append, failed=answers.append, **fields)
-    qtbot.waitUntil(lambda: bool(answers), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(answers), timeout=30_000)
     return answers[0]
 
 
@@ -86,7 +86,7 @@ def test_progress_comes_before_the_result(qtbot: QtBot, make: Make) -> None:
         event=lambda reply: seen.append(reply.kind),
         then=lambda reply: seen.append(reply.kind),
     )
-    qtbot.waitUntil(lambda: "opened" in seen, timeout=10_000)
+    qtbot.waitUntil(lambda: "opened" in seen, timeout=30_000)
     assert seen == ["progress", "opened"]
 
 
@@ -103,7 +103,7 @@ def test_estimates_never_pile_up_and_the_newest_comes_last(qtbot: QtBot, make: M
             then=lambda reply: answered.append(reply.estimate.plan.training.batch_size),
         )
     assert sum(one.kind == "make_estimate" for one in client.owed()) == 1
-    qtbot.waitUntil(lambda: 100 in answered, timeout=10_000)
+    qtbot.waitUntil(lambda: 100 in answered, timeout=30_000)
     assert answered == [1, 100]
 
 
@@ -125,7 +125,7 @@ def test_a_crash_fails_what_is_owed_and_the_engine_comes_back(qtbot: QtBot, make
     outcomes: list[Outcome] = []
     client.ended.connect(outcomes.append)
     client.start()
-    with qtbot.waitSignal(client.restarted, timeout=10_000):
+    with qtbot.waitSignal(client.restarted, timeout=30_000):
         failure = ask(qtbot, client, protocol.OpenModel, source="crash")
     assert failure.error == "EngineEnded"
     assert outcomes[0].signal_number == 9
@@ -164,7 +164,7 @@ def test_an_engine_that_keeps_crashing_is_left_alone(qtbot: QtBot, make: Make) -
 
 def test_an_engine_that_cannot_start_fails_with_its_own_words(qtbot: QtBot, make: Make) -> None:
     client = make("--fail")
-    with qtbot.waitSignal(client.ended, timeout=10_000) as ended:
+    with qtbot.waitSignal(client.ended, timeout=30_000) as ended:
         client.start()
     outcome = ended.args[0]
     assert client.state is EngineState.FAILED
@@ -174,7 +174,7 @@ def test_an_engine_that_cannot_start_fails_with_its_own_words(qtbot: QtBot, make
 
 def test_a_missing_interpreter_is_named(qtbot: QtBot, make: Make) -> None:
     client = make(python="/nowhere/python")
-    with qtbot.waitSignal(client.ended, timeout=10_000) as ended:
+    with qtbot.waitSignal(client.ended, timeout=30_000) as ended:
         client.start()
     assert "/nowhere/python could not be started" in ended.args[0].sentence
 
@@ -191,7 +191,7 @@ def test_an_interpreter_without_memplanner_is_told_to_install_it() -> None:
 
 def test_an_engine_of_another_schema_is_refused(qtbot: QtBot, make: Make) -> None:
     client = make("--stranger")
-    with qtbot.waitSignal(client.ended, timeout=10_000) as ended:
+    with qtbot.waitSignal(client.ended, timeout=30_000) as ended:
         client.start()
     assert "memplanner 9.1" in ended.args[0].sentence
     assert client.state is EngineState.FAILED
@@ -210,7 +210,7 @@ def test_stop_leaves_no_process(qtbot: QtBot, make: Make) -> None:
 
 def test_a_deaf_engine_is_killed_within_three_seconds(qtbot: QtBot, make: Make) -> None:
     client = make("--deaf")
-    with qtbot.waitSignal(client.greeted, timeout=10_000):
+    with qtbot.waitSignal(client.greeted, timeout=30_000):
         client.start()
     process_id = client.process_id
     assert process_id is not None

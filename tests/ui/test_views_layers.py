@@ -19,6 +19,7 @@ from memplanner_ui.views.layer_model import (
     TOTAL,
     LayerModel,
 )
+from memplanner_ui.views.layer_query import parse_query
 from memplanner_ui.views.layer_table import LayerTable
 from memplanner_ui.views.layers import LayersView
 from memplanner_ui.views.parts import PARTS, Around
@@ -165,14 +166,14 @@ def test_sorting_orders_every_level(column: str | int) -> None:
 
 def test_a_filter_keeps_what_matches_and_what_is_above_it() -> None:
     made = table(group=False)
-    assert made.filter("Q_PROJ") == 32
+    assert made.filter(parse_query("Q_PROJ")) == 32
     block = path(made, "model", "layers", "9")
     assert titles(made, block) == ["self_attn"]
-    assert made.filter("embedding") >= 1
+    assert made.filter(parse_query("embedding")) >= 1
     assert "embed_tokens" in titles(made, path(made, "model"))
-    assert made.filter("no such thing") == 0
+    assert made.filter(parse_query("no such thing")) == 0
     assert len(made.children(-1)) == 0
-    made.filter("")
+    made.filter(parse_query(""))
     assert len(made.children(block)) == 4
 
 
@@ -182,9 +183,9 @@ def test_the_model_keeps_qt_s_contract(qtbot: QtBot, qapp: QApplication) -> None
     tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
     model.set_table(table(around=around(9)))
     model.sort(TOTAL, Qt.SortOrder.DescendingOrder)
-    model.set_filter("mlp")
+    model.set_filter(parse_query("mlp"))
     model.sort(-1)
-    model.set_filter("")
+    model.set_filter(parse_query(""))
     model.set_table(table(sample.layers(batch_size=2), around=around(9)))
     assert model.rowCount() == 1
     root = model.index(0, 0)

@@ -228,11 +228,9 @@ def test_two_thousand_points_are_drawn_within_a_frame(view: TimelineView) -> Non
     assert min(took) < 0.016, took
 
 
-def test_the_tab_stands_between_layers_and_live_and_follows_edits(
-    qtbot: QtBot, opened: MainWindow
-) -> None:
+def test_the_tab_stands_after_layers_and_follows_edits(qtbot: QtBot, opened: MainWindow) -> None:
     tabs = opened.workspace.tabs
-    assert [tabs.tabText(index) for index in range(3)] == ["Layers", "Timeline", "Live"]
+    assert [tabs.tabText(index) for index in range(3)] == ["Layers", "Timeline", "Icicle"]
     opened.actions_["view_timeline"].trigger()
     assert opened.workspace.current == TIMELINE
     assert opened.actions_["view_timeline"].isChecked()
@@ -240,14 +238,14 @@ def test_the_tab_stands_between_layers_and_live_and_follows_edits(
     assert view.plot.isVisible()
     before = view.step
     opened.session.edit("training.batch_size", 2)
-    qtbot.waitUntil(lambda: opened.session.document.estimate_is_current, timeout=10_000)
+    qtbot.waitUntil(lambda: opened.session.document.estimate_is_current, timeout=30_000)
     assert view.step is not before
     assert view.plot.isVisible()
     opened.actions_["timeline_table"].trigger()
     assert view.table.isVisible()
     assert view.table.model().index(0, 0).data().startswith("Peak: Backward of lm_head")
     opened.actions_["apply"].trigger()
-    qtbot.waitUntil(lambda: opened.runs.result is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: opened.runs.result is not None, timeout=30_000)
     assert opened.workspace.current == LIVE
     opened.actions_["timeline_table"].trigger()
     assert "measured" in view.readout.text

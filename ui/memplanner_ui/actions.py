@@ -56,13 +56,17 @@ ACTIONS = (
     Declared("palette", "Edit", "Find a command, module or option…", ("Ctrl+K",), "search"),
     Declared("view_layers", "View", "Layers", ("Ctrl+1",), group="view", needs="model"),
     Declared("view_timeline", "View", "Timeline", ("Ctrl+2",), group="view", needs="model"),
+    Declared("view_icicle", "View", "Icicle", ("Ctrl+8",), group="view", needs="model"),
     Declared("view_live", "View", "Live", ("Ctrl+3",), group="view", needs="model"),
     Declared("view_search", "View", "Search", ("Ctrl+4",), group="view", needs="model"),
     Declared("view_sensitivity", "View", "Sensitivity", (), group="view", needs="model"),
     Declared("view_compare", "View", "Compare", ("Ctrl+5",), group="view", needs="model"),
     Declared("view_ranks", "View", "Sharding", ("Ctrl+6",), group="view", needs="model"),
-    Declared("timeline_table", "View", "Timeline as a table", ("Alt+T",), "",
-             "The timeline as a table, the peak first, or as a plot again", needs="model"),
+    Declared("view_history", "View", "History", ("Ctrl+7",), "",
+             "Past runs: predicted against measured", group="view", needs="model"),
+    Declared("timeline_table", "View", "Timeline or icicle as a table", ("Alt+T",), "",
+             "The icicle as a table where it is shown, else the timeline; or as drawn again",
+             needs="model"),
     Declared("left_dock", "View", "Plan", ("F4",), "", "Show or hide the plan", checkable=True,
              separated=True, needs="model"),
     Declared("right_dock", "View", "Details", ("F9",), "", "Show or hide the right side",
@@ -149,6 +153,11 @@ class Actions(QObject):
 
     def __iter__(self) -> Iterator[QAction]:
         return iter(self._actions.values())
+
+    def check_view(self, view: str) -> None:
+        """Checks the action of the view that is shown, and no other view's."""
+        for action in self._groups["view"].actions():
+            action.setChecked(action.objectName() == f"view_{view}")
 
     def follow_history(self, history: QUndoStack) -> None:
         """Undo and redo are enabled, and say what they do, as the history allows."""

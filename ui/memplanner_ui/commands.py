@@ -18,7 +18,17 @@ from memplanner_ui.look.theme import SchemeChoice, apply_theme
 from memplanner_ui.open_dialog import OpenDialog
 from memplanner_ui.palette import Entry
 from memplanner_ui.panes import focus_next_pane
-from memplanner_ui.workspace import COMPARE, LAYERS, LIVE, RANKS, SEARCH, SENSITIVITY, TIMELINE
+from memplanner_ui.workspace import (
+    COMPARE,
+    HISTORY,
+    ICICLE,
+    LAYERS,
+    LIVE,
+    RANKS,
+    SEARCH,
+    SENSITIVITY,
+    TIMELINE,
+)
 
 if TYPE_CHECKING:
     from memplanner_ui.main_window import MainWindow
@@ -56,12 +66,14 @@ class Commands(QObject):
             "palette": self.open_palette,
             "view_layers": lambda: window.workspace.show_view(LAYERS),
             "view_timeline": lambda: window.workspace.show_view(TIMELINE),
+            "view_icicle": lambda: window.workspace.show_view(ICICLE),
             "view_live": lambda: window.workspace.show_view(LIVE),
             "view_search": lambda: window.workspace.show_view(SEARCH),
             "view_sensitivity": lambda: window.workspace.show_view(SENSITIVITY),
             "view_compare": lambda: window.workspace.show_view(COMPARE),
             "view_ranks": lambda: window.workspace.show_view(RANKS),
-            "timeline_table": self.show_timeline_table,
+            "view_history": lambda: window.workspace.show_view(HISTORY),
+            "timeline_table": self.show_as_table,
             "left_dock": window.show_docks,
             "right_dock": window.show_docks,
             "next_pane": lambda: focus_next_pane(window.panes(), QApplication.focusWidget()),
@@ -181,6 +193,10 @@ class Commands(QObject):
             self.filter_options()
         elif window.workspace.current == SEARCH:
             window.workspace.search.focus_filter()
+        elif window.workspace.current == ICICLE:
+            window.workspace.icicle.focus_filter()
+        elif window.workspace.current == HISTORY:
+            window.workspace.history.focus_filter()
         else:
             window.workspace.show_view(LAYERS)
             window.workspace.layers.focus_filter()
@@ -260,9 +276,12 @@ class Commands(QObject):
         """Opens the device chooser with the cursor in its field."""
         self._window.tools.device.open_menu()
 
-    def show_timeline_table(self) -> None:
-        """Shows the timeline as a table, or as a plot again."""
+    def show_as_table(self) -> None:
+        """Shows the icicle as a table where it is in sight, else the timeline; or as drawn."""
         workspace = self._window.workspace
+        if workspace.current == ICICLE:
+            workspace.icicle.toggle_table()
+            return
         workspace.show_view(TIMELINE)
         workspace.timeline.toggle_table()
 

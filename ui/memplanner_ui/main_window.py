@@ -16,6 +16,8 @@ from memplanner_ui.dropping import DropWindow
 from memplanner_ui.engine import EngineState
 from memplanner_ui.engine_log import EngineLog
 from memplanner_ui.header import Header
+from memplanner_ui.history_control import HistoryControl
+from memplanner_ui.icicle_control import IcicleControl
 from memplanner_ui.layer_choices import LayerChoices
 from memplanner_ui.look import type as fonts
 from memplanner_ui.notices import Notice
@@ -38,12 +40,10 @@ from memplanner_ui.tool_bar import ToolBar
 from memplanner_ui.workspace import (
     COMPARE,
     DETAILS,
+    HISTORY,
     LAYERS,
-    LIVE,
     RANKS,
     SEARCH,
-    SENSITIVITY,
-    TIMELINE,
     Workspace,
 )
 
@@ -85,9 +85,11 @@ class MainWindow(DropWindow):
             session, self.runs, self.layer_choices, self.workspace.sensitivity, self
         )
         self.ranks = RanksControl(session, self.workspace.ranks, self.right.rank, self)
+        self.icicle = IcicleControl(session, self.workspace.icicle, self)
         self.compare = CompareControl(session, self.workspace.compare, self.left.plans, self)
         self.report = ReportFile(session, self.compare, self.runs, self)
         self.snapshots = SnapshotControl(session, self.workspace, self)
+        self.history = HistoryControl(self)
         self.pins = Pins(self)
         self.search = SearchControl(
             session, self.pins, self.workspace.search, self.left.search, self.right.found, self
@@ -267,8 +269,7 @@ class MainWindow(DropWindow):
 
     def _show_view(self) -> None:
         view = self.workspace.current
-        for name in (LAYERS, TIMELINE, LIVE, SEARCH, SENSITIVITY, COMPARE, RANKS):
-            self.actions_[f"view_{name}"].setChecked(view == name)
+        self.actions_.check_view(view)
         self._display.show_view(view)
         self._explain(self._main_view if view == DETAILS else view)
         self.show_docks()
@@ -290,6 +291,7 @@ class MainWindow(DropWindow):
             self.left.show_plans()
         self.compare.set_visible(view == COMPARE and self.session.document.model is not None)
         self.search.set_shown(view == SEARCH and self.session.document.model is not None)
+        self.history.set_shown(view == HISTORY and self.session.document.model is not None)
 
     def show_docks(self) -> None:
         """Shows the docks that are wanted; the right one is a tab where the window is narrow."""

@@ -10,6 +10,7 @@ from memplanner_ui.notices import Notice
 from memplanner_ui.pane_header import PaneHeader
 from memplanner_ui.plan_panel import PlanPanel
 from memplanner_ui.views.compare_panel import ComparePanel
+from memplanner_ui.views.history_panel import PastRunPanel
 from memplanner_ui.views.module_panel import ModulePanel
 from memplanner_ui.views.notice import NoticeBar
 from memplanner_ui.views.ranks_panel import RankPanel
@@ -146,6 +147,8 @@ class RightDock(_Dock):
         self.content.addWidget(self.rank)
         self.found = FoundPanel()
         self.content.addWidget(self.found)
+        self.past_run = PastRunPanel()
+        self.content.addWidget(self.past_run)
         self.setWidget(self.content)
 
     def fold_into(self, workspace: Workspace, folded: bool) -> None:
@@ -177,6 +180,11 @@ class RightDock(_Dock):
         """Shows the plan that is selected in a search instead of the module."""
         self.content.setCurrentWidget(self.found)
         self.header.set_title("Selected plan")
+
+    def show_past_run(self) -> None:
+        """Shows the past run that is selected instead of the module."""
+        self.content.setCurrentWidget(self.past_run)
+        self.header.set_title("Past run")
 
 
 def focus_next_pane(panes: list[QWidget], focused: QWidget | None, *, back: bool = False) -> None:

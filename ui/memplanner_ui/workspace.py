@@ -10,6 +10,8 @@ from memplanner_ui.progress_line import ProgressLine
 from memplanner_ui.run_form import RunForm
 from memplanner_ui.tab_bar import ViewTabs
 from memplanner_ui.views.compare import CompareView
+from memplanner_ui.views.history import HistoryView
+from memplanner_ui.views.icicle import IcicleView
 from memplanner_ui.views.layers import LayersView
 from memplanner_ui.views.live import LiveView
 from memplanner_ui.views.notice import NoticeBar
@@ -21,10 +23,12 @@ from memplanner_ui.views.timeline import TimelineView
 from memplanner_ui.views.timeline_pages import TimelinePages
 
 LAYERS, TIMELINE, LIVE, DETAILS = "layers", "timeline", "live", "details"
+ICICLE = "icicle"
 SENSITIVITY = "sensitivity"
 RANKS = "ranks"
 COMPARE = "compare"
 SEARCH = "search"
+HISTORY = "history"
 
 
 class LivePage(QWidget):
@@ -60,11 +64,13 @@ class Workspace(QWidget):
         self.layers = LayersView()
         self.timeline = TimelineView()
         self.timeline_pages = TimelinePages(self.timeline, SnapshotView())
+        self.icicle = IcicleView()
         self.live = LivePage()
         self.sensitivity = SensitivityView()
         self.ranks = RanksView()
         self.compare = CompareView()
         self.search = SearchView()
+        self.history = HistoryView()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -74,11 +80,13 @@ class Workspace(QWidget):
         self.tabs.currentChanged.connect(self._on_tab)
         self.add_view(LAYERS, "Layers", self.layers)
         self.add_view(TIMELINE, "Timeline", self.timeline_pages)
+        self.add_view(ICICLE, "Icicle", self.icicle)
         self.add_view(LIVE, "Live", self.live)
         self.add_view(SEARCH, "Search", self.search)
         self.add_view(SENSITIVITY, "Sensitivity", self.sensitivity)
         self.add_view(COMPARE, "Compare", self.compare)
         self.add_view(RANKS, "Sharding", self.ranks)
+        self.add_view(HISTORY, "History", self.history)
 
     def add_view(self, name: str, title: str, view: QWidget) -> None:
         """Adds a view and its tab at the end."""

@@ -16,7 +16,6 @@ from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
 
 from memplanner.errors import PlanError
-from memplanner.model.blocks import block_lists
 from memplanner.plan import Plan
 from memplanner.techniques.parallel.context_ring import RingAttention
 
@@ -71,6 +70,14 @@ def _predicts_next_tokens(part: Any) -> bool:
     return loss in _LOSSES and isinstance(part.get_output_embeddings(), nn.Module)
 
 
+def _blocks_in(module: nn.Module) -> int:
+    """How many parts the module's outermost lists have, alike or not."""
+    return sum(
+        len(child) if isinstance(child, nn.ModuleList) else _blocks_in(child)
+        for child in module.children()
+    )
+
+
 def _refused(model: nn.Module, why: str) -> PlanError:
     return PlanError(
         f"{type(model).__name__} {why}, and context parallelism splits the positions of causal "
@@ -83,8 +90,7 @@ class _Parts:
 
     def __init__(self, model: nn.Module, degree: int, place: int, ring: RingAttention) -> None:
         self._model, self._degree, self._place, self._ring = model, degree, place, ring
-        lists = block_lists(model)
-        self._blocks = sum(blocks.length for blocks in lists)
+        self._blocks = _blocks_in(model)
 
     def deal_out(self, module: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """A hook before the forward: this rank's tokens, their positions and next tokens."""

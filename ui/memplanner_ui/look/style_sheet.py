@@ -119,7 +119,7 @@ QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { border-color: 
 
 QTabBar { background: $window; qproperty-drawBase: 0; }
 QTabBar::tab {
-    background: transparent; color: $text2; padding: 0 12px; height: ${h32}px;
+    background: transparent; color: $text2; padding: 0 8px; height: ${h32}px;
     border: 1px solid transparent; border-top: 2px solid transparent; margin: 0;
 }
 QTabBar::tab:selected {

@@ -14,6 +14,7 @@ from PySide6.QtCore import (
 
 from memplanner.units import NOTHING, format_bytes
 from memplanner_ui.views.layer_header import PART_ROLE
+from memplanner_ui.views.layer_query import Query
 from memplanner_ui.views.layer_table import Column, LayerTable
 from memplanner_ui.views.parts import NAMED, SHORT_TITLES, exact
 from memplanner_ui.views.stacked_bar import words
@@ -43,7 +44,7 @@ class LayerModel(QAbstractItemModel):
         super().__init__(parent)
         self._table: LayerTable | None = None
         self._sort: tuple[int, Qt.SortOrder] = (-1, Qt.SortOrder.AscendingOrder)
-        self._filter = ""
+        self._filter = Query()
         self._marks: Mapping[str, str] = {}
         self._absent: frozenset[str] = frozenset()
 
@@ -98,13 +99,13 @@ class LayerModel(QAbstractItemModel):
         self.layoutAboutToBeChanged.emit()
         self.layoutChanged.emit()
 
-    def set_filter(self, text: str) -> int:
-        """Keeps rows with ``text`` in their name or type; the number found."""
-        self._filter = text
+    def set_filter(self, query: Query) -> int:
+        """Keeps the rows that ``query`` finds, and those above them; the number found."""
+        self._filter = query
         if self._table is None:
             return 0
         self.beginResetModel()
-        found = self._table.filter(text)
+        found = self._table.filter(query)
         self.endResetModel()
         return found
 

@@ -18,6 +18,8 @@ import numpy.typing as npt
 
 from memplanner.messages.estimate import Layer
 from memplanner_ui.views.layer_names import Names, names_of
+from memplanner_ui.views.layer_query import Booleans, Query
+from memplanner_ui.views.layer_query_rows import TableRows
 from memplanner_ui.views.parts import IN_OVERHEAD, NAMED, Around, lower, shown
 
 Integers = npt.NDArray[np.int64]
@@ -77,7 +79,7 @@ class LayerTable:
         self.total = self._add_up(self._own)
         self.visible = np.ones(len(self.parent), bool)
         self._name_ranks: Integers | None = None
-        self._haystack: list[str] | None = None
+        self._query_rows: TableRows | None = None
         self._sort: tuple[Column, bool] | None = None
         self._shares = self._bar_totals()
         self._arrange()
@@ -88,6 +90,7 @@ class LayerTable:
         rows = list(layers)
         if not any(row.name == "" for row in rows):
             rows.insert(0, Layer(name="", type=title))
+        self._layers = rows
         self.row_names = names_of([row.name for row in rows], known)
         self.names = list(self.row_names.names)
         self.types = [row.type for row in rows]
@@ -236,6 +239,16 @@ class LayerTable:
         """The visible nodes below ``node``, as sorted; -1 gives the root alone."""
         return self._order[self._starts[node + 1] : self._starts[node + 2]]
 
+    @property
+    def in_order(self) -> Integers:
+        """The visible nodes, those below one node beside each other and as sorted."""
+        return self._order
+
+    @property
+    def levels(self) -> list[Integers]:
+        """Nodes by depth, the root's first."""
+        return self._levels
+
     def row(self, node: int) -> int:
         """The row of a visible node below its parent."""
         return int(self._rows[node])
@@ -298,17 +311,21 @@ class LayerTable:
         self._sort = None if column is None else (column, descending)
         self._arrange()
 
-    def filter(self, text: str) -> int:
-        """Keeps what has ``text`` in its name or type, and what is above it; the count found."""
-        needle = text.strip().lower()
-        if not needle:
+    def matches(self, query: Query) -> Booleans:
+        """Which nodes ``query`` finds."""
+        if self._query_rows is None:
+            self._query_rows = TableRows(
+                self._layers, self.names, self.titles, self.types, self.total
+            )
+        return query.matches(self._query_rows)
+
+    def filter(self, query: Query) -> int:
+        """Keeps what ``query`` finds and what is above it; the count found."""
+        if not query:
             self.visible = np.ones(len(self.parent), bool)
             self._arrange()
             return len(self.parent)
-        if self._haystack is None:
-            rows = zip(self.names, self.titles, self.types, strict=True)
-            self._haystack = [f"{n} {t} {k}".lower() for n, t, k in rows]
-        matches = np.fromiter((needle in row for row in self._haystack), bool, len(self.parent))
+        matches = self.matches(query)
         found = int(matches.sum())
         visible = matches.copy()
         for level in reversed(self._levels[1:]):

@@ -27,6 +27,7 @@ from memplanner_ui.look import type as fonts
 from memplanner_ui.views.layer_delegate import LayerDelegate
 from memplanner_ui.views.layer_header import LayerHeader
 from memplanner_ui.views.layer_model import COLUMNS, NAME, NAME_ROLE, SHARE, TOTAL, LayerModel
+from memplanner_ui.views.layer_query import Query
 from memplanner_ui.views.layer_table import LayerTable
 
 _OPEN_AT_ONCE = 200
@@ -135,16 +136,16 @@ class LayerTree(QTreeView):
                 self.setColumnHidden(place, place in unused)
             self._fit_columns()
 
-    def set_filter(self, text: str) -> int:
-        """Shows what has ``text`` in its name or type, opened; the number found."""
+    def set_filter(self, query: Query) -> int:
+        """Shows what ``query`` finds, opened; the number found."""
         found = 0
 
         def change() -> bool:
             nonlocal found
-            found = self._model.set_filter(text)
+            found = self._model.set_filter(query)
             return True
 
-        self._between(change, open_found=bool(text.strip()))
+        self._between(change, open_found=bool(query))
         return found
 
     def _between(self, change: Callable[[], bool], open_found: bool = False) -> None:

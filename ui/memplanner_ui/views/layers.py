@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import get_args
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QLayout,
-    QLineEdit,
     QVBoxLayout,
     QWidget,
 )
 
 from memplanner.messages.estimate import Estimate, Layer, Moment
-from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
+from memplanner_ui.views.layer_query import Query
+from memplanner_ui.views.layer_query_field import QueryField
 from memplanner_ui.views.layer_table import LayerTable
 from memplanner_ui.views.layer_tree import LayerTree
 from memplanner_ui.views.parts import absent_parts, around_rows
@@ -28,19 +28,18 @@ from memplanner_ui.views.segments import Segments
 from memplanner_ui.views.smallest_change import SmallestChangeBar
 from memplanner_ui.views.uses import round_of, trains
 
-_MOMENTS: tuple[tuple[Moment, str], ...] = (
+MOMENTS: tuple[tuple[Moment, str], ...] = (
     ("peak", "Peak"),
     ("end_of_forward", "End of forward"),
     ("optimizer_step", "Optimizer step"),
     ("own_maximum", "Own maximum"),
 )
-_OF_TRAINING = ("end_of_forward", "optimizer_step")
-_ROOT_WORK = {
+OF_TRAINING = ("end_of_forward", "optimizer_step")
+ROOT_WORK = {
     "step": "loss and optimizer step",
     "generation": "choosing the next token",
     "forward": "",
 }
-_FILTER_DELAY = 60  # milliseconds, so that fast typing filters once
 
 
 class LayersView(QWidget):
@@ -60,30 +59,18 @@ class LayersView(QWidget):
         self._single_out = ""
         self.tree = LayerTree()
         self.tree.module_selected.connect(self.module_selected)
-        self.filter_field = QLineEdit()
-        self.moments = Segments("Bytes at", _MOMENTS)
+        self.filter_field = QueryField("Filter modules")
+        self.moments = Segments("Bytes at", MOMENTS)
         self.group_box = QCheckBox("Group alike blocks")
         self.smallest = SmallestChangeBar()
         self._said = QLabel()
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_FILTER_DELAY)
-        self._timer.timeout.connect(self._filter)
         self._set_up()
 
     def _set_up(self) -> None:
         self.setProperty("surface", "base")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         field = self.filter_field
-        field.setPlaceholderText("Filter modules")
-        field.setAccessibleName("Filter modules")
-        field.setClearButtonEnabled(True)
-        field.setMinimumWidth(150)
-        field.setMaximumWidth(200)
-        action = QAction(field)
-        icons.set_icon(action, "search", "text3")
-        field.addAction(action, QLineEdit.ActionPosition.LeadingPosition)
-        field.textChanged.connect(self._timer.start)
+        field.query_changed.connect(self._filter)
         self.moments.chosen.connect(self._moment_chosen)
         self.group_box.setChecked(True)
         self.group_box.toggled.connect(self._rebuild)
@@ -112,7 +99,9 @@ class LayersView(QWidget):
         layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        field.error.setContentsMargins(12, 0, 14, 5)
         layout.addLayout(bar)
+        layout.addWidget(field.error)
         layout.addWidget(self.smallest)
         layout.addWidget(self.tree, 1)
 
@@ -141,9 +130,9 @@ class LayersView(QWidget):
             self.tree.set_table(None)
             return
         training = trains(estimate.plan)
-        for moment in _OF_TRAINING:
+        for moment in OF_TRAINING:
             self.moments.set_available(moment, training)
-        if not training and self._moment in _OF_TRAINING:
+        if not training and self._moment in OF_TRAINING:
             self._moment = "peak"
             self.moments.choose("peak")
         if self._moment == "peak":
@@ -197,7 +186,7 @@ class LayersView(QWidget):
             group=self.group_box.isChecked(),
             single_out=self._single_out,
             known=None if before is None else before.row_names,
-            root_work=_ROOT_WORK[round_of(estimate.plan)],
+            root_work=ROOT_WORK[round_of(estimate.plan)],
         )
         self.tree.layer_model.set_absent(absent_parts(estimate))
         self.tree.set_table(table)
@@ -214,13 +203,12 @@ class LayersView(QWidget):
         else:
             self.moment_requested.emit(moment)
 
-    def _filter(self) -> None:
-        text = self.filter_field.text()
-        found = self.tree.set_filter(text)
-        if text.strip() and not found:
+    def _filter(self, query: Query) -> None:
+        found = self.tree.set_filter(query)
+        if query and not found:
             self._say("no module found")
         else:
-            self._say(f"{found} found" if text.strip() else "")
+            self._say(f"{found} found" if query else "")
 
     def _say(self, words: str) -> None:
         self._said.setText(words)

@@ -1,0 +1,55 @@
+"""A share of the long fuzzing (``benchmarks/fuzz.py``), by hypothesis: the same every time."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+
+from benchmarks.fuzz import finding, mutated, seeds, warm_up
+from tests.hostile.readers import ENDINGS
+
+EXAMPLES = {
+    "safetensors": 200, "gguf": 100, "onnx": 200, "archive": 200, "keras": 60, "plan": 100,
+    "trainer": 100, "snapshot": 200, "text": 100, "protocol": 200,
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", EXAMPLES)
+def test_damage_is_read_or_ends_in_one_sentence(tmp_path: Path, reader: str) -> None:
+    known = seeds(reader)
+    warm_up(reader, tmp_path / ENDINGS[reader])
+
+    @seed(7)
+    @settings(
+        max_examples=EXAMPLES[reader],
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+    @given(place=st.integers(0, len(known) - 1), state=st.integers(0, 2**32))
+    def check(place: int, state: int) -> None:
+        data = mutated(known[place], random.Random(state))  # noqa: S311  (no secret)
+        assert finding(reader, tmp_path / ENDINGS[reader], data) is None
+
+    check()
+
+
+@pytest.mark.parametrize("reader", EXAMPLES)
+def test_any_bytes_are_read_or_end_in_one_sentence(tmp_path: Path, reader: str) -> None:
+    warm_up(reader, tmp_path / ENDINGS[reader])
+
+    @seed(7)
+    @settings(
+        max_examples=100,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+    @given(data=st.binary(max_size=300))
+    def check(data: bytes) -> None:
+        assert finding(reader, tmp_path / ENDINGS[reader], data) is None
+
+    check()
