@@ -138,8 +138,12 @@ def _bits_shown(plan: Plan) -> str:
     return "OWN_BITS = {" if last == "down_proj=8" and own - {usual} == {"8"} else "QUANTIZED = ("
 
 
-HALVED = "every_second_mm"
-"""A product that is kept every second time, by a function of its own."""
+def halves(plan: Plan) -> bool:
+    """Whether every second product is kept, which a function of its own says."""
+    kept = plan.activation_checkpointing.operations
+    return "every_second_mm" in kept and "mm" not in kept
+
+
 SHOWN: dict[str, Callable[[Plan], str]] = {
     "training.batch_size": lambda p: f"BATCH_SIZE = {p.training.batch_size}\n",
     "training.sequence_length": lambda p: f"SEQUENCE_LENGTH = {p.training.sequence_length}\n",
@@ -197,7 +201,7 @@ SHOWN: dict[str, Callable[[Plan], str]] = {
         "every_n": "partial(checkpoint, block.forward",
         "named": "for name in RECOMPUTED:",
         "selective": "create_selective_checkpoint_contexts"
-        + ("(keep)" if HALVED in p.activation_checkpointing.operations else ", keep_products"),
+        + ("(keep)" if halves(p) else ", keep_products"),
         "budget": "KEPT = [",
     }[p.activation_checkpointing.policy],
     "activation_checkpointing.modules": lambda p: "RECOMPUTED = (",
