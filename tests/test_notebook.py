@@ -36,6 +36,8 @@ def test_a_notebook_has_the_names_of_the_json(tiny: Path) -> None:
 
     assert list(values) == NAMES
     for name in NAMES:
+        if name == "time":  # of a CPU it is known when runs on it were timed
+            continue
         assert (getattr(estimate, name) is None) is (name in _OF_CARDS), name
     assert estimate.peak.allocated_bytes == values["peak"]["allocated_bytes"]
     assert estimate.peak.by_category.total_bytes == estimate.peak.allocated_bytes

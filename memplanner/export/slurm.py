@@ -64,7 +64,8 @@ class Slurm(ExportTarget):
             start = [f'srun --kill-on-bad-exit=1 python {script} "$@"']
         find_first = [
             "# the machine at which the others meet",
-            'first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
+            'hosts=$(scontrol show hostnames "$SLURM_JOB_NODELIST")',
+            "first=${hosts%%$'\\n'*}",
             "",
         ]
         lines = [

@@ -11,44 +11,14 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from memplanner.errors import SourceError
+from memplanner.model.plain_values import Made, Name, Persistent
 
 MOST_VALUES = 2**22
 """A checkpoint of a model with 10 000 tensors has some 300 000."""
 NEWEST_PROTOCOL = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A class or function that the pickle names."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
-@dataclass(slots=True, eq=False)
-class Made:
-    """What a call would have made."""
-
-    call: Any
-    """A :class:`Name`, or what stands in its place."""
-    arguments: Any
-    state: Any = None
-    items: dict[Any, Any] = field(default_factory=dict)
-    """What would have been set in it by key, as of an ``OrderedDict``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Persistent:
-    """What the pickle says lies elsewhere: torch's storages."""
-
-    key: Any
 
 
 def read_plain(data: bytes, origin: str, *, most_values: int = MOST_VALUES) -> Any:
@@ -277,10 +247,6 @@ class PlainReader:
     def _to_set(self) -> None:
         self._push([*self._to_mark()])
 
-    def _add(self) -> None:
-        values = self._to_mark()
-        self._append(values)
-
     def _tuple(self, count: int) -> None:
         values = [self._pop() for _ in range(count)]
         self._push(tuple(reversed(values)))
@@ -348,9 +314,6 @@ class PlainReader:
     def _persistent(self) -> None:
         self._push(Persistent(self._pop()))
 
-    def _frame(self) -> None:
-        self._number(_U8)
-
     def _protocol(self) -> None:
         number = self._take(1)[0]
         if number > NEWEST_PROTOCOL:
@@ -369,7 +332,7 @@ _STOP, _ABSENT = ord("."), object()
 _Step = Callable[[PlainReader], object]
 _BY_OPCODE: dict[bytes, _Step] = {
     b"\x80": PlainReader._protocol,
-    b"\x95": PlainReader._frame,
+    b"\x95": lambda at: at._number(_U8),
     b"(": PlainReader._mark,
     b"0": PlainReader._pop,
     b"1": PlainReader._to_mark,
@@ -411,7 +374,7 @@ _BY_OPCODE: dict[bytes, _Step] = {
     b"\x86": lambda at: at._tuple(2),
     b"\x87": lambda at: at._tuple(3),
     b"\x8f": lambda at: at._push([]),
-    b"\x90": PlainReader._add,
+    b"\x90": lambda at: at._append(at._to_mark()),
     b"\x91": PlainReader._to_set,
     b"p": lambda at: at._remember(at._place_of_line()),
     b"q": lambda at: at._remember(at._number(_U1)),

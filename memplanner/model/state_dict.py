@@ -14,7 +14,8 @@ from typing import Any
 
 from memplanner.errors import SourceError
 from memplanner.model.archive import Archive
-from memplanner.model.plain_pickle import Made, Name, Persistent, read_plain
+from memplanner.model.plain_pickle import read_plain
+from memplanner.model.plain_values import Made, Name, Persistent
 from memplanner.model.tensors import (
     LARGEST_DIMENSION,
     MOST_DIMENSIONS,

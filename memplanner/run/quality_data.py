@@ -12,8 +12,11 @@ from typing import Literal
 
 import torch
 
+from memplanner.errors import SourceError
 from memplanner.model.data import read_text, text_batches, tokenize
 from memplanner.model.loaded import Batch, Model
+from memplanner.run.request import RunRequest
+from memplanner.techniques.inference import sequence_length
 from memplanner.units import format_count
 
 TEXT = "text/alice.txt"
@@ -108,6 +111,29 @@ def scoring_batches(
     with as_file(resource) as path:
         tokens = tokenize(model, read_text(path), path)
     return text_batches(model, tokens[MOST_TOKENS:], batch_size, length, device)
+
+
+def scored_on(
+    model: Model, request: RunRequest, given: Iterator[Batch], device: torch.device
+) -> tuple[Iterator[Batch], str]:
+    """What scores of weights are taken from, and a note about it; ``given`` is the run's data.
+
+    Without a text of the user's, scores of real weights are taken from one that comes along.
+    """
+    plan = request.plan
+    if request.data is not None or model.load_weights is None or not plan.pruning.needs_data:
+        return given, ""
+    length = sequence_length(model, plan)
+    try:
+        found = scoring_batches(model, plan.training.batch_size, length, device)
+    except SourceError as error:  # the tokenizer
+        return given, f"Scores of weights are taken on generated tokens: {error}"
+    if found is None:
+        return given, ""
+    return found, (
+        "Scores of weights are taken on a text that comes along; name a file of your own text "
+        "for scores that know your task."
+    )
 
 
 def _predicts_next_token(model: Model) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
 import torch
 
-from memplanner.errors import MemplannerError, SourceError
+from memplanner.errors import MemplannerError
 from memplanner.hardware import host_memory, nvml
 from memplanner.messages.run import (
     Outcome,
@@ -23,7 +23,7 @@ from memplanner.messages.run import (
 )
 from memplanner.model import load
 from memplanner.model.data import TrainingData, batches
-from memplanner.model.loaded import Batch, Model
+from memplanner.model.loaded import Model
 from memplanner.plan.inference import Round, only_trains
 from memplanner.run.ahead import with_logits_ahead
 from memplanner.run.backend import (
@@ -41,7 +41,7 @@ from memplanner.run.interruption import Interruption
 from memplanner.run.memory_limit import limit_memory, remaining_bytes
 from memplanner.run.out_of_memory import advice, asked_bytes, is_out_of_memory
 from memplanner.run.quality import Judge
-from memplanner.run.quality_data import scoring_batches
+from memplanner.run.quality_data import scored_on
 from memplanner.run.request import RunRequest
 from memplanner.run.sampler import Position, Sampler
 from memplanner.run.trainer import StepResult, Trainer, measured_figures
@@ -209,6 +209,8 @@ class Session:
         self._say("Model built", f"{count} parameters, {kind}")
         self.work = "applying the plan"
         target = self._target()
+        scored, note = scored_on(planned, self.request, data.batches, device)
+        self.notes += filter(None, (note,))
         prepared = prepare(
             planned,
             self.request.plan,
@@ -216,7 +218,7 @@ class Session:
             device,
             module=module,
             recompute=recomputation(self.request.plan),
-            calibration=self._calibration(planned, device, data),
+            calibration=scored,
             witness=self._judge(model, device),
             kept=choice(planned, self.request.plan, target),
         )
@@ -231,29 +233,6 @@ class Session:
         said = ", ".join(part for part in sections if part not in {"", "off", "auto"})
         self._say("Plan applied", said)
         return prepared
-
-    def _calibration(
-        self, model: Model, device: torch.device, data: TrainingData
-    ) -> Iterator[Batch]:
-        """What scores are taken from: the run's text, else one that comes along."""
-        plan = self.request.plan
-        if self.request.data is not None or model.load_weights is None:
-            return data.batches
-        if not plan.pruning.needs_data:
-            return data.batches
-        length = sequence_length(model, plan)
-        try:
-            found = scoring_batches(model, plan.training.batch_size, length, device)
-        except SourceError as error:  # the tokenizer
-            self.notes.append(f"Scores of weights are taken on generated tokens: {error}")
-            return data.batches
-        if found is None:
-            return data.batches
-        self.notes.append(
-            "Scores of weights are taken on a text that comes along; name a file of your own text "
-            "for scores that know your task."
-        )
-        return found
 
     def _limit_memory(self) -> None:
         limit_memory(self.request.device)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memplanner.errors import SourceError
-from memplanner.model.plain_pickle import Made, Name, read_plain
+from memplanner.model.plain_pickle import read_plain
+from memplanner.model.plain_values import Made, Name
 
 NUMBERS = st.none() | st.booleans() | st.integers(-(2**200), 2**200) | st.floats(allow_nan=False)
 OLD = NUMBERS | st.text(max_size=20)
