@@ -23,7 +23,10 @@ def perplexity_ratio(report: QualityReport | None) -> float | None:
 
 
 def timed_steps(runs: Iterable[RunRecord]) -> tuple[TimedStep, ...]:
-    """The runs whose steps were timed, in their order."""
+    """The runs whose steps were timed, in their order.
+
+    Ranks on a CPU share its cores, which an estimate of one of them knows nothing of: left out.
+    """
     return tuple(
         TimedStep(
             model=run.model,
@@ -32,7 +35,9 @@ def timed_steps(runs: Iterable[RunRecord]) -> tuple[TimedStep, ...]:
             estimated_seconds=run.estimated_seconds,
         )
         for run in runs
-        if run.step_seconds and run.estimated_seconds
+        if run.step_seconds
+        and run.estimated_seconds
+        and (run.device.kind != "cpu" or run.plan.sharding.ranks == 1)
     )
 
 

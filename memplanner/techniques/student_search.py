@@ -91,7 +91,7 @@ def count_parameters(teacher: nn.Module, width_multiple: int) -> Counts:
     path, length = lists[0].path, lists[0].length
 
     def one_block(shape: Shape) -> nn.Module:
-        return make_student(teacher, shape, (path,))  # type: ignore[no-any-return]
+        return make_student(teacher, shape, (path,))  # type: ignore[no-any-return]  # a copy is what it is of
 
     base = Shape(block_ratio=1 - 1 / length, width_multiple=1)
     single = one_block(base)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from memplanner.history.steps import judgements, perplexity_ratio, steady_seconds, timed_steps
+from memplanner.messages.device import Device
 from memplanner.messages.run import QualityFigures, QualityReport
+from memplanner.plan import Plan
 from tests.history.records import run
 
 
@@ -17,6 +19,14 @@ def test_runs_without_times_tell_none() -> None:
     timed = run(step_seconds=2.0, estimated_seconds=1.0)
     (step,) = timed_steps([run(), timed, run(step_seconds=2.0)])
     assert (step.model, step.seconds, step.estimated_seconds) == (timed.model, 2.0, 1.0)
+
+
+def test_ranks_that_share_a_cpu_tell_nothing_of_its_speed() -> None:
+    ranks = Plan().with_values({"sharding.cards_per_node": 2})
+    cpu = Device(name="CPU", kind="cpu", memory_bytes=2**34, local=True)
+    times = {"plan": ranks, "step_seconds": 2.0, "estimated_seconds": 1.0}
+    assert timed_steps([run(**times, device=cpu)]) == ()
+    assert len(timed_steps([run(**times)])) == 1
 
 
 def test_runs_that_judged_tell_what_compression_cost() -> None:

@@ -122,7 +122,7 @@ def test_three_at_once_take_what_was_predicted(
     name: str, sections: dict[str, Any], tmp_path: Path
 ) -> None:
     if sections.get("optimizer") == EIGHT:
-        pytest.importorskip("bitsandbytes")
+        pytest.importorskip("bitsandbytes", reason="an optional requirement")
     plan = mp.Plan.model_validate(
         {
             "precision": "fp32",

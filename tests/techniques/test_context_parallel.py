@@ -122,7 +122,7 @@ def split() -> dict[str, dict[str, torch.Tensor]]:
     with tempfile.TemporaryDirectory() as folder:
         for name in {name.partition(",")[0] for name in PLANS}:
             _config(name).save_pretrained(Path(folder, name))
-        processes.spawn(_run_rank, (port, folder), nprocs=RANKS)  # type: ignore[attr-defined]
+        processes.spawn(_run_rank, (port, folder), nprocs=RANKS)  # type: ignore[attr-defined]  # torch's
         return torch.load(Path(folder, "found.pt"))
 
 

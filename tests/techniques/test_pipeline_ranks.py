@@ -101,7 +101,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    processes.spawn(_run_rank, (port, str(folder)), nprocs=2)  # type: ignore[attr-defined]
+    processes.spawn(_run_rank, (port, str(folder)), nprocs=2)  # type: ignore[attr-defined]  # torch's
     return folder
 
 

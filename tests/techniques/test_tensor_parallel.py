@@ -115,7 +115,7 @@ def split() -> dict[str, dict[str, torch.Tensor]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        processes.spawn(_run_rank, (port, folder), nprocs=RANKS)  # type: ignore[attr-defined]
+        processes.spawn(_run_rank, (port, folder), nprocs=RANKS)  # type: ignore[attr-defined]  # torch's
         return torch.load(Path(folder, "found.pt"))
 
 

@@ -94,7 +94,7 @@ def measure_ranks(cases: Sequence[Case]) -> list[list[Rank]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        processes.spawn(_run_rank, (ranks, port, folder, cases), nprocs=ranks)  # type: ignore[attr-defined]
+        processes.spawn(_run_rank, (ranks, port, folder, cases), nprocs=ranks)  # type: ignore[attr-defined]  # torch's
         by_rank = [json.loads(Path(folder, str(rank)).read_text()) for rank in range(ranks)]
     return [[Rank(*values) for values in of_case] for of_case in zip(*by_rank, strict=True)]
 

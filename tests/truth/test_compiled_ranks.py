@@ -92,7 +92,7 @@ def measured() -> list[dict[str, int]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        processes.spawn(_run_rank, (port, folder), nprocs=RANKS)  # type: ignore[attr-defined]
+        processes.spawn(_run_rank, (port, folder), nprocs=RANKS)  # type: ignore[attr-defined]  # torch's
         return [json.loads(Path(folder, str(rank)).read_text()) for rank in range(RANKS)]
 
 

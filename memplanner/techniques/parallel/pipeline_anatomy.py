@@ -174,7 +174,7 @@ class _Through(nn.Module):
 @contextmanager
 def blocks_handing_on(module: nn.Module, path: str) -> Iterator[list[Any]]:
     """Inside it, blocks hand on what they get; yields a list that they note it in."""
-    container, seen = module.get_submodule(path), []  # type: ignore[var-annotated]
+    container, seen = module.get_submodule(path), []  # type: ignore[var-annotated]  # two at once
     whole = dict(container._modules)
     container._modules = {name: _Through(block, seen) for name, block in whole.items() if block}
     try:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBox
 from memplanner.messages.estimate import Estimate
 from memplanner.messages.snapshot import Snapshot, SnapshotCurve
 from memplanner_ui.look import type as fonts
-from memplanner_ui.views.rows import ShrinkingLabel, label
+from memplanner_ui.views.rows import label
 from memplanner_ui.views.snapshot_data import caption, line_of, step_of_history
 from memplanner_ui.views.snapshot_table import SnapshotTable
 from memplanner_ui.views.timeline_data import Step
@@ -39,7 +39,7 @@ class SnapshotView(QWidget):
         self.overview = TimelineOverview()
         self.plot = TimelinePlot()
         self.table = SnapshotTable()
-        self._title = ShrinkingLabel("")
+        self._title = QLabel()
         self._caption = QLabel()
         self._set_up()
 

@@ -136,7 +136,7 @@ def paint_prediction(painter: QPainter, size_bytes: int, scale: Scale) -> None:
     painter.fillRect(QRectF(area.left(), y, area.width(), 1), theme.current().color("text"))
     above = y - 2 - QFontMetricsF(fonts.font("axis")).height()
     words = f"predicted peak {format_bytes(size_bytes)}"
-    _paint_word(painter, words, above if above >= area.top() else y + 3, area, right=True)
+    _paint_word(painter, words, above if above >= area.top() else y + 3, area, right=False)
 
 
 def paint_limit(painter: QPainter, step: Step, scale: Scale) -> None:
