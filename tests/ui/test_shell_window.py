@@ -14,7 +14,8 @@ from pytestqt.qtbot import QtBot
 
 from memplanner.plan.file import read_plan
 from memplanner_ui.engine import EngineState
-from memplanner_ui.main_window import FOLDS_BELOW, MainWindow
+from memplanner_ui.main_window import MainWindow
+from memplanner_ui.window_display import FOLDS_BELOW
 from memplanner_ui.workspace import DETAILS, LAYERS, LIVE
 from tests.ui.acting import LONG, edit, press
 
