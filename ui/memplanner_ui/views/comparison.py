@@ -16,10 +16,8 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QHeaderView,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QTableView,
     QWidget,
 )
 
@@ -30,6 +28,7 @@ from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import swatch
 from memplanner_ui.views.parts import PHASES, TITLES, color_of, exact
+from memplanner_ui.views.row_table import RowTable
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -41,6 +40,7 @@ _LEAST_SHARE = 1000
 _FULL_BAR = 0.12
 _TITLES = ("Category", "Predicted", "Measured", "Difference", "Error", "")
 _ERROR_BAR = 5
+_WIDTHS = (210, 96, 96, 96, 84)
 _ROOT = QModelIndex()
 _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = _MIDDLE | int(Qt.AlignmentFlag.AlignRight)
@@ -260,32 +260,19 @@ class _Delegate(QStyledItemDelegate):
             painter.fillRect(bar, colors.color("caution" if row.large else "text3"))
 
 
-class ComparisonTable(QTableView):
+class ComparisonTable(RowTable):
     """Predicted against measured; the error is (predicted − measured) / measured."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._model = ComparisonModel(self)
+        rows, name = ComparisonModel(), "Predicted against measured"
+        super().__init__(
+            name, rows, _WIDTHS, stretched=_ERROR_BAR, row_height=ROW_HEIGHT, parent=parent
+        )
+        self._model = rows
         self._delegate = _Delegate(self)
-        self.setModel(self._model)
         self.setItemDelegate(self._delegate)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setAccessibleName("Predicted against measured")
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(fonts.scaled(ROW_HEIGHT))
         self.verticalHeader().setMinimumSectionSize(fonts.scaled(20))
-        header = self.horizontalHeader()
-        header.setFont(fonts.font("secondary"))
-        header.setHighlightSections(False)
-        header.setSectionsClickable(False)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        header.setSectionResizeMode(_ERROR_BAR, QHeaderView.ResizeMode.Stretch)
-        for column, width in enumerate((210, 96, 96, 96, 84)):
-            header.resizeSection(column, fonts.scaled(width))
-        theme.current().changed.connect(self.viewport().update)
 
     def set_result(self, result: RunResult | None) -> None:
         """Shows the table of ``result``."""

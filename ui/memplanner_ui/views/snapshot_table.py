@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QWidget
 
 from memplanner.messages.snapshot import SnapshotStack
 from memplanner.units import format_bytes, format_count
-from memplanner_ui.look import theme
-from memplanner_ui.look import type as fonts
+from memplanner_ui.views.row_table import RowTable
 from memplanner_ui.views.snapshot_data import where_words
 
 _HEADINGS = ("Allocated", "Share", "Allocations", "Asked for by")
@@ -74,32 +73,14 @@ class SnapshotModel(QAbstractTableModel):
         return None
 
 
-class SnapshotTable(QTableView):
+class SnapshotTable(RowTable):
     """The table, whose last column takes the room that is left."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.rows = SnapshotModel(self)
-        self.setModel(self.rows)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
+        rows, name = SnapshotModel(), "Largest at the recorded peak"
+        super().__init__(name, rows, _WIDTHS, stretched=len(_WIDTHS), parent=parent)
+        self.rows = rows
         self.setAlternatingRowColors(True)
-        self.setTabKeyNavigation(False)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setAccessibleName("Largest at the recorded peak")
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(fonts.scaled(24))
-        header = self.horizontalHeader()
-        header.setFont(fonts.font("secondary"))
-        header.setHighlightSections(False)
-        header.setSectionsClickable(False)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        header.setSectionResizeMode(len(_WIDTHS), QHeaderView.ResizeMode.Stretch)
-        for column, width in enumerate(_WIDTHS):
-            header.resizeSection(column, fonts.scaled(width))
-        theme.current().changed.connect(self.viewport().update)
 
     def show_stacks(self, stacks: Sequence[SnapshotStack], whole_bytes: int = 0) -> None:
         """Shows the stacks of a peak of ``whole_bytes``."""

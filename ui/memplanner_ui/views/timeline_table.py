@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QWidget
 
 from memplanner.units import format_bytes, format_count
-from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import swatch
 from memplanner_ui.views.parts import IN_SOME_PLANS, NAMED, SHORT_TITLES, TITLES, shown
+from memplanner_ui.views.row_table import RowTable
 from memplanner_ui.views.timeline_data import STACKED, Moment, Step
 
 _HEADINGS = ("Phase", "Event", "Allocated", "Reserved")
@@ -106,33 +106,15 @@ class TimelineModel(QAbstractTableModel):
         return None
 
 
-class TimelineTable(QTableView):
+class TimelineTable(RowTable):
     """The timeline for those who read rather than look. ``activated`` gives a row's index."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.rows = TimelineModel(self)
-        self.setModel(self.rows)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
+        rows, name = TimelineModel(), "Timeline as a table, the peak first"
+        super().__init__(name, rows, _WIDTHS, stretched=0, parent=parent)
+        self.rows = rows
         self.setAlternatingRowColors(True)
-        self.setTabKeyNavigation(False)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setAccessibleName("Timeline as a table, the peak first")
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(fonts.scaled(24))
-        header = self.horizontalHeader()
-        header.setFont(fonts.font("secondary"))
-        header.setHighlightSections(False)
-        header.setSectionsClickable(False)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setMinimumSectionSize(fonts.scaled(56))
-        for column, width in enumerate(_WIDTHS[1:], 1):
-            header.resizeSection(column, fonts.scaled(width))
-        theme.current().changed.connect(self.viewport().update)
+        self.horizontalHeader().setMinimumSectionSize(fonts.scaled(56))
 
     def show_step(self, step: Step | None) -> None:
         """Shows a step; the chosen row stays chosen."""
