@@ -13,7 +13,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-exports check format bench accuracy screenshots clean window-packages test-packages
+.PHONY: help run test test-exports check format bench accuracy screenshots package clean window-packages test-packages
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -44,7 +44,15 @@ accuracy: .venv/.python-ready ## Predict peaks that others published, and write 
 	@$(BIN)/python -m benchmarks.accuracy --write docs/accuracy.md
 
 screenshots: test-packages .venv/.python-ready ## Draw the window's pictures in docs/images
-	@$(BIN)/python docs/screenshots.py
+	@$(BIN)/python packaging/screenshots.py
+
+package: test-packages .venv/.python-ready ## Build wheel, .deb and folder in dist, and start each
+	@$(PIP) install --constraint constraints.txt pyinstaller
+	@rm -rf dist
+	@$(BIN)/python packaging/wheel.py
+	@$(BIN)/python packaging/deb.py --wheel dist/*.whl
+	@$(BIN)/python packaging/folder.py --wheel dist/*.whl
+	@MEMPLANNER_DIST=dist $(BIN)/python -m pytest -m 'slow or package' tests/packaging
 
 clean: ## Remove the Python environment, caches and built files
 	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis \

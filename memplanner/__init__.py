@@ -1,10 +1,10 @@
 """Plan the memory that training a model takes.
 
-    import memplanner as mp
-
-    model = mp.load("preset:llama-3.1-8b")
-    estimate = mp.estimate(model, mp.Plan(), device="cpu")
-    estimate.peak.allocated_bytes
+>>> import memplanner as mp
+>>> model = mp.load("preset:smollm2-135m")
+>>> estimate = mp.estimate(model, mp.Plan(), device="H100 80GB")
+>>> estimate.peak.by_category.parameters
+269030016
 
 Nothing heavy is imported until it is used: ``import memplanner`` brings no torch.
 """

@@ -7,12 +7,33 @@ show that same sentence. Anything else that is raised is a defect of ours.
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 
 LONGEST_SENTENCE = 2000
 _UNSEEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]+"
 )
 """Control characters, marks that turn the direction of text, and halves of characters."""
+
+
+PACKAGES = {
+    "PIL": "pillow",
+    "accelerate": "accelerate",
+    "gguf": "gguf",
+    "huggingface_hub": "huggingface_hub",
+    "jinja2": "jinja2",
+    "numpy": "numpy",
+    "peft": "peft",
+    "psutil": "psutil",
+    "pynvml": "nvidia-ml-py",
+    "ruamel": "ruamel.yaml",
+    "safetensors": "safetensors",
+    "scipy": "scipy",
+    "torch": "torch",
+    "transformers": "transformers",
+}
+"""What an engine imports, and the package that brings it."""
 
 
 class MemplannerError(Exception):
@@ -59,3 +80,19 @@ class ExportError(MemplannerError):
 
 class HistoryError(MemplannerError):
     """The history of runs cannot be read or written."""
+
+
+class PackageMissing(MemplannerError):  # noqa: N818  (it is nobody's mistake)
+    """A package that the engine needs is not installed in its Python."""
+
+
+def package_missing(error: BaseException) -> PackageMissing | None:
+    """Which package of the engine was not found, where that is the error; else None."""
+    if not isinstance(error, ModuleNotFoundError) or error.name not in PACKAGES:
+        return None
+    package = PACKAGES[error.name]
+    command = shlex.join([sys.executable, "-m", "pip", "install", package])
+    return PackageMissing(
+        f"{sys.executable} has no {package}, which the engine needs; install it there with "
+        f"“{command}”, or use another Python."
+    )

@@ -32,7 +32,11 @@ _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
 
 def format_bytes(size_bytes: int) -> str:
-    """``size_bytes`` as text, such as ``75.3 GiB``, ``416 MiB``, ``12 KiB`` or ``–`` for zero."""
+    """``size_bytes`` as text, such as ``75.3 GiB``, ``416 MiB``, ``12 KiB`` or ``–`` for zero.
+
+    >>> format_bytes(80_832_000_000), format_bytes(416 * MIB), format_bytes(0)
+    ('75.3 GiB', '416 MiB', '–')
+    """
     if size_bytes == 0:
         return NOTHING
     if size_bytes < 0:
@@ -51,6 +55,9 @@ def format_difference(after_bytes: int, before_bytes: int) -> str:
 
     From 1 GiB on it is taken from the two numbers as shown, so that a reader's own arithmetic
     on what the screen says agrees with it.
+
+    >>> format_difference(3 * GIB, 2 * GIB), format_difference(0, 208 * MIB)
+    ('+1.0 GiB', '−208 MiB')
     """
     difference = after_bytes - before_bytes
     if abs(difference) >= GIB - MIB // 2:  # what format_bytes shows in GiB
@@ -62,7 +69,11 @@ def format_difference(after_bytes: int, before_bytes: int) -> str:
 
 
 def format_count(count: int) -> str:
-    """``count`` with thin spaces between thousands: ``32 768``."""
+    """``count`` with thin spaces between thousands: ``32 768``.
+
+    >>> format_count(32768).split(THIN_SPACE)
+    ['32', '768']
+    """
     return f"{count:,}".replace(",", THIN_SPACE)
 
 
@@ -70,6 +81,9 @@ def format_duration(seconds: float) -> str:
     """A time in two or three figures: ``810 ms``, ``5.3 s``, ``2 min 5 s``, ``1 h 4 min``.
 
     Raises ``ValueError`` for a negative one.
+
+    >>> format_duration(0.81), format_duration(125)
+    ('810 ms', '2 min 5 s')
     """
     if seconds < 0:
         raise ValueError(f"a time is not negative, as {seconds} is")
@@ -90,7 +104,11 @@ def format_duration(seconds: float) -> str:
 
 
 def format_parameters(count: int) -> str:
-    """A parameter count in three figures: ``8.03 B``, ``135 M``, ``512 K``."""
+    """A parameter count in three figures: ``8.03 B``, ``135 M``, ``512 K``.
+
+    >>> format_parameters(8_030_261_248)
+    '8.03 B'
+    """
     for factor, suffix in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
         value = float(f"{count / factor:.3g}")  # so that what would be 1000 M is 1.00 B
         if value >= 1:
@@ -103,6 +121,9 @@ def parse_bytes(text: str) -> int:
     """The bytes that ``text`` names: ``"1.5 GiB"``, ``"80GB"`` (10⁹), ``"4096"``.
 
     Raises ``ValueError`` when it names no size.
+
+    >>> parse_bytes("1.5 GiB"), parse_bytes("80GB")
+    (1610612736, 80000000000)
     """
     match = _SIZE.fullmatch(text)
     if match is None or match[2].upper() not in _FACTORS:

@@ -8,12 +8,12 @@ import stat
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str, *, private: bool = False) -> None:
     """Writes ``text`` as UTF-8 to ``path``: to a new name beside it, flushed, then renamed.
 
     A reader sees the old file or the new one. What a symbolic link points to is replaced and the
-    link stays; a file keeps its mode; a device or pipe is written to directly. Raises ``OSError``
-    and leaves nothing behind.
+    link stays; a file keeps its mode, unless it is ``private``, and then none but its owner can
+    read it; a device or pipe is written to directly. Raises ``OSError`` and leaves nothing behind.
     """
     path = Path(os.path.realpath(path))
     try:
@@ -25,17 +25,22 @@ def write_whole(path: Path, text: str) -> None:
         return
     new = path.with_name(f".{path.name[:200]}.{secrets.token_hex(6)}")
     try:
-        with new.open("x", encoding="utf-8", newline="") as file:
+        opener = _open_private if private else None
+        with open(new, "x", encoding="utf-8", newline="", opener=opener) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        if mode is not None:
+        if mode is not None and not private:
             new.chmod(stat.S_IMODE(mode))
         new.replace(path)
     except BaseException:
         new.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+def _open_private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
 
 
 def why(error: OSError) -> str:

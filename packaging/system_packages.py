@@ -10,7 +10,6 @@ before there is an environment: the standard library only.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import shlex
 import shutil
@@ -18,35 +17,32 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "ui"))
+from memplanner_ui.system_libraries import (
+    LIBRARIES,
+    install_command,
+    missing_libraries,
+    this_distribution,
+)
 
 OLDEST_PYTHON = (3, 11)
 
-LIBRARIES = {
-    "libdbus-1-3": ("libdbus-1.so.3",),
-    "libegl1": ("libEGL.so.1",),
-    "libfontconfig1": ("libfontconfig.so.1", "libfreetype.so.6"),
-    "libgl1": ("libGL.so.1",),
-    "libglib2.0-0": ("libglib-2.0.so.0", "libgthread-2.0.so.0"),
-    "libx11-xcb1": ("libX11-xcb.so.1", "libX11.so.6"),
-    "libxcb-cursor0": ("libxcb-cursor.so.0",),
-    "libxcb-icccm4": ("libxcb-icccm.so.4",),
-    "libxcb-image0": ("libxcb-image.so.0",),
-    "libxcb-keysyms1": ("libxcb-keysyms.so.1",),
-    "libxcb-randr0": ("libxcb-randr.so.0",),
-    "libxcb-render-util0": ("libxcb-render-util.so.0", "libxcb-render.so.0"),
-    "libxcb-shape0": ("libxcb-shape.so.0",),
-    "libxcb-shm0": ("libxcb-shm.so.0",),
-    "libxcb-sync1": ("libxcb-sync.so.1",),
-    "libxcb-util1": ("libxcb-util.so.1",),
-    "libxcb-xfixes0": ("libxcb-xfixes.so.0",),
-    "libxcb-xkb1": ("libxcb-xkb.so.1",),
-    "libxkbcommon-x11-0": ("libxkbcommon-x11.so.0",),
-    "libxkbcommon0": ("libxkbcommon.so.0",),
+PROGRAMS = {
+    "appstream": "appstreamcli",
+    "desktop-file-utils": "desktop-file-validate",
+    "openbox": "openbox",
+    "openssh-client": "ssh",
+    "openssh-server": "sshd",
+    "shared-mime-info": "update-mime-database",
+    "xdg-utils": "xdg-mime",
+    "xvfb": "Xvfb",
 }
-"""What Qt's libraries and its xcb platform are linked against, by package."""
+"""What tests open real windows in, check the desktop's files with and reach an engine over."""
 
-PROGRAMS = {"openbox": "openbox", "xvfb": "Xvfb"}
-"""What tests open real windows in, by package."""
+SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin"
+"""Where servers are; a user's PATH need not have it."""
 
 FONTS = {"fonts-inter": "Inter"}
 """Fonts that pictures of the window are drawn in, by package."""
@@ -74,20 +70,16 @@ def main() -> int:
 
 def missing(*, tests: bool) -> list[str]:
     """The packages of which something is not here."""
-    packages = [name for name, files in LIBRARIES.items() if not all(map(loads, files))]
+    packages = list({LIBRARIES[name].debian for name in missing_libraries()})
     if tests:
-        packages += [name for name, program in PROGRAMS.items() if shutil.which(program) is None]
+        packages += [name for name, program in PROGRAMS.items() if not has_program(program)]
         packages += [name for name, family in FONTS.items() if not has_font(family)]
     return sorted(packages)
 
 
-def loads(library: str) -> bool:
-    """Whether the dynamic linker finds the library."""
-    try:
-        ctypes.CDLL(library)
-    except OSError:
-        return False
-    return True
+def has_program(name: str) -> bool:
+    """Whether the program is in the PATH, or where the system keeps its servers."""
+    return bool(shutil.which(name) or shutil.which(name, path=SYSTEM_FOLDERS))
 
 
 def has_font(family: str) -> bool:
@@ -107,9 +99,11 @@ def bring(look: Callable[[], list[str]]) -> int:
     if not packages:
         return 0
     if shutil.which("apt-get") is None:
+        command = install_command(missing_libraries(), this_distribution())
         print(
             "Missing on this system, by Debian's names: "
-            f"{', '.join(packages)}; install them and run this again.",
+            f"{', '.join(packages)}; install them and run this again."
+            + (f" The libraries: {command}" if command else ""),
             file=sys.stderr,
         )
         return 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,9 +44,9 @@ def batch(batch_size, sequence_length):
 """A recipe that prints in every way at every time."""
 
 
-def memplanner(*arguments: str | Path) -> Result:
+def memplanner(*arguments: str | Path, typed: str | None = None) -> Result:
     """Runs a command in this process. Whatever it raised but its own exit is a defect."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=typed)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
@@ -61,7 +60,6 @@ def started(*arguments: str | Path, **options: Any) -> subprocess.CompletedProce
         text=True,
         timeout=120,
         check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
         **{"stdout": subprocess.PIPE, **options},
     )
 

@@ -19,6 +19,7 @@ from memplanner.export import targets
 from memplanner.messages.estimate import CATEGORIES, Estimate
 from memplanner.messages.run import RunEvent, RunResult, RunStep
 from memplanner.plan.file import read_plan, write_plan
+from memplanner.report.explained import as_text, explanations
 from memplanner.run.request import read_event
 from tests.run.recipes import write_recipe
 from tests.terminal import LOUD, assert_one_sentence, estimated, memplanner, silent, started
@@ -104,6 +105,14 @@ def test_the_peak_adds_up_by_category_and_layer_by_layer(
     assert sum(peak["by_category"].values()) == peak["allocated_bytes"] > 0
     for category, size in peak["by_category"].items():
         assert sum(layer[f"{category}_bytes"] for layer in values["layers"]) == size, category
+
+
+def test_each_number_of_an_estimate_is_explained_from_what_its_json_says(tiny: Path) -> None:
+    message = Estimate.model_validate(estimated(tiny, "--device", "H100 80GB"))
+    said = memplanner("estimate", tiny, "--device", "H100 80GB", "--explain")
+
+    assert said.stdout.strip() == as_text(explanations(message))
+    assert "Optimizer state at the peak: " in said.stdout
 
 
 def test_a_preset_has_its_published_size_and_reads_back() -> None:

@@ -91,6 +91,23 @@ def test_code_that_comes_with_a_model_needs_an_option(tmp_path: Path) -> None:
                         "--trust-code")  # fmt: skip
 
 
+def test_a_recipe_runs_after_a_yes_at_the_terminal_or_the_option(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMPLANNER_TRUSTED_FOLDERS", "")
+    estimate = ("estimate", tiny, "--device", "cpu")
+    shown = memplanner(*estimate)
+    assert_one_sentence(shown.exit_code, shown.stdout, shown.stderr, tiny.name, "--trust-code")
+
+    monkeypatch.setattr("memplanner.cli.arguments.at_terminal", lambda: True)
+    for answer, code in (("n", 1), ("y", 0)):
+        shown = memplanner(*estimate, typed=f"{answer}\n")
+        assert (shown.exit_code, bool(shown.stdout)) == (code, code == 0)
+        assert "with your rights on this machine" in shown.stderr
+        assert "Run it?" in shown.stderr
+    assert memplanner(*estimate, typed="").exit_code == 0  # it is remembered
+
+
 def test_a_hub_id_without_a_network_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,8 @@ PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SETUPTOOLS = PYPROJECT["tool"]["setuptools"]
 FOLDERS: dict[str, str] = SETUPTOOLS["package-dir"]
 PACKAGING = ROOT / "packaging"
+PICTURES = ROOT / "docs" / "images"
+"""Of the README; no page of the help shows them."""
 MIME = "{http://www.freedesktop.org/standards/shared-mime-info}"
 
 
@@ -52,6 +54,7 @@ def test_every_data_file_is_installed(package: str) -> None:
         file.relative_to(folder).as_posix()
         for file in folder.rglob("*")
         if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".py"
+        if PICTURES not in file.parents
     ]
     assert files
     forgotten = [file for file in files if not any(fnmatch(file, one) for one in patterns)]
@@ -72,7 +75,8 @@ def pins() -> dict[str, str]:
 
 def test_every_requirement_is_pinned_to_a_version_that_it_allows() -> None:
     project = PYPROJECT["project"]
-    listed = [*project["dependencies"], *project["optional-dependencies"]["development"]]
+    extras = project["optional-dependencies"]
+    listed = [*project["dependencies"], *extras["development"], *extras["packages"]]
     versions = pins()
     for requirement in map(Requirement, listed):
         pinned = versions.get(canonicalize_name(requirement.name))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple, Protocol
@@ -11,6 +13,8 @@ import memplanner
 from benchmarks.reference.rows import Row
 from memplanner.plan import Plan
 
+ALLOCATOR = "PYTORCH_CUDA_ALLOC_CONF"
+"""Where torch's allocator reads its settings."""
 EXPLAINED = 0.03
 """An error above this needs a cause."""
 
@@ -81,11 +85,29 @@ class Figures(Protocol):
 def predict(row: Row) -> Outcome:
     """The prediction for a row that a plan can say. Raises ``MemplannerError``."""
     plan, other = row.as_plan(), row.otherwise
-    peak = _peak(row, row.load, plan)
+    with _allocator(row.allocator):
+        peak = _peak(row, row.load, plan)
     otherwise = None
     if other is not None:
-        otherwise = figure(row, _peak(row, other.load or row.load, plan.with_values(other.changes)))
+        settings = row.allocator if other.allocator is None else other.allocator
+        changed = plan.with_values(other.changes)
+        with _allocator(settings):
+            otherwise = figure(row, _peak(row, other.load or row.load, changed))
     return Outcome(row, figure(row, peak), peak.device_high_bytes, otherwise)
+
+
+@contextmanager
+def _allocator(settings: str) -> Iterator[None]:
+    """Predictions in it are of a run that starts with these settings, whatever is set here."""
+    before = os.environ.pop(ALLOCATOR, None)
+    if settings:
+        os.environ[ALLOCATOR] = settings
+    try:
+        yield
+    finally:
+        os.environ.pop(ALLOCATOR, None)
+        if before is not None:
+            os.environ[ALLOCATOR] = before
 
 
 def _peak(row: Row, source: str, plan: Plan) -> Figures:

@@ -45,6 +45,8 @@ class Otherwise(_Entry):
     """Another model than the row's."""
     changes: dict[str, Any] = {}
     """What is changed in the row's plan."""
+    allocator: str | None = None
+    """Other settings of the allocator than the row's; None for the same."""
 
 
 class Row(_Entry):
@@ -69,6 +71,11 @@ class Row(_Entry):
     """What ``memplanner.load`` opens."""
     inputs: tuple[str, ...] = ()
     device: str = ""
+    card_gb: int = 0
+    """Memory of the card that it ran on, where the catalogue has none such and ``device`` is
+    another: whether a plan is possible is asked of that one."""
+    allocator: str = ""
+    """What ``PYTORCH_CUDA_ALLOC_CONF`` said in the run; empty for nothing."""
     plan: dict[str, Any] = {}
     not_yet: str = ""
     """Why a plan cannot say this row."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memplanner.errors import SourceError
+from memplanner.errors import SourceError, TrustNeeded
 
 if TYPE_CHECKING:
     from memplanner.messages.device import Device
@@ -38,7 +39,11 @@ Inputs = Annotated[
     typer.Option("--input", metavar="NAME=SHAPE:TYPE", help="For an importable; repeatable."),
 ]
 TrustCode = Annotated[
-    bool, typer.Option("--trust-code", help="Let code that comes with the model run.")
+    bool,
+    typer.Option(
+        "--trust-code",
+        help="Let the code of a recipe or importable, or what comes with the model, run.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -51,11 +56,26 @@ def device_named(name: str) -> Device:
 
 
 def load_source(source: str, inputs: list[str] | None, trust_code: bool) -> Model:
-    """The model that ``source`` names. Raises ``SourceError``, or ``TrustNeeded``."""
+    """The model that ``source`` names; whoever sits at a terminal is asked where code would run.
+
+    Raises ``SourceError``, ``TrustNeeded`` where nobody can be asked, and ``Abort`` after a no.
+    """
     try:
         source.encode()
     except UnicodeEncodeError as error:  # bytes of a file's name that are no text
         raise SourceError(f"{source!a} is not named in UTF-8; rename it.") from error
     from memplanner.model import load
 
-    return load(source, inputs=inputs or (), trust_code=trust_code)
+    try:
+        return load(source, inputs=inputs or (), trust_code=trust_code)
+    except TrustNeeded as error:
+        if not at_terminal():
+            raise
+        print(error, file=sys.stderr)
+        typer.confirm("Run it?", abort=True, err=True)
+    return load(source, inputs=inputs or (), trust_code=True)
+
+
+def at_terminal() -> bool:
+    """Whether somebody sees what is asked and can answer."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -20,6 +20,7 @@ from memplanner.cli.arguments import (
 )
 from memplanner.cli.changes import PlanChanges
 from memplanner.cli.commands import app
+from memplanner.cli.words import said
 from memplanner.errors import DeviceError, SourceError
 from memplanner.messages.check import Checked
 from memplanner.messages.search import SmallestChange
@@ -138,8 +139,7 @@ def _print(checked: Checked) -> None:
     )
     print(f"Peak {format_bytes(peak)}{at_most}")
     for change in checked.changes:
-        words = ", ".join(one.words for one in change.found.changes)
-        print(f"It fits with: {words}")
+        print(f"It fits with: {said(change.found)}")
     for sentence in checked.no_place:
         print(f"Not in these figures: {sentence}", file=sys.stderr)
     for sentence in checked.notes:

@@ -26,7 +26,7 @@ from memplanner.cli.arguments import (
 )
 from memplanner.cli.changes import PlanChanges
 from memplanner.cli.output import set_standard_output_apart
-from memplanner.errors import MemplannerError, TrustNeeded
+from memplanner.errors import MemplannerError, TrustNeeded, package_missing
 
 
 class Commands(TyperGroup):
@@ -41,6 +41,12 @@ class Commands(TyperGroup):
                 sys.stdout.flush()  # a full disk shows here at the latest
         except MemplannerError as error:
             print(_sentence(error), file=sys.stderr)
+            sys.exit(2)
+        except ModuleNotFoundError as error:
+            missing = package_missing(error)
+            if missing is None:
+                raise
+            print(missing, file=sys.stderr)
             sys.exit(2)
         except BrokenPipeError:  # whoever reads has seen enough, as in “| head”
             sys.exit(1)
@@ -70,10 +76,14 @@ def estimate(
         float | None,
         typer.Option("--price-per-hour", min=0, help="Of one card, to tell a price by tokens."),
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say how each number was made, instead.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Predict the memory of one training step, layer by layer, and its time."""
     from memplanner.cli.words import print_estimate
+    from memplanner.report.explained import as_text, explanations
 
     with redirect_stdout(sys.stderr):  # what a model's code prints is not the answer
         chosen, changes = device_named(device), PlanChanges(plan, sets, batch_size, sequence_length)
@@ -88,6 +98,8 @@ def estimate(
         print(trouble, file=sys.stderr)
     if as_json:
         print(message.model_dump_json(by_alias=True))
+    elif explain:
+        print(as_text(explanations(message)))
     else:
         print_estimate(message, price_per_hour)
 
@@ -123,6 +135,9 @@ def apply(
     force: Annotated[
         bool, typer.Option("--force", help="Start although the estimate exceeds the free memory.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the plan for a few real steps and hold the prediction against what they took."""
@@ -134,24 +149,41 @@ def apply(
         changes = PlanChanges(plan, sets, batch_size, sequence_length, ranks)
         from memplanner.cli.interrupt import stopped_by_interrupt
         from memplanner.run import apply as run_plan
+        from memplanner.run import intention
 
         model = load_source(source, inputs, trust_code)
-        try:
-            with stopped_by_interrupt() as stop:
-                result = run_plan(
-                    model,
-                    changes.plan(model),
-                    device,
-                    steps=steps,
-                    data=None if data is None else str(data),
-                    force=force,
-                    quality=quality,
-                    save=save,
-                    on_event=printer.event,
-                    stop=stop,
-                )
-        finally:
-            printer.close()
+        text = None if data is None else str(data)
+        if dry_run:
+            meant = intention(
+                model,
+                changes.plan(model),
+                device,
+                steps=steps,
+                data=text,
+                force=force,
+                quality=quality,
+                save=save,
+            )
+        else:
+            try:
+                with stopped_by_interrupt() as stop:
+                    result = run_plan(
+                        model,
+                        changes.plan(model),
+                        device,
+                        steps=steps,
+                        data=text,
+                        force=force,
+                        quality=quality,
+                        save=save,
+                        on_event=printer.event,
+                        stop=stop,
+                    )
+            finally:
+                printer.close()
+    if dry_run:
+        print(meant.model_dump_json(by_alias=True) if as_json else "\n".join(meant.sentences))
+        return
     if result.outcome in {"failed", "out_of_memory"}:
         raise typer.Exit(1)
 
@@ -251,13 +283,20 @@ def presets(as_json: AsJson = False) -> None:
 def gui(
     source: Annotated[str | None, typer.Argument(help="What to open.")] = None,
     theme: Annotated[str | None, typer.Option("--theme", help="light or dark.")] = None,
+    python: Annotated[
+        str | None, typer.Option("--python", help="The Python that the engine runs in.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Another machine for the engine, as ssh knows it.")
+    ] = None,
 ) -> None:
     """Open the window."""
-    from memplanner_ui.application import main as open_window
+    from memplanner_ui.start import main as open_window
 
     arguments: list[str] = []
-    if theme is not None:
-        arguments += ["--theme", theme]
+    for option, value in (("--theme", theme), ("--python", python), ("--host", host)):
+        if value is not None:
+            arguments += [option, value]
     if source is not None:
         arguments.append(source)
     raise typer.Exit(open_window(arguments))

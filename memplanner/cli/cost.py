@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memplanner.messages.cost import Quality, StepTime
+from memplanner.report.explained.cost import RISKS
+from memplanner.report.price import energy_of_million, price_of_million
 from memplanner.units import format_count, format_duration
-
-_JOULES = 3.6e6
-"""In a kilowatt-hour."""
-_RISKS = {
-    "same_result": "Quality: the same result",
-    "small_change": "Quality: a small change",
-    "check_quality": "Quality: to be judged on your task",
-}
 
 
 def time_lines(
@@ -44,11 +38,11 @@ def time_lines(
     ]
     yield f"Of it {', '.join(named)}."
     yield time.how
-    if time.energy_joules is not None:
-        hours = time.energy_joules / _JOULES
-        yield (f"At the power limit {hours / time.units * 1e6:.3g} kWh for a million {time.unit}.")
+    energy = energy_of_million(time)
+    if energy is not None:
+        yield f"At the power limit {energy:.3g} kWh for a million {time.unit}."
     if price_per_hour is not None:
-        price = price_per_hour * cards * time.seconds / 3600 / time.units * 1e6
+        price = price_of_million(time, cards, price_per_hour)
         yield f"Price for a million {time.unit}: {price:.3g}, at {price_per_hour:g} an hour a card."
 
 
@@ -56,7 +50,7 @@ def quality_lines(quality: Quality | None) -> Iterator[str]:
     """The risk in words, and its reasons."""
     if quality is None:
         return
-    yield f"{_RISKS[quality.risk]}."
+    yield f"Quality: {RISKS[quality.risk]}."
     for reason in quality.reasons:
         yield f"  {reason.section.replace('_', ' ')}: {reason.sentence}"
     if quality.measured is not None:

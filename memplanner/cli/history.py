@@ -50,6 +50,8 @@ def history(
 
 def _print(found: KeptRuns, limit: int) -> None:
     console = console_of()
+    if found.notice:
+        console.print(found.notice)
     if not found.total:
         console.print(NONE_YET)
         return

@@ -24,6 +24,7 @@ from memplanner.cli.arguments import (
 from memplanner.cli.changes import PlanChanges
 from memplanner.cli.commands import app
 from memplanner.cli.tables import bold, console_of, table_of
+from memplanner.cli.words import said
 from memplanner.messages.cost import QualityRisk
 from memplanner.messages.search import FoundPlan, Prefer, SearchGoal, Where
 from memplanner.units import NOTHING, format_bytes, format_count
@@ -40,6 +41,12 @@ Techniques = Annotated[
 ]
 WorstRisk = Annotated[QualityRisk, typer.Option("--risk", help="The greatest risk to quality.")]
 MarginMib = Annotated[int, typer.Option("--margin-mib", min=0, help="MiB to be left over.")]
+HostGib = Annotated[
+    float | None,
+    typer.Option(
+        "--host-gib", min=0, help="GiB of the machine's memory; if this one, what is free now."
+    ),
+]
 All = Annotated[bool, typer.Option("--all", help="Shows plans that do not fit, too.")]
 _RISKS = {
     "same_result": "same result",
@@ -62,6 +69,7 @@ def search(
     techniques: Techniques = None,
     risk: WorstRisk = "check_quality",
     margin_mib: MarginMib = 0,
+    host_gib: HostGib = None,
     show_all: All = False,
     inputs: Inputs = None,
     trust_code: TrustCode = False,
@@ -74,6 +82,7 @@ def search(
             prefer=goal,
             where=where,
             margin_bytes=margin_mib * 2**20,
+            host_memory_bytes=None if host_gib is None else round(host_gib * 2**30),
             worst_risk=risk,
             pinned=_known(pins),
             techniques=None if not techniques else _known(techniques),
@@ -122,18 +131,30 @@ def _known(names: list[str] | None) -> tuple[str, ...]:
 
 
 def _print(plans: tuple[FoundPlan, ...], chosen: FoundPlan | None) -> None:
-    table = table_of("Changes", "Quality", "Peak", "Device, at most", "Step", "Device")
+    on_host = any(plan.host_bytes for plan in plans)
+    table = table_of(
+        "Changes", "Quality", "Peak", "Device, at most", *(["Host"] if on_host else ()), "Step",
+        "Device",
+    )  # fmt: skip
     for plan in plans:
-        words = [change.words for change in plan.changes if change.words]
         table.add_row(
-            ("→ " if plan == chosen else "") + (", ".join(words) or "this plan"),
+            ("→ " if plan == chosen else "") + (said(plan) or "this plan"),
             _RISKS[plan.quality.risk],
             format_bytes(plan.allocated_bytes),
             NOTHING if plan.device_high_bytes is None else format_bytes(plan.device_high_bytes),
+            *([_on_host(plan)] if on_host else ()),
             NOTHING if plan.time is None else f"{plan.time.seconds:.3g} s",
             plan.device if plan.cards == 1 else f"{plan.cards} × {plan.device}",
         )
     console_of().print(table)
+
+
+def _on_host(plan: FoundPlan) -> str:
+    """What it takes of the host's memory, and whether that is too much."""
+    if plan.host_bytes is None:
+        return NOTHING
+    size, left = format_bytes(plan.host_bytes), plan.host_spare_bytes
+    return size if left is None or left >= 0 else f"{size}, {format_bytes(-left)} missing"
 
 
 @app.command()
@@ -148,6 +169,7 @@ def fit(
     techniques: Techniques = None,
     risk: WorstRisk = "check_quality",
     margin_mib: MarginMib = 0,
+    host_gib: HostGib = None,
     inputs: Inputs = None,
     trust_code: TrustCode = False,
     as_json: AsJson = False,
@@ -157,6 +179,7 @@ def fit(
         chosen, changes = device_named(device), PlanChanges(plan, sets, batch_size, sequence_length)
         wanted = SearchGoal(
             margin_bytes=margin_mib * 2**20,
+            host_memory_bytes=None if host_gib is None else round(host_gib * 2**30),
             worst_risk=risk,
             pinned=_known(pins),
             techniques=None if not techniques else _known(techniques),
@@ -191,7 +214,7 @@ def fit(
                 high = plan_found.device_high_bytes
                 slower = one.slower_by
                 table.add_row(
-                    ", ".join(c.words for c in plan_found.changes if c.words),
+                    said(plan_found),
                     _RISKS[plan_found.quality.risk],
                     format_bytes(plan_found.allocated_bytes),
                     NOTHING if high is None else format_bytes(high),

@@ -26,6 +26,7 @@ from memplanner.messages.run import (
     RunStarted,
     RunStep,
 )
+from memplanner.messages.search import FoundPlan
 from memplanner.report.words import verdict
 from memplanner.units import (
     NOTHING,
@@ -343,3 +344,8 @@ def print_presets(presets: Iterable[Preset]) -> None:
             format_parameters(preset.parameters),
         )
     console_of().print(table)
+
+
+def said(found: FoundPlan) -> str:
+    """A plan's changes in short words, each once; empty for the plan as it is."""
+    return ", ".join(dict.fromkeys(change.words for change in found.changes if change.words))

@@ -43,6 +43,12 @@ def estimate(
     over several cards it is that of the fullest, or of ``rank``. Raises
     ``DeviceError`` for an unknown device, ``PlanError`` where the plan cannot be carried out on
     this model, ``EstimateError`` where the step cannot be run without weights.
+
+    >>> from memplanner.model import load
+    >>> plan = Plan().with_values({"training.batch_size": 8})
+    >>> of_step = estimate(load("preset:smollm2-135m"), plan, "H100 80GB")
+    >>> of_step.peak.allocated_bytes, of_step.peak.phase, of_step.verdict
+    (24325929448, 'backward', 'fits')
     """
     started = perf_counter()
     chosen = find_device(device) if isinstance(device, str) else device

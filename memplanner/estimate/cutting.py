@@ -7,12 +7,13 @@ from math import lcm
 
 from torch import nn
 
-from memplanner.estimate.named_blocks import names_by_number, runs_of_alike, sayings
+from memplanner.estimate.named_blocks import runs_of_alike, sayings
 from memplanner.estimate.periods import KEPT, Cut
 from memplanner.model.blocks import block_lists, block_numbers, set_block_numbers
 from memplanner.plan import Plan
-from memplanner.plan.per_layer import parse
+from memplanner.plan.per_layer import names_by_number, parse
 from memplanner.plan.sharding import Sharding
+from memplanner.techniques.checkpointed_modules import OFFLOADED, named_modules
 from memplanner.techniques.parallel.stages import Stages
 
 
@@ -21,12 +22,15 @@ def cuts(module: nn.Module, plan: Plan) -> tuple[Cut, ...]:
 
     Of each list the longest, and others whose period goes with its own. Blocks of which the plan
     says something else by number are not alike. None where a cut module cannot show what happens.
+    Raises ``PlanError`` for a name of the plan that chooses nothing, which a cut module cannot see.
     """
     if needs_all_blocks(plan):
         return ()
     checkpointing = plan.activation_checkpointing
     every = checkpointing.every if checkpointing.policy == "every_n" else 1
     said = sayings(plan)
+    if said:
+        check_names(module, plan)
     found: list[Cut] = []
     if isinstance(module, Stages):
         for part, stage in zip(module.parts, module.stages, strict=True):
@@ -41,6 +45,14 @@ def cuts(module: nn.Module, plan: Plan) -> tuple[Cut, ...]:
             if periods > KEPT and period % run.period == 0:
                 found.append(Cut(blocks.path, run.start, period, periods))
     return tuple(found)
+
+
+def check_names(module: nn.Module, plan: Plan) -> None:
+    """Raises ``PlanError`` where a name of blocks chooses nothing in the whole module."""
+    if plan.activation_checkpointing.policy == "named":
+        named_modules(module, plan.activation_checkpointing.modules)
+    if plan.activation_offload.to == "host":
+        named_modules(module, plan.activation_offload.modules, OFFLOADED)
 
 
 def needs_all_blocks(plan: Plan) -> bool:

@@ -44,7 +44,7 @@ class FoldedStep:
     def of(cls, tape: Tape, cuts: Sequence[Cut]) -> FoldedStep | None:
         """The step of a tape recorded with ``cuts``; None where repetitions are entangled."""
         found: list[_Repetition] = []
-        for cut in _as_recorded(cuts):
+        for cut in as_recorded(cuts):
             periods = Periods.of(tape, cut)
             if periods is None:
                 return None
@@ -116,7 +116,7 @@ class FoldedStep:
         return found
 
 
-def _as_recorded(cuts: Sequence[Cut]) -> Iterator[Cut]:
+def as_recorded(cuts: Sequence[Cut]) -> Iterator[Cut]:
     """The cuts, their blocks numbered as they are on a tape that none was unfolded of yet."""
     gone: dict[str, int] = {}
     for cut in cuts:

@@ -8,19 +8,12 @@ from torch import nn
 
 from memplanner.model.blocks import BlockList, Run, block_numbers, find_runs, signatures
 from memplanner.plan import Plan
-from memplanner.plan.per_layer import Override, is_named, parse
+from memplanner.plan.per_layer import Override, is_named, names_by_number, parse
 
-_PART_OF_AN_INDEX = frozenset("0123456789[]!-?*")
 _WILD = frozenset("*?[")
 
 Sayings = tuple[tuple[Override, ...], ...]
 """What a plan says of modules by name, one tuple for each field; the last that matches counts."""
-
-
-def names_by_number(patterns: Sequence[str]) -> bool:
-    """Whether one of ``patterns`` names blocks by number (``layers.3``, ``layers.[0-3]``)."""
-    parts = [part for name in patterns for part in name.split(".")]
-    return any(_PART_OF_AN_INDEX.issuperset(part) and part.strip("*") for part in parts)
 
 
 def sayings(plan: Plan) -> Sayings:
@@ -28,10 +21,12 @@ def sayings(plan: Plan) -> Sayings:
 
     ``memplanner.model.blocks.whole_name`` gives these fields' techniques the names to go by.
     """
+    away = plan.activation_offload.modules if plan.activation_offload.to == "host" else ()
     fields = (
         tuple(Override(name, "") for name in plan.quantization.target_modules),
         parse(plan.quantization.per_layer),
         tuple(Override(name, "") for name in plan.activation_checkpointing.modules),
+        tuple(Override(name, "") for name in away),
     )
     return tuple(field for field in fields if names_by_number([name for name, _ in field]))
 

@@ -48,6 +48,9 @@ def notes_on(model: Model, made: Prediction) -> list[str]:
             f"Beside the device, the plan takes {format_bytes(made.host_bytes)} of the host's "
             "memory."
         )
+    section = made.plan.sharding
+    if section.deepspeed and "nvme" in (section.offload_optimizer, section.offload_parameters):
+        notes.append("How long a step takes is not told: no rate of an NVMe drive is known.")
     fails = None if made.allocator is None else made.allocator.fails
     if fails is not None:
         where = f" of {fails.module}" if fails.module else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,9 +111,10 @@ class Prediction:
 
     @property
     def trained_sizes(self) -> tuple[int, ...]:
-        """Elements of each parameter that this rank trains."""
-        sizes = self._tape.numel[self._tape.trainable]
-        return tuple(sizes[sizes > 0].tolist())
+        """Elements that this rank has of each parameter that it trains."""
+        tape = self._tape
+        trained = np.flatnonzero(tape.trainable & (tape.numel > 0))
+        return tuple(prod(tape.storages[tape.source[place]].shape) for place in trained.tolist())
 
     @property
     def module_names(self) -> tuple[str, ...]:
@@ -145,14 +147,14 @@ class Prediction:
 
     @cached_property
     def host_bytes(self) -> int | None:
-        """The most that the plan puts into the host's memory; None where it puts nothing there."""
+        """The most that the plan puts into one host's memory; None where it puts nothing there."""
         offload = self.plan.offload
         section = self.plan.sharding
         away = section.deepspeed and {section.offload_optimizer, section.offload_parameters}
         here = {self.plan.activation_offload.to, offload.optimizer, offload.parameters}
         if "host" not in here and not (away and away != {"none"}):
             return None
-        return self._exact().host_peak_bytes * (section.cards_per_node if away else 1)
+        return self._exact().host_peak_bytes * section.cards_per_node
 
     @cached_property
     def traffic(self) -> tuple[Traffic, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,6 +13,7 @@ from memplanner.estimate.periods import KEPT, Cut
 from memplanner.estimate.recording import Point
 from memplanner.estimate.step_work import StepWork
 from memplanner.tape.tape import Tape
+from memplanner.tape.work import Work
 
 
 @dataclass(slots=True)
@@ -21,7 +22,9 @@ class RecordedStructure:
 
     point: Point
     recorded: Tape
-    unfolded: Tape
+    whole: Tape | None
+    """The tape of the whole model, as long as it is remembered."""
+    whole_work: Work
     cuts: tuple[Cut, ...]
     folded: FoldedStep | None
     forms: Forms | None = None
@@ -33,6 +36,25 @@ class RecordedStructure:
     """What they do at the recorded point, as long as no other is asked for."""
     others: OrderedDict[Point, Tape] = field(default_factory=OrderedDict)
     """Tapes of other points, where sizes follow no forms."""
+
+    @property
+    def unfolded(self) -> Tape:
+        """The tape of the whole model."""
+        if self.whole is None:
+            self.whole = unfold_all(self.recorded, self.cuts)
+            assert self.whole is not None  # it was once
+        return self.whole
+
+
+_KEPT_WHOLE = 16
+"""Unfolded tapes take some megabytes each."""
+
+
+def keep_whole(known: deque[RecordedStructure], new: RecordedStructure) -> None:
+    """Adds ``new`` to the structures whose unfolded tape is at hand; the oldest's is let go of."""
+    known.append(new)
+    if len(known) > _KEPT_WHOLE:
+        known.popleft().whole = None
 
 
 def tries(chosen: tuple[Cut, ...]) -> Iterator[tuple[Cut, ...]]:

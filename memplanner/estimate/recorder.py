@@ -7,7 +7,7 @@ micro-batches changes nothing at all.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import replace
 from weakref import WeakKeyDictionary
@@ -27,7 +27,12 @@ from memplanner.estimate.forms import (
 from memplanner.estimate.generation_forms import borders, forms_of
 from memplanner.estimate.named_blocks import Sayings, sayings
 from memplanner.estimate.periods import KEPT, Cut
-from memplanner.estimate.recorded_structure import RecordedStructure, tries, unfold_all
+from memplanner.estimate.recorded_structure import (
+    RecordedStructure,
+    keep_whole,
+    tries,
+    unfold_all,
+)
 from memplanner.estimate.recording import Point, Recordings
 from memplanner.estimate.step_work import StepWork, at_one_point, between
 from memplanner.estimate.structure import named_lengths, sizes_follow_forms, structure_of
@@ -38,13 +43,13 @@ from memplanner.plan.activation_checkpointing import ActivationCheckpointing
 from memplanner.plan.quantization import Quantization
 from memplanner.plan.sharding import Sharding
 from memplanner.tape.interruption import Interrupted, give_up_if_asked
-from memplanner.tape.record import without_collection
+from memplanner.tape.record import StepError, without_collection
 from memplanner.tape.tape import Array, Tape
 from memplanner.techniques.inference import sequence_length
 from memplanner.techniques.parallel.pipeline_parts import Part
 from memplanner.techniques.target import Target
 
-_REMEMBERED = 64
+_REMEMBERED = 256
 
 
 class Recorder:
@@ -53,6 +58,7 @@ class Recorder:
     def __init__(self, model: Model) -> None:
         self._recordings = Recordings(model)
         self._structures: OrderedDict[tuple[Plan, Target], RecordedStructure] = OrderedDict()
+        self._whole: deque[RecordedStructure] = deque()
         self._cuts: dict[tuple[int, bool, Sayings, tuple[Part, ...]], tuple[Cut, ...]] = {}
         self._agreed: dict[tuple[Cut, ...], bool] = {}
         """Whether a forward of the whole model was the folded one; presets' are tested."""
@@ -138,7 +144,7 @@ class Recorder:
             if any(points[place] != structure.point for place in places):
                 self._fit(structure, plan, target)
             if structure.work is None and all(points[place] == structure.point for place in places):
-                structure.alone = structure.alone or at_one_point(structure.unfolded.work)
+                structure.alone = structure.alone or at_one_point(structure.whole_work)
                 found.append((structure.alone, places))
             elif structure.work is not None:
                 found.append((structure.work, places))
@@ -169,6 +175,15 @@ class Recorder:
         if point == structure.point:
             return structure.unfolded
         return self._recorded_at(structure, plan, target, point)
+
+    def standing_bytes(self, plan: Plan, target: Target) -> int:
+        """What parameters and buffers take on one device, known without a recording.
+
+        0 where the plan cannot be carried out, or says something of single blocks.
+        """
+        if plan.sharding.ranks > 1 or sayings(plan) or plan.offload.parameters != "none":
+            return 0
+        return self._recordings.standing_bytes(plan, target, self._choose_cuts(plan, target))
 
     def prepare_changes(self, plan: Plan, target: Target) -> None:
         """Records what later changes of batch and sequence need: for idle moments."""
@@ -219,8 +234,11 @@ class Recorder:
         recorded, unfolded = folded
         give_up_if_asked()
         step = FoldedStep.of(recorded, chosen)
-        structure = RecordedStructure(point, recorded, unfolded, chosen, step, checked=[point])
+        structure = RecordedStructure(
+            point, recorded, unfolded, unfolded.work, chosen, step, checked=[point]
+        )
         self._structures[key] = structure
+        keep_whole(self._whole, structure)
         if len(self._structures) > _REMEMBERED:
             self._structures.popitem(last=False)
         return structure
@@ -241,6 +259,9 @@ class Recorder:
                 update={
                     "quantization": Quantization(),
                     "activation_checkpointing": ActivationCheckpointing(),
+                    "activation_offload": plan.activation_offload.model_copy(
+                        update={"modules": ()}
+                    ),
                 }
             )
             longer = self._choose_cuts(plain, target)
@@ -250,7 +271,11 @@ class Recorder:
             return None
         try:
             recorded = self._recordings.record(plan, target, point, chosen)
-        except EstimateError:  # code that names a block which was cut away
+        except EstimateError as error:
+            if isinstance(error, StepError) and error.in_update:
+                raise  # whatever blocks there are
+            # Code may name a block that was cut away; if not, the whole model cannot run it either.
+            self._recordings.record(plan, target, point, ())
             self._agreed[chosen] = False
             return None
         give_up_if_asked()
@@ -303,7 +328,7 @@ class Recorder:
             structure.forms = fit(structure.recorded, structure.point, tape, point, forms_of(plan))
             if structure.forms is not None:
                 structure.work = between(
-                    structure.unfolded.work, structure.recorded.work, structure.point,
+                    structure.whole_work, structure.recorded.work, structure.point,
                     tape.work, point, forms_of(plan),
                 )  # fmt: skip
             if structure.forms is None and padding_class(point[1]) != padding_class(

@@ -13,8 +13,11 @@ from weakref import ref
 import torch
 from torch import nn
 
+from memplanner.errors import PlanError
+from memplanner.estimate.composing import Composing, Names, divides
 from memplanner.estimate.cutting import copy_cut, cut_module
 from memplanner.estimate.periods import Cut
+from memplanner.estimate.standing import standing_bytes, standing_part
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.checkpoint_survey import choice
@@ -23,9 +26,11 @@ from memplanner.tape.record import META, StepError, record
 from memplanner.tape.stand_in import StandIns, needs_device
 from memplanner.tape.tape import Tape
 from memplanner.tape.tensor_trees import tensors_in
+from memplanner.tape.update import record_update
 from memplanner.techniques.inference import trains
 from memplanner.techniques.parallel.pipeline_parts import Part
 from memplanner.techniques.parallel.rank_stages import copy_for_rank, parts_for
+from memplanner.techniques.prepare import check
 from memplanner.techniques.target import Target
 
 _STAGES_REMEMBERED = 64
@@ -57,6 +62,10 @@ class Recordings:
         """Whether the model was seen not to run without values."""
         self._ran_here = False
         self._stand_ins = StandIns(self._real_module)
+        self._composing = Composing()
+        self._standing: dict[tuple[Plan, Target, tuple[Cut, ...]], int] = {}
+        self.made = 0
+        """Forwards with their backwards that were recorded: what takes time."""
 
     @property
     def model(self) -> Model:
@@ -108,7 +117,13 @@ class Recordings:
         if runs_here and (self.real or self._recurrent):
             return self._record_for_real(planned, target, chosen, forward_only)
 
+        if not forward_only and divides(planned) and not self.model.parameters_only:
+            made = self._composed(planned, target, chosen)
+            if made is not None:
+                return made
+
         def attempt() -> Tape:
+            self.made += 1
             parts = self.parts(planned, target)
             module = deepcopy(self.stages(parts, chosen) if parts else self.module(chosen))
             return recorder_of(planned)(
@@ -120,6 +135,8 @@ class Recordings:
         try:
             return attempt()
         except StepError as error:
+            if error.in_update:
+                raise  # whatever becomes of the model's own modules
             failed = error
         if runs_here:
             try:
@@ -139,6 +156,39 @@ class Recordings:
                 return attempt()
             except StepError as error:
                 failed = error
+
+    def standing_bytes(self, plan: Plan, target: Target, chosen: tuple[Cut, ...]) -> int:
+        """Parameters and buffers of the whole model as the plan makes it; 0 where it cannot."""
+        planned = standing_part(plan)
+        key = planned, target, chosen
+        if key not in self._standing:
+            module = deepcopy(self.module(chosen))
+            try:
+                self._standing[key] = standing_bytes(self.model, planned, target, module, chosen)
+            except PlanError:
+                self._standing[key] = 0
+        return self._standing[key]
+
+    def _composed(self, plan: Plan, target: Target, chosen: tuple[Cut, ...]) -> Tape | None:
+        """The same made of two recordings that other plans share; None where it does not divide."""
+
+        def record_body(body: Plan) -> Tape | None:
+            self.made += 1
+            try:
+                return record(
+                    self.model, body, target, deepcopy(self.module(chosen)),
+                    stand_ins=self._stand_ins, marked=True,
+                )  # fmt: skip
+            except StepError:  # who records the plan whole says why, or finds another way
+                return None
+
+        def record_own(planned: Plan, names: Names, modules: Names) -> Tape | None:
+            module = deepcopy(self.module(chosen))
+            return record_update(self.model, planned, target, module, names, modules)
+
+        check(plan, target)
+        key = chosen, self._stand_ins.count
+        return self._composing.tape(plan, target, key, record_body, record_own)
 
     @property
     def plays_back(self) -> bool:

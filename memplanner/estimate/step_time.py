@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from memplanner.estimate.deepspeed.on_host import HOST_SPREAD, OnHost, on_host
 from memplanner.estimate.recorder import Recorder
 from memplanner.estimate.recording import Point
 from memplanner.estimate.step_time_measured import Timed
@@ -34,6 +35,7 @@ from memplanner.plan import Plan
 from memplanner.plan.sharding import Sharding
 from memplanner.tape import work as kinds
 from memplanner.techniques.inference import trains
+from memplanner.techniques.parallel.deepspeed import one_card
 from memplanner.techniques.target import Target
 
 Seconds = npt.NDArray[np.float64]
@@ -57,6 +59,8 @@ class Evaluated:
     """Shaped (names, points)."""
     flops: Seconds
     moved_bytes: Seconds
+    spread: Seconds | None = None
+    """What a step may be shorter and longer by beside its rates' range, shaped (2, points)."""
 
 
 def seconds_at(
@@ -91,16 +95,25 @@ def evaluated(
     rates: Rates,
     rank: int = 0,
 ) -> Evaluated | None:
-    """The step at each point, part by part; None for what is not known.
+    """The step at each point, part by part; None for what is not known: DeepSpeed's on NVMe.
 
-    That is a step of DeepSpeed that updates or keeps parameters elsewhere. Its others are those of
-    torch's ZeRO at the same stage: the same is computed, and as much is sent.
+    DeepSpeed's others are those of torch's ZeRO at the same stage: the same is computed, and as
+    much is sent. What it does in host memory is added.
     """
     if plan.sharding.deepspeed:
         section = plan.sharding
-        if {section.offload_optimizer, section.offload_parameters} != {"none"}:
+        shared = plan.model_copy(update={"sharding": of_torch(section)})
+        away = {section.offload_optimizer, section.offload_parameters}
+        if away == {"none"}:
+            return evaluated(records, shared, device, points, rates, rank)
+        if "nvme" in away:
             return None
-        plan = plan.model_copy(update={"sharding": of_torch(section)})
+        made = evaluated(records, shared, device, points, rates, rank)
+        tape, _ = records.tape(one_card(plan), Target.of(device))
+        trained, whole = int(tape.numel[tape.trainable].sum()), int(tape.numel.sum())
+        return (
+            None if made is None else _with_host(made, plan, on_host(plan, trained, whole, rates))
+        )
     count = len(points)
     result = Evaluated(np.zeros((len(NAMES), count)), np.zeros(count), np.zeros(count))
     target = replace(Target.of(device), rank=rank)
@@ -112,6 +125,21 @@ def evaluated(
             result.flops[chosen] = own.flops
             result.moved_bytes[chosen] = own.moved_bytes
     return result
+
+
+def _with_host(made: Evaluated, plan: Plan, host: OnHost) -> Evaluated:
+    """A step of torch's ZeRO with what DeepSpeed's does in host memory.
+
+    What crosses the bus in backward hides behind computing.
+    """
+    parts = made.parts.copy()
+    if plan.sharding.offload_optimizer != "none":
+        parts[_OPTIMIZER] = host.update
+    computing = parts[[_PRODUCTS, _ATTENTION, _OTHER, _AGAIN]].sum(axis=0)
+    parts[_TRANSFERS] += np.maximum(host.beside - computing, 0.0) + host.after
+    faster = np.full_like(computing, host.update * (1 - 1 / HOST_SPREAD))
+    slower = host.update * (HOST_SPREAD - 1) + np.minimum(host.beside, computing)
+    return replace(made, parts=parts, spread=np.stack([faster, slower]))
 
 
 def of_torch(section: Sharding) -> Sharding:

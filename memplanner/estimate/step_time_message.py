@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from memplanner.estimate.deepspeed.on_host import HOW
 from memplanner.estimate.recorder import Recorder
 from memplanner.estimate.step_time import (
     NAMES,
@@ -54,6 +55,12 @@ def told_time(
         return None
     low, high, how = seconds * rates.low, seconds * rates.high, rates.how
     stated = rates_of(device)
+    if made.spread is not None:
+        low, high, how = (
+            low - float(made.spread[0, 0]),
+            high + float(made.spread[1, 0]),
+            f"{how} {HOW}",
+        )
     source: TimeSource = "data_sheet" if rates == stated else "calibrated"
     scale = 1.0
     measured = None if timed is None else timed.measured_seconds(model.name, plan)

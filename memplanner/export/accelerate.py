@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from memplanner.export.accelerate_cards import cards, mixed_words
 from memplanner.export.head import comment, origin
-from memplanner.export.target import ExportTarget, Subject
+from memplanner.export.launched import LaunchedTarget
+from memplanner.export.target import Subject
+from memplanner.messages.protocol import RunsAs
 
 
-class Accelerate(ExportTarget):
+class Accelerate(LaunchedTarget):
     """Precision, device and how processes share the work; the rest is for the script."""
 
     name = "accelerate"
@@ -68,7 +70,7 @@ class Accelerate(ExportTarget):
         halves = subject.plan.precision in ("bf16", "fp16", "bf16_autocast")
         return cards(subject).said | (frozenset() if halves else frozenset({"precision"}))
 
-    def text(self, subject: Subject, cannot_say: tuple[str, ...]) -> str:
+    def file(self, subject: Subject, cannot_say: tuple[str, ...], really: RunsAs | None) -> str:
         """The configuration, below a comment on what the script must do itself."""
         device, several = subject.device, cards(subject)
         alone = subject.plan.sharding.ranks == 1
@@ -88,6 +90,8 @@ class Accelerate(ExportTarget):
             f"For {origin(subject)}.",
             *several.notes,
         ]
+        if really is not None:
+            head.append(f"What it launches {really.sentence.rstrip('.')}.")
         if cannot_say:
             head.append("What an accelerate configuration cannot say, the script must do itself:")
         return comment(head, cannot_say) + "\n" + "".join(line + "\n" for line in lines)

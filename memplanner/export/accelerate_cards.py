@@ -14,6 +14,7 @@ from memplanner.export.target import Subject
 from memplanner.model.blocks import block_lists
 from memplanner.plan.sharding import Sharding
 from memplanner.techniques.parallel.deepspeed import conflicts_with_deepspeed
+from memplanner.techniques.parallel.shares_on_host import shares_lie_on_host
 from memplanner.techniques.precision import AUTOCAST, mixed_precision
 
 _COUNTS = frozenset({"sharding.nodes", "sharding.cards_per_node"})
@@ -143,8 +144,11 @@ def _fully_sharded(subject: Subject) -> tuple[list[str], frozenset[str], list[st
         lines.append("  fsdp_activation_checkpointing: true")
         said.add("activation_checkpointing.policy")
     whole = "true" if section.data == "zero_3" else "false"
+    on_host = shares_lie_on_host(plan)
+    if on_host:
+        said |= {"offload.parameters", "offload.optimizer"}
     lines += [
-        "  fsdp_offload_params: false",
+        f"  fsdp_offload_params: {'true' if on_host else 'false'}",
         f"  fsdp_reshard_after_forward: {whole}",
         "  fsdp_state_dict_type: FULL_STATE_DICT",
         "  fsdp_version: 2",
@@ -160,6 +164,10 @@ def _fully_sharded(subject: Subject) -> tuple[list[str], frozenset[str], list[st
             f"  parallelism_config_cp_size: {section.context}",
         ]
         said |= {"sharding.tensor", "sharding.context"}
+    if section.context > 1:
+        rotation = section.context_rotation.replace("_", "")
+        lines.append(f"  parallelism_config_cp_comm_strategy: {rotation}")
+        said.add("sharding.context_rotation")
     notes = []
     if plan.precision in AUTOCAST:
         notes.append(

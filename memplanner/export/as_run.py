@@ -20,7 +20,8 @@ def runs_as(subject: Subject, plan: Plan) -> RunsAs:
     except MemplannerError as error:
         return RunsAs(plan=plan, sentence=f"cannot be estimated as it is written: {error}")
     try:
-        planned, planned_device = _peak(subject, subject.plan)
+        same = plan == subject.plan
+        planned, planned_device = (allocated, device) if same else _peak(subject, subject.plan)
     except MemplannerError:
         planned, planned_device = None, None
     both = device is not None and planned_device is not None

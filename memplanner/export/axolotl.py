@@ -8,20 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 from memplanner.export.hugging_face import LOOP_WORDS
-from memplanner.export.prepare_model import prepared_files
 from memplanner.export.target import Subject
 from memplanner.export.trainer import TrainerTarget, model_words, yaml_text
 from memplanner.export.trainer_cards import (
     block_classes,
     card_values,
-    deepspeed_file,
     shares_checkpoints,
 )
 from memplanner.export.trl import COMPRESSED_WORDS, KERNELS
 from memplanner.importing.axolotl import OPTIMIZERS
 from memplanner.importing.optimizer_words import optimizer_words
-from memplanner.messages.protocol import ExportedFile
 from memplanner.plan import Plan
+from memplanner.plan.sharding import Sharding
 
 _OPTIMIZERS = {word: own for own, word in OPTIMIZERS.items()}
 _KEPT = {"attention": "attention", "mm": "aten::mm", "addmm": "aten::addmm", "bmm": "aten::bmm"}
@@ -37,6 +35,7 @@ class Axolotl(TrainerTarget):
     file_name = "axolotl.yaml"
     order = 14
     launched = "axolotl train axolotl.yaml"
+    to_fill_in = "Put your dataset in place of DATASET."
     elsewhere = {  # noqa: RUF012  (a ClassVar of the base)
         **LOOP_WORDS,
         **COMPRESSED_WORDS,
@@ -51,21 +50,10 @@ class Axolotl(TrainerTarget):
         """The configuration."""
         return yaml_text(axolotl_values(subject))
 
-    def beside(self, subject: Subject) -> tuple[ExportedFile, ...]:
-        """DeepSpeed's JSON where DeepSpeed shards; what prepares the model where that can be."""
-        return (*deepspeed_file(subject), *prepared_files(subject))
-
-    def launch(self, subject: Subject) -> str:
+    def launch_over(self, section: Sharding) -> str:
         """``axolotl`` starts accelerate by itself."""
-        section = subject.plan.sharding
-        if section.ranks == 1:
-            return self.launched
         nodes = "" if section.nodes == 1 else f" --num-machines {section.nodes}"
         return f"{self.launched} --launcher accelerate --{nodes} --num-processes {section.ranks}"
-
-    def words(self, subject: Subject) -> tuple[str, ...]:
-        """What is to be filled in."""
-        return ("Put your dataset in place of DATASET.",)
 
 
 def axolotl_values(subject: Subject) -> dict[str, Any]:

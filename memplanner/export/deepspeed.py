@@ -10,7 +10,9 @@ import json
 from typing import Any
 
 from memplanner.errors import ExportError
-from memplanner.export.target import ExportTarget, Subject
+from memplanner.export.launched import LaunchedTarget
+from memplanner.export.target import Subject
+from memplanner.messages.protocol import RunsAs
 from memplanner.plan import Plan
 from memplanner.plan.optimizer import FEW_BITS
 from memplanner.plan.sharding import Sharding
@@ -45,7 +47,7 @@ TORCH_KEYS = frozenset(f"sharding.{name}" for name in TORCH_ONLY)
 """Refused unless they are the default."""
 
 
-class DeepSpeed(ExportTarget):
+class DeepSpeed(LaunchedTarget):
     """ZeRO, its buckets and offload, micro-batch, accumulation, precision and the optimizer."""
 
     name = "deepspeed"
@@ -95,7 +97,7 @@ class DeepSpeed(ExportTarget):
             )
         return sentences
 
-    def text(self, subject: Subject, cannot_say: tuple[str, ...]) -> str:
+    def file(self, subject: Subject, cannot_say: tuple[str, ...], really: RunsAs | None) -> str:
         """The JSON, which can hold no comment.
 
         Raises ``ExportError`` where DeepSpeed cannot carry the plan out.

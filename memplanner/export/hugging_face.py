@@ -10,9 +10,8 @@ from typing import Any
 
 from memplanner.export.target import Subject
 from memplanner.export.trainer import TrainerTarget, yaml_text
-from memplanner.export.trainer_cards import card_values, deepspeed_file, shares_checkpoints
+from memplanner.export.trainer_cards import card_values, shares_checkpoints
 from memplanner.importing.optimizer_words import optimizer_words
-from memplanner.messages.protocol import ExportedFile
 from memplanner.model.loaded import Model
 from memplanner.plan import keys
 
@@ -62,10 +61,6 @@ class HuggingFace(TrainerTarget):
     def body(self, subject: Subject) -> str:
         """The arguments."""
         return yaml_text(argument_values(subject))
-
-    def beside(self, subject: Subject) -> tuple[ExportedFile, ...]:
-        """DeepSpeed's JSON where DeepSpeed shards."""
-        return deepspeed_file(subject)
 
     def launch(self, subject: Subject) -> str:
         """The script is the user's own."""

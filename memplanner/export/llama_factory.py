@@ -8,13 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from memplanner.export.hugging_face import LOOP_WORDS, argument_values
-from memplanner.export.prepare_model import prepared_files
 from memplanner.export.target import Subject
 from memplanner.export.trainer import TrainerTarget, model_words, yaml_text
-from memplanner.export.trainer_cards import deepspeed_file
 from memplanner.export.trl import COMPRESSED_WORDS
-from memplanner.messages.protocol import ExportedFile
 from memplanner.plan import Plan
+from memplanner.plan.sharding import Sharding
 
 _KERNELS = {"eager": "disabled", "flash": "fa2"}
 
@@ -28,6 +26,7 @@ class LlamaFactory(TrainerTarget):
     file_name = "llama_factory.yaml"
     order = 15
     launched = "llamafactory-cli train llama_factory.yaml"
+    to_fill_in = "Put your dataset and your model's template in place of DATASET and default."
     elsewhere = {  # noqa: RUF012  (a ClassVar of the base)
         **LOOP_WORDS,
         **COMPRESSED_WORDS,
@@ -40,24 +39,13 @@ class LlamaFactory(TrainerTarget):
         """The arguments."""
         return yaml_text(factory_values(subject))
 
-    def beside(self, subject: Subject) -> tuple[ExportedFile, ...]:
-        """DeepSpeed's JSON where DeepSpeed shards; what prepares the model where that can be."""
-        return (*deepspeed_file(subject), *prepared_files(subject))
-
-    def launch(self, subject: Subject) -> str:
+    def launch_over(self, section: Sharding) -> str:
         """Cards are told to its launcher by variables (``llamafactory/launcher.py``)."""
-        section = subject.plan.sharding
-        if section.ranks == 1:
-            return self.launched
-        counts = f"FORCE_TORCHRUN=1 NPROC_PER_NODE={section.cards_per_node} "
         nodes = (
             "" if section.nodes == 1 else f"NNODES={section.nodes} NODE_RANK=0 MASTER_ADDR=HOST "
         )
+        counts = f"FORCE_TORCHRUN=1 NPROC_PER_NODE={section.cards_per_node} "
         return f"{counts}{nodes}{self.launched}"
-
-    def words(self, subject: Subject) -> tuple[str, ...]:
-        """What is to be filled in."""
-        return ("Put your dataset and your model's template in place of DATASET and default.",)
 
 
 def factory_values(subject: Subject) -> dict[str, Any]:

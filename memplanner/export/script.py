@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from torch import nn
 
-from memplanner.errors import PlanError
+from memplanner.errors import ExportError, PlanError
 from memplanner.export.head import one_line
 from memplanner.export.layer_names import short_names
 from memplanner.export.python_source import Imports, assignment, literal
@@ -38,6 +38,7 @@ from memplanner.export.script_imports import add_imports
 from memplanner.export.script_keys import KEYS
 from memplanner.export.script_model import Building, building
 from memplanner.export.script_optimizer import optimizer_files, projected_layers
+from memplanner.export.script_parallel import names_blocks, parallel_files
 from memplanner.export.script_pruning import SPARSITY_FILE, pruned_parts, sparsity_source
 from memplanner.export.script_quantization import (
     LOW_BIT_FILE,
@@ -99,7 +100,7 @@ class Script(ExportTarget):
         packs_cache = plan.inference.use == "generation" and plan.inference.cache == "quantized"
         if plan.quantization.method != "none" or packs_cache:
             beside.append(ExportedFile(name=LOW_BIT_FILE, text=low_bit_source()))
-        beside += saver_files(plan)
+        beside += [*saver_files(plan), *parallel_files(plan)]
         if plan.inference.use != "training":
             first = rendering.files[0].model_copy(update={"name": f"{plan.inference.use}.py"})
             return Rendering((first, *beside, *generation_files(plan)), rendering.cannot_say)
@@ -167,6 +168,7 @@ def _values(subject: Subject, built: Building, batches: Data, dtype: str) -> dic
     needs_module = (
         checkpointing.policy != "none"
         or plan.compilation.mode != "none"
+        or plan.activation_offload.modules
         or plan.adapters.method != "none"
         or plan.pruning.structure != "none"
         or plan.quantization.method != "none"
@@ -184,6 +186,7 @@ def _values(subject: Subject, built: Building, batches: Data, dtype: str) -> dic
         "half": dtype != "torch.float32",
         "attention_implementation": _attention_implementation(model, plan),
         "kernel": _KERNELS.get(plan.attention.kernel),
+        "around": _around(plan),
         "policy": checkpointing.policy,
         "every": checkpointing.every if checkpointing.policy == "every_n" else 1,
         "blocks": _blocks(module, plan),
@@ -200,6 +203,7 @@ def _values(subject: Subject, built: Building, batches: Data, dtype: str) -> dic
         "offload": offload_arguments(plan),
         **host_values(subject),
         "in_backward": plan.optimizer.update == "in_backward",
+        "names_blocks": names_blocks(plan),
         "batch_lines": batches.lines,
         "nested_recipe": model.kind == "recipe" and batches.nested,
         "recipe": model.kind == "recipe",
@@ -219,6 +223,15 @@ def _values(subject: Subject, built: Building, batches: Data, dtype: str) -> dic
     }
 
 
+def _around(plan: Plan) -> str:
+    """What training runs in, as source; empty for nothing."""
+    kernel, section = _KERNELS.get(plan.attention.kernel), plan.sharding
+    contexts = [f"sdpa_kernel(SDPBackend.{kernel})"] if kernel else []
+    if section.splits_loss and section.pipeline == 1:  # stages see to it themselves
+        contexts.append("splitting_loss(PLAN)")
+    return ", ".join(contexts)
+
+
 _WORDS = {"torch.float32": "fp32", "torch.bfloat16": "bf16", "torch.float16": "fp16"}
 
 
@@ -231,12 +244,15 @@ def _constants(subject: Subject, built: Building, values: dict[str, Any]) -> lis
         constants.append(f"NEW_TOKENS = {subject.plan.inference.new_tokens}")
     if values["sharded"]:
         constants.append(f"RANKS = {values['sharded'].ranks}")
-        if values["sharded"].fully:
+        if values["sharded"].units:
             constants.append(assignment("UNITS", values["sharded"].units))
+        constants += values["sharded"].constants
     if training.gradient_accumulation_steps > 1:
         constants.append(f"ACCUMULATION_STEPS = {training.gradient_accumulation_steps}")
     if values["recomputed"]:
         constants.append(assignment("RECOMPUTED", values["recomputed"]))
+    if values["offloaded"]:
+        constants.append(assignment("OFFLOADED", values["offloaded"]))
     if values["blocks"] and values["policy"] != "budget":
         constants.append(assignment("BLOCKS", values["blocks"]))
     if values["compiled"]:
@@ -280,6 +296,10 @@ def _blocks(module: nn.Module, plan: Plan) -> tuple[str, ...]:
     return paths
 
 
+def _names_block(name: str) -> bool:
+    return any(part.isdecimal() for part in name.split("."))
+
+
 def _lora(module: nn.Module, plan: Plan) -> dict[str, Any] | None:
     section = plan.adapters
     if section.method == "none":
@@ -289,6 +309,12 @@ def _lora(module: nn.Module, plan: Plan) -> dict[str, Any] | None:
         raise PlanError(
             "adapters.method=lora finds no linear layer in this model; name layers in "
             "adapters.target_modules or choose none."
+        )
+    if plan.sharding.pipeline > 1 and any(map(_names_block, targets)):
+        raise ExportError(
+            "The script gives each stage's layers adapters by the ends of their names, and "
+            "adapters.target_modules names layers of single blocks; choose names such as q_proj, "
+            "or sharding.pipeline=1."
         )
     alpha = int(section.alpha) if section.alpha.is_integer() else section.alpha
     return {

@@ -1,7 +1,8 @@
-"""What recomputed blocks keep, in the exported script."""
+"""What recomputed blocks keep, and whose activations lie on the host, in the exported script."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from itertools import groupby
 from typing import Any
@@ -14,7 +15,8 @@ from memplanner.export.target import Subject
 from memplanner.plan import Plan
 from memplanner.plan.activation_checkpointing import PRODUCTS
 from memplanner.tape.checkpoint_survey import choice
-from memplanner.techniques.checkpointed_modules import named_modules
+from memplanner.tape.ranks import weightless_ranks
+from memplanner.techniques.checkpointed_modules import OFFLOADED, named_modules
 from memplanner.techniques.checkpointed_operations import EVERY_SECOND, kernels_of
 from memplanner.techniques.kept_within_budget import BlockClass, Choice, Operations
 from memplanner.techniques.prepare import no_context, transform
@@ -27,7 +29,8 @@ def checkpointing_values(module: nn.Module, subject: Subject) -> dict[str, Any]:
     Raises ``PlanError`` as their choice does.
     """
     section = subject.plan.activation_checkpointing
-    found = choice(subject.model, subject.plan, Target.of(subject.device))
+    with _ranks(subject.plan):
+        found = choice(subject.model, subject.plan, Target.of(subject.device))
     names: list[str] = []
     if section.policy == "selective":
         names = list(section.operations)
@@ -41,6 +44,7 @@ def checkpointing_values(module: nn.Module, subject: Subject) -> dict[str, Any]:
         kernels = [(kernel, name) for name in sorted(used) for kernel in kernels_of(name)]
     return {
         "recomputed": _recomputed(module, subject),
+        "offloaded": _offloaded(module, subject),
         "kept_kernels": kernels,
         "halved_products": halved,
         "keeps_products": section.operations == PRODUCTS,
@@ -50,15 +54,34 @@ def checkpointing_values(module: nn.Module, subject: Subject) -> dict[str, Any]:
 
 def _recomputed(module: nn.Module, subject: Subject) -> tuple[str, ...]:
     """The modules that are recomputed by name, as they are called when nothing wraps them yet."""
-    model, plan = subject.model, subject.plan
-    section = plan.activation_checkpointing
+    section = subject.plan.activation_checkpointing
     if section.policy != "named":
         return ()
-    if plan.pruning.structure == "structured":  # which may leave fewer blocks
-        before = Plan(precision=plan.precision, pruning=plan.pruning)
-        target = Target.of(subject.device)
-        module = transform(deepcopy(module), model, before, target, no_context, META)
-    return tuple(named_modules(module, section.modules))
+    return tuple(named_modules(_pruned(module, subject), section.modules))
+
+
+def _offloaded(module: nn.Module, subject: Subject) -> tuple[str, ...]:
+    """The modules that alone keep their activations on the host; empty for the whole forward."""
+    section = subject.plan.activation_offload
+    if section.to == "none" or not section.modules:
+        return ()
+    return tuple(named_modules(_pruned(module, subject), section.modules, OFFLOADED))
+
+
+def _pruned(module: nn.Module, subject: Subject) -> nn.Module:
+    """The module with the blocks that structured pruning leaves of it."""
+    plan = subject.plan
+    if plan.pruning.structure != "structured":
+        return module
+    before = Plan(precision=plan.precision, pruning=plan.pruning)
+    target = Target.of(subject.device)
+    return transform(deepcopy(module), subject.model, before, target, no_context, META)
+
+
+def _ranks(plan: Plan) -> AbstractContextManager[None]:
+    """The other cards, which a weightless model is shared out to."""
+    ranks = plan.sharding.ranks
+    return nullcontext() if ranks == 1 else weightless_ranks(0, ranks)
 
 
 def _rows(subject: Subject, found: Choice) -> list[tuple[str, int, int, list[tuple[str, int]]]]:
@@ -69,10 +92,9 @@ def _rows(subject: Subject, found: Choice) -> list[tuple[str, int, int, list[tup
         blocks.extend(each)
         return [None] * len(each)
 
-    model, plan = subject.model, subject.plan
-    transform(
-        model.build(META), model, plan, Target.of(subject.device), no_context, META, kept=collect
-    )
+    model, plan, target = subject.model, subject.plan, Target.of(subject.device)
+    with _ranks(plan):
+        transform(model.build(META), model, plan, target, no_context, META, kept=collect)
     rows = []
     for path, own in groupby(zip(blocks, found(blocks), strict=True), lambda row: row[0][0][0]):
         each: list[Operations | None] = [kept for _, kept in own]

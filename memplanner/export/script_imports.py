@@ -53,7 +53,8 @@ def add_imports(imports: Imports, values: dict[str, Any]) -> None:
             imports.add("collections.abc", "Callable")
         else:
             imports.add("sparsity", *names)
-        if pruned.masks and not values["lora"]:
+        in_shares = values["sharded"] and values["sharded"].fully
+        if pruned.masks and not values["lora"] and not in_shares:
             imports.add("sparsity", "make_permanent")
         if pruned.batches:
             imports.add("itertools", "islice")
@@ -87,5 +88,5 @@ def add_imports(imports: Imports, values: dict[str, Any]) -> None:
         imports.add("time", "perf_counter")
         if used.cache_maker:
             imports.add("kv_cache", used.cache_maker)
-    elif not (values["sharded"] and values["sharded"].fully):
+    elif not (values["sharded"] and (values["sharded"].fully or values["sharded"].inside)):
         imports.add("safetensors.torch", "save_file" if values["lora"] else "save_model")

@@ -31,6 +31,7 @@ KEYS = frozenset(
         "activation_checkpointing.budget_mib",
         "activation_offload.to",
         "activation_offload.pin_memory",
+        "activation_offload.modules",
         "offload.optimizer",
         "offload.parameters",
         "offload.pin_memory",
@@ -97,9 +98,9 @@ KEYS = frozenset(
         "sharding.cards_per_node",
         "sharding.data",
         "sharding.replicas",
-        # the degrees are 1, or there is no script
         "sharding.tensor",
         "sharding.sequence_parallel",
+        "sharding.loss_parallel",
         "sharding.pipeline",
         "sharding.schedule",
         "sharding.stages_per_card",

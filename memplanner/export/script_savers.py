@@ -10,8 +10,10 @@ from memplanner.export.script_data import META
 from memplanner.export.target import Subject
 from memplanner.messages.protocol import ExportedFile
 from memplanner.plan import Plan
+from memplanner.plan.sharding import Sharding
 from memplanner.techniques.distilled_model import planned_model
 from memplanner.techniques.offload import list_paths
+from memplanner.techniques.parallel.shares_on_host import shares_lie_on_host
 from memplanner.techniques.precision import autocast_type
 from memplanner.techniques.prepare import no_context, transform
 from memplanner.techniques.target import Target
@@ -31,7 +33,8 @@ def loss_arguments(subject: Subject) -> str:
     if plan.loss.method == "whole":
         return ""
     model = planned_model(model, plan)
-    transform(model.build(META), model, plan, Target.of(subject.device), no_context, META)
+    alone = plan.model_copy(update={"sharding": Sharding()})  # there are no other ranks here
+    transform(model.build(META), model, alone, Target.of(subject.device), no_context, META)
     dtype = autocast_type(plan)
     more = "" if dtype is None else f", compute_type={dtype}"
     if plan.loss.method == "recomputed":
@@ -54,10 +57,11 @@ def host_values(subject: Subject) -> dict[str, Any]:
     """
     section, model = subject.plan.offload, subject.model
     streamed: tuple[str, ...] = ()
-    if section.parameters == "host":
+    by_shares = shares_lie_on_host(subject.plan)  # which FSDP2 moves
+    if section.parameters == "host" and not by_shares:
         streamed = list_paths(model.build(META), model)
     return {
-        "host_updates": section.optimizer == "host",
+        "host_updates": section.optimizer == "host" and not by_shares,
         "streamed": streamed,
         "pinned": 'device.type == "cuda"' if section.pin_memory else "False",
     }
@@ -65,11 +69,13 @@ def host_values(subject: Subject) -> dict[str, Any]:
 
 def saver_files(plan: Plan) -> Iterator[ExportedFile]:
     """The modules that the script imports, each of which needs torch alone."""
+    by_shares = shares_lie_on_host(plan)
     used = {
         _LOSS_FILE: plan.loss.method != "whole",
         _OFFLOAD_FILE: plan.activation_offload.to == "host",
-        _UPDATES_FILE: "host" in (plan.offload.optimizer, plan.offload.parameters),
-        _BLOCKS_FILE: plan.offload.parameters == "host",
+        _UPDATES_FILE: not by_shares
+        and "host" in (plan.offload.optimizer, plan.offload.parameters),
+        _BLOCKS_FILE: not by_shares and plan.offload.parameters == "host",
     }
     for name, is_used in used.items():
         if is_used:

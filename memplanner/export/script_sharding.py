@@ -1,23 +1,32 @@
-"""Several cards in the exported script: by torch's own DDP, ZeroRedundancyOptimizer and FSDP2.
+"""Several cards in the exported script: every rank runs it, started by torchrun.
 
-As ``memplanner.techniques.parallel`` does it; every rank runs the script, started by torchrun.
+Over data-parallel cards it says itself what ``memplanner.techniques.parallel`` does, by torch's own
+DDP, ZeroRedundancyOptimizer and FSDP2; what splits inside the model it brings along.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from memplanner.errors import ExportError
 from memplanner.export.python_source import Imports
 from memplanner.export.script_distillation import trained_module
+from memplanner.export.script_parallel import (
+    brings_parallel,
+    check_split,
+    cut_of,
+    cut_source,
+    imported,
+    mixes,
+    plan_source,
+)
 from memplanner.export.target import Subject
 from memplanner.model.blocks import block_lists
 from memplanner.plan import Plan
 from memplanner.plan.sharding import Sharding
+from memplanner.techniques.parallel.shared_states import shares_states
 
-_ALONE = ("tensor", "pipeline", "context", "expert")
-"""Degrees that split inside the model, which the script does not."""
 _RENDEZVOUS = "--rdzv-backend c10d --rdzv-endpoint HOST:29500"
 
 
@@ -41,11 +50,29 @@ class ShardingParts:
     prefetch: int
     last_only: bool
     """Gradients are reduced in the last micro-batch alone."""
+    fully: bool
+    """Whether parameters are shares."""
+    shares_states: bool
+    """Whether whole parameters are dealt out to optimizers, as ZeRO-1 does."""
+    constants: tuple[str, ...] = ()
+    """The plan, and where it cuts the model, for ``parallel.py``."""
+    carried: tuple[str, ...] = ()
+    """What the script takes from there."""
+    pipeline: int = 1
+    together: bool = False
+    """Whether some parameters are split and others are not."""
+    averages: bool = True
+    """Whether there are cards to average gradients with."""
 
     @property
-    def fully(self) -> bool:
-        """Whether parameters are shares."""
-        return self.data in {"zero_2", "zero_3"}
+    def inside(self) -> bool:
+        """Whether the model itself is split."""
+        return bool(self.carried)
+
+    @property
+    def in_host(self) -> bool:
+        """Whether the model is moved to the device as it is split, not before."""
+        return self.fully or (self.inside and not self.averages)
 
 
 _WORDS = {
@@ -61,26 +88,21 @@ def sharding_parts(subject: Subject) -> ShardingParts | None:
     plan, section = subject.plan, subject.plan.sharding
     if section.ranks == 1:
         return None
-    for name in _ALONE:
-        if getattr(section, name) > 1:
-            raise ExportError(
-                f"The script splits over data-parallel cards only, and sharding.{name} is "
-                f"{getattr(section, name)}; choose sharding.{name}=1, or run it here with "
-                "memplanner apply."
-            )
     if section.deepspeed:
         raise ExportError(
             "The script runs on torch alone, and sharding.engine is deepspeed; choose "
             "sharding.engine=torch, or train with accelerate's or DeepSpeed's own launcher."
         )
-    fully = section.data in {"zero_2", "zero_3"}
-    units = tuple(b.path for b in block_lists(trained_module(subject))) if fully else ()
+    fully, inside = section.data in {"zero_2", "zero_3"}, brings_parallel(plan)
+    units: tuple[str, ...] = ()
+    if fully and not inside:
+        units = tuple(blocks.path for blocks in block_lists(trained_module(subject)))
     shape, dimensions = "(RANKS,)", ""
     if section.replicas > 1:
         shape = f"({section.replicas}, {section.shard_degree})"
         dimensions = ', mesh_dim_names=("replicas", "shards")'
     accumulates = plan.training.gradient_accumulation_steps > 1
-    return ShardingParts(
+    parts = ShardingParts(
         ranks=section.ranks,
         data=section.data,
         words=_WORDS[section.data],
@@ -91,6 +113,28 @@ def sharding_parts(subject: Subject) -> ShardingParts | None:
         policy=_policy(plan),
         prefetch=section.prefetch if fully else 0,
         last_only=accumulates and section.reduction == "last_micro_batch",
+        fully=fully,
+        shares_states=shares_states(section),
+    )
+    return _inside(parts, subject) if inside else parts
+
+
+def _inside(parts: ShardingParts, subject: Subject) -> ShardingParts:
+    """The same for a plan that splits the model itself. Raises ``PlanError`` where it cannot."""
+    plan, section = subject.plan, subject.plan.sharding
+    check_split(subject)
+    cut = cut_of(subject)
+    constants = [plan_source(plan)] + ([] if cut is None else [cut_source(cut)])
+    alone = section.gradient_degree == 1
+    return replace(
+        parts,
+        fully=section.fully_sharded,
+        constants=tuple(constants),
+        carried=imported(plan),
+        pipeline=section.pipeline,
+        together=mixes(section),
+        averages=not alone,
+        last_only=parts.last_only and section.pipeline == 1,
     )
 
 
@@ -129,7 +173,15 @@ def add_sharding_imports(imports: Imports, values: dict[str, Any]) -> None:
     imports.add("os")
     imports.add("itertools", "islice")
     imports.add("torch.distributed")
-    if parts.fully:
+    if parts.inside:
+        imports.add("parallel", *parts.carried)
+        imports.add("safetensors.torch", "save_file")
+        imports.add("torch.distributed.tensor", "DTensor")
+        if parts.pipeline > 1:
+            imports.add("contextlib", "AbstractContextManager")
+            if not values["autocast"]:
+                imports.add("contextlib", "nullcontext")
+    elif parts.fully:
         imports.add("torch.distributed.device_mesh", "init_device_mesh")
         imports.add("torch.distributed.fsdp", "fully_shard")
         if parts.policy:
@@ -140,5 +192,5 @@ def add_sharding_imports(imports: Imports, values: dict[str, Any]) -> None:
         imports.add("safetensors.torch", "save_file")
     else:
         imports.add("torch.nn.parallel", "DistributedDataParallel")
-    if parts.data == "zero_1":
-        imports.add("torch.distributed.optim", "ZeroRedundancyOptimizer")
+        if parts.shares_states:
+            imports.add("torch.distributed.optim", "ZeroRedundancyOptimizer")

@@ -9,9 +9,13 @@ from memplanner.errors import ExportError
 from memplanner.export.target import Subject
 from memplanner.export.trainer import TrainerTarget
 from memplanner.importing.torchtitan import MODELS
+from memplanner.importing.torchtitan_stages import SEVERAL, USUAL_WEIGHT, weights_of
+from memplanner.messages.protocol import ExportedFile
 from memplanner.model.loaded import Model
 from memplanner.model.presets import PREFIX
 from memplanner.plan import Plan
+from memplanner.plan.sharding import Sharding
+from memplanner.techniques.parallel.shares_on_host import shares_lie_on_host
 
 _SCHEDULES = {"1f1b": "1F1B", "gpipe": "GPipe", "interleaved_1f1b": "Interleaved1F1B",
               "zero_bubble": "InterleavedZeroBubble"}  # fmt: skip
@@ -65,6 +69,8 @@ class Torchtitan(TrainerTarget):
             )
         section = plan.sharding
         flags = [*_model(subject.model), *_batch(plan), *_precision(plan), *_cards(plan)]
+        if shares_lie_on_host(plan):
+            flags.append("--training.enable_cpu_offload")
         flags += ["--optimizer.implementation", _WALKS.get(plan.optimizer.implementation, "fused")]
         if plan.loss.method != "whole":
             flags += ["--loss.num_chunks", str(plan.loss.chunks)]
@@ -75,6 +81,10 @@ class Torchtitan(TrainerTarget):
         # options of the run go before the subcommand
         lines += ['    "$@"', f"    {' '.join(recomputed)}"]
         return "set -euo pipefail\n" + " \\\n".join(lines) + "\n"
+
+    def beside(self, subject: Subject) -> tuple[ExportedFile, ...]:
+        """Its flags name no file."""
+        return ()
 
     def launch(self, subject: Subject) -> str:
         """On every machine."""
@@ -146,7 +156,23 @@ def _cards(plan: Plan) -> list[str]:
         flags.append("--parallelism.no-enable-sequence-parallel")
     if section.pipeline > 1:
         flags += ["--parallelism.pipeline_parallel_schedule", _SCHEDULES[section.schedule]]
+        flags += _stages(section)
         flags.append("--training.disable_cuda_graphs")
+    return flags
+
+
+def _stages(section: Sharding) -> list[str]:
+    """How the blocks are dealt out, where torchtitan can be told to."""
+    weights = weights_of(section.stage_blocks) if section.stage_blocks else None
+    first, last = (USUAL_WEIGHT, USUAL_WEIGHT) if weights is None else weights
+    flags: list[str] = []
+    for end, weight in (("first", first), ("last", last)):
+        if weight != USUAL_WEIGHT:
+            flags += [f"--parallelism.pipeline_parallel_{end}_stage_less_layers", str(weight)]
+    stages = len(section.stage_blocks)
+    if weights is not None and stages > SEVERAL * section.pipeline:
+        each = -(-(sum(section.stage_blocks) + first + last) // stages)
+        flags += ["--parallelism.pipeline_parallel_layers_per_stage", str(each)]
     return flags
 
 

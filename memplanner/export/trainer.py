@@ -20,12 +20,14 @@ from memplanner.export.prepare_model import FILE as PREPARE
 from memplanner.export.prepare_model import FOLDER, prepared_files
 from memplanner.export.settings import Setting, settings
 from memplanner.export.target import ExportTarget, Rendering, Subject
+from memplanner.export.trainer_cards import deepspeed_file
 from memplanner.importing import parse_trainer
 from memplanner.importing.models import hub_name
 from memplanner.messages.device import Device
 from memplanner.messages.protocol import ExportedFile, RunsAs
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
+from memplanner.plan.sharding import Sharding
 
 _WITHOUT_POINT = re.compile(r"(?<=: )(-?\d+)e(?=[-+]?\d+$)", re.MULTILINE)
 """A number such as 1e-05, which YAML 1.1, and so PyYAML, takes for text."""
@@ -41,14 +43,16 @@ class TrainerTarget(ExportTarget):
     """Whether the file names the model, so that a prepared one can be named instead."""
     launched: ClassVar[str] = ""
     """The command's last words, after torchrun or by themselves."""
+    to_fill_in: ClassVar[str] = ""
+    """What stands for something in the file, in a sentence for its head."""
 
     @abstractmethod
     def body(self, subject: Subject) -> str:
         """The file without its head. Raises ``ExportError``."""
 
     def beside(self, subject: Subject) -> tuple[ExportedFile, ...]:
-        """Files that it names."""
-        return ()
+        """Files that it names, if any: DeepSpeed's JSON, and what prepares the model."""
+        return (*deepspeed_file(subject), *(prepared_files(subject) if self.opens else ()))
 
     def as_run(self, subject: Subject) -> Plan:
         """The plan that the trainer makes of the file, prepared and launched as its head says."""
@@ -121,8 +125,10 @@ class TrainerTarget(ExportTarget):
     def launch(self, subject: Subject) -> str:
         """The command that starts it on the plan's cards."""
         section = subject.plan.sharding
-        if section.ranks == 1:
-            return self.launched
+        return self.launched if section.ranks == 1 else self.launch_over(section)
+
+    def launch_over(self, section: Sharding) -> str:
+        """The command for several cards."""
         nodes = "" if section.nodes == 1 else f"--num_machines {section.nodes} "
         return f"accelerate launch {nodes}--num_processes {section.ranks} {self.launched}"
 
@@ -145,7 +151,7 @@ class TrainerTarget(ExportTarget):
 
     def words(self, subject: Subject) -> tuple[str, ...]:
         """Sentences for the head of the file."""
-        return ()
+        return (self.to_fill_in,) if self.to_fill_in else ()
 
 
 def _value(values: dict[str, Any], key: str) -> Any:

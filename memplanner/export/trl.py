@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from memplanner.export.hugging_face import DTYPES, LOOP_WORDS, argument_values
-from memplanner.export.prepare_model import prepared_files
 from memplanner.export.target import Subject
 from memplanner.export.trainer import TrainerTarget, model_words, yaml_text
-from memplanner.export.trainer_cards import deepspeed_file
-from memplanner.messages.protocol import ExportedFile
 from memplanner.plan import Plan
+from memplanner.plan.sharding import Sharding
 
 KERNELS = {"eager": "eager", "flash": "flash_attention_2"}
 COMPRESSED_WORDS = {
@@ -40,6 +38,7 @@ class Trl(TrainerTarget):
     file_name = "sft.yaml"
     order = 13
     launched = "trl sft --config sft.yaml"
+    to_fill_in = "Put your dataset in place of DATASET."
     elsewhere = {  # noqa: RUF012  (a ClassVar of the base)
         **LOOP_WORDS,
         **COMPRESSED_WORDS,
@@ -51,21 +50,10 @@ class Trl(TrainerTarget):
         """The arguments."""
         return yaml_text(sft_values(subject))
 
-    def beside(self, subject: Subject) -> tuple[ExportedFile, ...]:
-        """DeepSpeed's JSON where DeepSpeed shards; what prepares the model where that can be."""
-        return (*deepspeed_file(subject), *prepared_files(subject))
-
-    def launch(self, subject: Subject) -> str:
+    def launch_over(self, section: Sharding) -> str:
         """``trl`` starts accelerate by itself."""
-        section = subject.plan.sharding
-        if section.ranks == 1:
-            return self.launched
         nodes = "" if section.nodes == 1 else f" --num_machines {section.nodes}"
         return f"{self.launched}{nodes} --num_processes {section.ranks}"
-
-    def words(self, subject: Subject) -> tuple[str, ...]:
-        """What is to be filled in."""
-        return ("Put your dataset in place of DATASET.",)
 
 
 def sft_values(subject: Subject) -> dict[str, Any]:

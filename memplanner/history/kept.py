@@ -20,6 +20,8 @@ class KeptRuns:
     """How many there are, those that are not listed too."""
     unreadable: int = 0
     """Of those that were looked at, how many make no sense to this version."""
+    notice: str = ""
+    """What happened to the file, as a sentence."""
 
 
 def kept_runs(card: str | None = None, limit: int = 500, path: Path | None = None) -> KeptRuns:
@@ -33,7 +35,9 @@ def kept_runs(card: str | None = None, limit: int = 500, path: Path | None = Non
     with History(file) as history:
         found = history.numbered_runs(card=card, limit=limit)
         total = history.count_runs(card)
-        return KeptRuns(tuple(_kept(*one) for one in found), total, history.unreadable)
+        return KeptRuns(
+            tuple(_kept(*one) for one in found), total, history.unreadable, history.notice
+        )
 
 
 def _kept(number: int, run: RunRecord) -> KeptRun:

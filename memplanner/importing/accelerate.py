@@ -14,6 +14,7 @@ from memplanner.importing.found import Found
 from memplanner.importing.imported import Imported
 from memplanner.importing.keys import Keys, shown
 from memplanner.importing.reading import parse_values
+from memplanner.importing.torchtitan import ROTATIONS
 from memplanner.plan import Plan
 
 TITLE = "Accelerate"
@@ -83,7 +84,12 @@ def _read_degrees(keys: Keys, found: Found) -> None:
     ):
         size = part.whole(f"parallelism_config_{name}", default=1)
         found.values[key] = size
-    part.take("parallelism_config_dp_shard_size", "parallelism_config_cp_comm_strategy")
+    part.take("parallelism_config_dp_shard_size")
+    rotation = part.word("parallelism_config_cp_comm_strategy", default="allgather")
+    if rotation in ROTATIONS:
+        found.values["sharding.context_rotation"] = ROTATIONS[rotation]
+    else:
+        found.no_place.append(f"The rotation {shown(rotation)} has no place in a plan.")
 
 
 def _read_deepspeed(keys: Keys, found: Found, beside: Mapping[str, str]) -> None:

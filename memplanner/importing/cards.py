@@ -47,11 +47,19 @@ def read_fsdp(keys: Keys, found: Found, *, on: bool, version: int | None = None)
     if config.flag(*names("activation_checkpointing")):
         found.values["activation_checkpointing.policy"] = "full"
     if config.flag(*names("cpu_offload"), "offload_params", "fsdp_offload_params"):
-        found.no_place.append(
-            "FSDP's offload to host memory has no place in a plan; its parameters and states are "
-            "planned on the card."
-        )
+        keep_shares_on_host(found)
     config.take("cpu_offload_pin_memory")
+
+
+def keep_shares_on_host(found: Found) -> None:
+    """FSDP2's offload of what it has shared out, where there are cards to share it."""
+    if found.base.sharding.ranks > 1:
+        found.values |= {"offload.parameters": "host", "offload.optimizer": "host"}
+    else:
+        found.no_place.append(
+            "FSDP's offload to host memory has no place in a plan for one card; its parameters and "
+            "states are planned on the card."
+        )
 
 
 def read_trainer_cards(
@@ -73,7 +81,7 @@ def read_trainer_cards(
     if on and word != "true":  # the older form, such as ``full_shard auto_wrap``
         parts = word.replace("[", "").replace("]", "").replace(",", " ").split()
         if "offload" in parts:
-            found.no_place.append("FSDP's offload to host memory has no place in a plan.")
+            keep_shares_on_host(found)
     read_fsdp(keys, found, on=on, version=keys.whole("fsdp_version"))
     if on and word != "true" and "shard_grad_op" in word:
         found.values["sharding.data"] = "zero_2"

@@ -13,6 +13,11 @@ from typing import Any
 from memplanner.importing.found import Found, ruled
 from memplanner.importing.imported import Imported
 from memplanner.importing.keys import Keys, shown
+from memplanner.importing.torchtitan_stages import (
+    SEVERAL,
+    USUAL_WEIGHT,
+    blocks_of_stages,
+)
 from memplanner.plan import Plan
 
 TITLE = "torchtitan"
@@ -30,9 +35,9 @@ MODELS = {
 }
 """By preset: torchtitan's module and configuration."""
 USUAL: dict[str, dict[str, Any]] = {
-    "llama3_8b": {"batch": 1, "sequence": 8192, "policy": "selective"},
-    "llama3_70b": {"batch": 8, "sequence": 8192, "policy": "full"},
-    "llama3_405b": {"batch": 2, "sequence": 8192, "policy": "full"},
+    "llama3_8b": {"batch": 1, "sequence": 8192, "policy": "selective", "blocks": 32},
+    "llama3_70b": {"batch": 8, "sequence": 8192, "policy": "full", "blocks": 80},
+    "llama3_405b": {"batch": 2, "sequence": 8192, "policy": "full", "blocks": 126},
 }
 """What the configurations themselves say (``models/llama3/config_registry.py``)."""
 KEPT = ("attention", "every_second_mm")
@@ -41,14 +46,17 @@ SCHEDULES = {
     "1f1b": "1f1b", "gpipe": "gpipe", "interleaved1f1b": "interleaved_1f1b",
     "interleavedzerobubble": "zero_bubble", "zbvzerobubble": "zero_bubble",
 }  # fmt: skip
+_SEVERAL = frozenset({"interleaved_1f1b", "zero_bubble"})
+ROTATIONS = {"allgather": "all_gather", "alltoall": "all_to_all"}
+"""torch's words, and accelerate's and torchtitan's up to 0.2; torchtitan 0.3 always gathers
+(``models/common/decoder_sharding.py``)."""
 _WALKS = {"fused": "fused", "foreach": "foreach", "for_loop": "for_loop"}
 _ASIDE = re.compile(
     r"(metrics|checkpoint|profiler|profiling|dataloader|lr_scheduler|validator|debug|comm|"
     r"tokenizer|hf_assets_path|dump_folder|job|print_config)(\..*|_\w*)?|"
     r"training\.(steps|max_norm|gc_freq|gc_debug|dataset\w*|mixed_precision_reduce|"
     r"disable_cuda_graphs)|"
-    r"parallelism\.(context_parallel_(load_balancer|ptrr_mask_key|rotate_method)|spmd_backend|"
-    r"pipeline_parallel_(first|last)_stage_less_layers)|"
+    r"parallelism\.(context_parallel_(load_balancer|ptrr_mask_key)|spmd_backend)|"
     r"compile\.(components|backend)|activation_checkpoint\.(preserve_rng_state|determinism_check|"
     r"debug|early_stop)"
 )
@@ -67,6 +75,8 @@ def read(words: Sequence[str], base: Plan, origin: str) -> Imported:
             f"The model {module} {config} is not known here by that name; open it yourself."
         )
     _read_cards(keys, found, launched)
+    _read_inside(keys, found)
+    _read_stages(keys, found, int(USUAL.get(config, {}).get("blocks", 0)))
     _read_batch(keys, found, config)
     _read_checkpointing(keys, found, policy or str(USUAL.get(config, {}).get("policy", "none")))
     _read_precision(keys, found)
@@ -85,11 +95,7 @@ def read(words: Sequence[str], base: Plan, origin: str) -> Imported:
             found.values["compilation.backend"] = backend
         else:
             found.no_place.append(f"compile.backend: {shown(backend)} has no place in a plan.")
-    if keys.flag("training.enable_cpu_offload"):
-        found.no_place.append(
-            "FSDP's offload to host memory has no place in a plan; its parameters and states are "
-            "planned on the card."
-        )
+    _read_offload(keys, found)
     return found.imported(keys, _ASIDE, origin)
 
 
@@ -153,17 +159,65 @@ def _read_cards(keys: Keys, found: Found, launched: dict[str, str]) -> None:
         values["sharding.replicas"] = replicas
     elif replicas > 1:
         values["sharding.data"] = "replicated"
-    if tensor > 1:
-        together = keys.flag("parallelism.enable_sequence_parallel", default=True)
+
+
+def _read_inside(keys: Keys, found: Found) -> None:
+    """What cards do that hold parts of layers or of sequences.
+
+    The head's logits stay where they are computed (``components/loss.py``); up to 0.2 a flag could
+    say otherwise.
+    """
+    values = found.values
+    together = keys.flag("parallelism.enable_sequence_parallel", default=True)
+    whole = keys.flag("parallelism.disable_loss_parallel")
+    if int(values["sharding.tensor"]) > 1:
         values["sharding.sequence_parallel"] = together
-    else:
-        keys.take("parallelism.enable_sequence_parallel")
+        values["sharding.loss_parallel"] = not whole
+    rotation = keys.word("parallelism.context_parallel_rotate_method", default="allgather")
+    if int(values["sharding.context"]) > 1:
+        values["sharding.context_rotation"] = ROTATIONS.get(rotation, "all_gather")
+        if rotation not in ROTATIONS:
+            found.no_place.append(f"The rotation {shown(rotation)} has no place in a plan.")
+
+
+def _read_stages(keys: Keys, found: Found, blocks: int) -> None:
+    """The schedule of a pipeline, and how many of the model's blocks each stage gets, if known."""
+    values, cards = found.values, int(found.values["sharding.pipeline"])
     name = keys.word("parallelism.pipeline_parallel_schedule", default="1F1B").lower()
-    if pipeline > 1:
-        if name in SCHEDULES:
-            values["sharding.schedule"] = SCHEDULES[name]
-        else:
-            found.no_place.append(f"The schedule {shown(name)} has no place in a plan.")
+    first, last = (
+        keys.whole(f"parallelism.pipeline_parallel_{end}_stage_less_layers", default=USUAL_WEIGHT)
+        for end in ("first", "last")
+    )
+    each = keys.whole("parallelism.pipeline_parallel_layers_per_stage", default=0) or 0
+    if cards == 1:
+        return
+    if name not in SCHEDULES:
+        found.no_place.append(f"The schedule {shown(name)} has no place in a plan.")
+        return
+    schedule = values["sharding.schedule"] = SCHEDULES[name]
+    ends = max(first or 0, 0), max(last or 0, 0)
+    stages = cards * (SEVERAL if schedule in _SEVERAL else 1)
+    if each > 0 and blocks:
+        stages = -(-(blocks + sum(ends)) // each)
+    if schedule in _SEVERAL:
+        values["sharding.stages_per_card"] = max(stages // cards, SEVERAL)
+    values["sharding.stage_blocks"] = blocks_of_stages(blocks, stages, *ends) if blocks else ()
+
+
+def _read_offload(keys: Keys, found: Found) -> None:
+    """FSDP2's offload, which torchtitan lets pin what lies in host memory."""
+    values = found.values
+    asked = keys.flag("training.enable_cpu_offload")
+    shares = str(values.get("sharding.data", "")) in ("zero_2", "zero_3")
+    if asked and not shares:
+        found.no_place.append(
+            "Offload to host memory of parameters that are not shared out has no place in a plan; "
+            "they are planned on the card."
+        )
+    place = "host" if asked and shares else "none"
+    values |= {"offload.parameters": place, "offload.optimizer": place}
+    if asked:
+        values["offload.pin_memory"] = True
 
 
 def _count(text: str | None, usual: int) -> int:

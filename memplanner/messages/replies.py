@@ -38,6 +38,8 @@ class EngineInfo(Reply):
     transformers: str | None
     host_memory_bytes: int
     host_free_bytes: int
+    machine: str = ""
+    """The name of the machine that it runs on."""
 
 
 class Devices(Reply):
@@ -285,6 +287,8 @@ class Runs(Reply):
     """Of those that were looked at, how many make no sense to this version."""
     cards: dict[str, str]
     """By the selector of each of this machine's devices, what ``RunRecord.card`` has for it."""
+    notice: str = ""
+    """What happened to the history's file, as a sentence: its copy is used, for one."""
 
 
 class Progress(Reply):

@@ -32,6 +32,9 @@ class SearchGoal(Message):
     """Keys of the plan that stay as they are, such as ``training.sequence_length``."""
     techniques: tuple[str, ...] | None = None
     """Sections of the plan (and ``precision``) that may be changed; None for the usual ones."""
+    host_memory_bytes: int | None = Field(None, ge=0)
+    """What there is of the host's memory, a machine with its cards; None for what is free here
+    where the device is this machine's, and for no limit where it is another's."""
     fits_only: bool = False
     """Whether plans that do not fit are left out."""
 
@@ -59,7 +62,13 @@ class FoundPlan(Message):
     device_high_bytes: int | None = None
     spare_bytes: int | None = None
     """Left over at the expected peak; negative: what is missing."""
+    host_bytes: int | None = None
+    """The most that it puts into a host's memory; None where it puts nothing there."""
+    host_spare_bytes: int | None = None
+    """What that leaves of the host's memory; negative: what is missing there. None where the plan
+    takes none of it, and where it is not known how much there is."""
     verdict: Verdict | None = None
+    """``does_not_fit`` also where the host's memory is what is missing."""
     phase: Phase
     by_category: Categories
     time: StepTime | None = None

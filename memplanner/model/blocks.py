@@ -94,6 +94,11 @@ def set_block_numbers(container: nn.Module, numbers: Sequence[int] | None) -> No
         delattr(container, _NUMBERS)
 
 
+def is_cut(module: nn.Module) -> bool:
+    """Whether blocks of a list in ``module`` were cut away."""
+    return any(hasattr(part, _NUMBERS) for part in module.modules())
+
+
 def whole_names(module: nn.Module, names: Iterable[str]) -> list[str]:
     """The paths that modules at ``names`` have in the whole model: what a plan knows them by.
 

@@ -9,6 +9,7 @@ is float32. The module is called with the inputs by name.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import re
 import sys
@@ -24,6 +25,7 @@ from memplanner.model.counting import count
 from memplanner.model.generated import Generator
 from memplanner.model.loaded import Batch, Model
 from memplanner.model.losses import loss_of
+from memplanner.model.trust import ask, digest_of, files_of
 from memplanner.model.user_code import META, build_module, named_errors
 
 BATCH, SEQUENCE = "B", "S"
@@ -85,10 +87,10 @@ def parse_input(text: str) -> Input:
     return Input(match["name"], tuple(sides), dtype)
 
 
-def load_importable(source: str, inputs: Sequence[str]) -> Model:
+def load_importable(source: str, inputs: Sequence[str], *, trust_code: bool = False) -> Model:
     """The model that ``source`` (``package.module:callable``) makes, whose code is run.
 
-    Raises ``SourceError``.
+    Raises ``TrustNeeded`` until the user agrees to its module's content, and ``SourceError``.
     """
     described = tuple(parse_input(text) for text in inputs)
     if not described:
@@ -96,7 +98,7 @@ def load_importable(source: str, inputs: Sequence[str]) -> Model:
             f"{source} needs its inputs described; add --input name=BxS:int64 for each argument "
             "of its forward."
         )
-    make = _import(source)
+    make = _import(source, trust_code)
 
     def build(device: torch.device) -> nn.Module:
         return build_module(make, device, origin=source)  # type: ignore[arg-type] # callable, checked
@@ -125,11 +127,17 @@ def load_importable(source: str, inputs: Sequence[str]) -> Model:
     )
 
 
-def _import(source: str) -> object:
+def _import(source: str, trust_code: bool) -> object:
     module_name, _, path = source.partition(":")
     here = str(Path.cwd())
     if here not in sys.path:  # as ``python -m`` would find it
         sys.path.append(here)
+    files = files_of(module_name)
+    if files:
+        ask(source, files[-1], digest_of(files), agreed=trust_code)
+    elif files is not None:  # the interpreter's own, such as sys: what is named is called
+        named = hashlib.sha256(source.encode()).hexdigest()
+        ask(source, Path(sys.executable), named, agreed=trust_code)
     try:
         with named_errors(source):
             found: object = importlib.import_module(module_name)

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import mmap
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from memplanner.errors import SourceError
+from memplanner.model.pickle_bytes import PickleBytes
 from memplanner.model.plain_values import Made, Name, Persistent
 
 MOST_VALUES = 2**22
@@ -26,17 +28,18 @@ def read_plain(data: bytes, origin: str, *, most_values: int = MOST_VALUES) -> A
     return PlainReader(data, origin, most_values).read()
 
 
-class PlainReader:
+class PlainReader(PickleBytes):
     """Reads one pickle. A subclass may take values out of lists as they come."""
 
     def __init__(self, data: bytes | mmap.mmap, origin: str, most_values: int) -> None:
-        self._data, self._origin = data, origin
-        self._place, self._size = 0, len(data)
+        super().__init__(data, origin)
         self._stack: list[Any] = []
         self._marks: list[int] = []
         """How high the stack was at each mark."""
-        self._memo: dict[int, Any] = {}
+        self._memo: list[Any] = []
+        self._memo_beyond: dict[int, Any] = {}  # at places that did not follow one another
         self._left = most_values
+        self._kept = 0  # in containers; others are on the stack or in the memo
         self._wide_keys = 0
 
     def read(self) -> Any:
@@ -57,7 +60,13 @@ class PlainReader:
             if self._left < 0:
                 raise self._too_many()
             step(self)
+            if self._kept + len(self._stack) + len(self._memo) > self._most_kept():
+                raise self._too_many()
         raise self._damaged("no end")
+
+    def _most_kept(self) -> int:
+        """How many values may be alive at this place; none are more than are made."""
+        return sys.maxsize
 
     def _common(self, data: bytes | mmap.mmap, place: int, size: int) -> int:
         """Takes the opcodes that files are full of, and returns where another one stands.
@@ -65,20 +74,21 @@ class PlainReader:
         What each does is what its step does; here it costs no call. Nine bytes are never missed.
         """
         stack, memo, marks = self._stack, self._memo, self._marks
-        push, first, last = stack.append, place, size - 9
+        push, first, last = stack.append, place, min(size - 9, place + _STRETCH)
+        in_order = not self._memo_beyond
         while place < last:
             code = data[place]
             if code == 0x68:  # BINGET
-                found = memo.get(data[place + 1], _ABSENT)
-                if found is _ABSENT:
+                number = data[place + 1]
+                if number >= len(memo):
                     break
-                push(found)
+                push(memo[number])
                 place += 2
             elif code == 0x6A:  # LONG_BINGET
-                found = memo.get(int.from_bytes(data[place + 1 : place + 5], "little"), _ABSENT)
-                if found is _ABSENT:
+                number = int.from_bytes(data[place + 1 : place + 5], "little")
+                if number >= len(memo):
                     break
-                push(found)
+                push(memo[number])
                 place += 5
             elif code == 0x4A:  # BININT
                 push(int.from_bytes(data[place + 1 : place + 5], "little", signed=True))
@@ -93,8 +103,8 @@ class PlainReader:
             elif code == 0x4D:  # BININT2
                 push(data[place + 1] | data[place + 2] << 8)
                 place += 3
-            elif code == 0x94 and stack:  # MEMOIZE
-                memo[len(memo)] = stack[-1]
+            elif code == 0x94 and stack and in_order:  # MEMOIZE
+                memo.append(stack[-1])
                 place += 1
             elif code == 0x28:  # MARK
                 marks.append(len(stack))
@@ -113,37 +123,6 @@ class PlainReader:
         return SourceError(
             f"{self._origin} describes more values than memplanner reads; name another file."
         )
-
-    def _damaged(self, what: str) -> SourceError:
-        return SourceError(
-            f"{self._origin} is cut off or damaged: it has {what} at byte {self._place}; save it "
-            "again."
-        )
-
-    def _take(self, count: int) -> bytes:
-        if count < 0 or count > self._size - self._place:
-            raise self._damaged(f"a text of {count} bytes")
-        start = self._place
-        self._place += count
-        return self._data[start : self._place]
-
-    def _number(self, form: struct.Struct) -> Any:
-        return form.unpack(self._take(form.size))[0]
-
-    def _line(self, encoding: str = "utf-8") -> str:
-        stop = self._data.find(b"\n", self._place)
-        if stop < 0:
-            raise self._damaged("a line without an end")
-        line = self._take(stop - self._place)
-        self._place += 1
-        return self._text(line, encoding)
-
-    def _text(self, raw: bytes, encoding: str = "utf-8") -> str:
-        errors = "surrogatepass" if encoding == "utf-8" else "strict"
-        try:
-            return raw.decode(encoding, errors)
-        except UnicodeDecodeError as error:
-            raise self._damaged("a text in no known encoding") from error
 
     def _pop(self) -> Any:
         self._top()
@@ -213,6 +192,7 @@ class PlainReader:
         if not isinstance(target, list):
             raise self._damaged("items of what is no list")
         target += values
+        self._kept += len(values)
 
     def _set(self, values: list[Any]) -> None:
         target = self._top()
@@ -223,6 +203,7 @@ class PlainReader:
         if set(map(type, keys)) != {str}:
             keys = [self._key(key) for key in keys]
         table.update(zip(keys, values[1::2], strict=True))
+        self._kept += len(values)
 
     def _set_one(self) -> None:
         value = self._pop()
@@ -244,11 +225,14 @@ class PlainReader:
             )
         raise self._damaged("a key that is no name or number")
 
-    def _to_set(self) -> None:
-        self._push([*self._to_mark()])
+    def _whole(self, container: Callable[[list[Any]], Any]) -> None:
+        values = self._to_mark()
+        self._kept += len(values)
+        self._push(container(values))
 
     def _tuple(self, count: int) -> None:
         values = [self._pop() for _ in range(count)]
+        self._kept += count
         self._push(tuple(reversed(values)))
 
     def _dictionary(self) -> None:
@@ -258,13 +242,22 @@ class PlainReader:
 
     # The memo
 
-    def _remember(self, place: int) -> None:
-        self._memo[place] = self._top()
+    def _remember(self, place: int | None = None) -> None:
+        memo, beyond = self._memo, self._memo_beyond
+        place = len(memo) + len(beyond) if place is None else place
+        if place < len(memo):
+            memo[place] = self._top()
+        elif place == len(memo) and not beyond:
+            memo.append(self._top())
+        else:
+            self._kept += place not in beyond
+            beyond[place] = self._top()
 
     def _recall(self, place: int) -> None:
-        if place not in self._memo:
+        memo = self._memo
+        if place >= len(memo) and place not in self._memo_beyond:
             raise self._damaged(f"the value {place}, which was not made")
-        self._push(self._memo[place])
+        self._push(memo[place] if place < len(memo) else self._memo_beyond[place])
 
     def _place_of_line(self) -> int:
         line = self._line()
@@ -289,29 +282,37 @@ class PlainReader:
 
     def _call(self) -> None:
         arguments = self._pop()
-        self._push(Made(self._pop(), arguments))
+        self._make(self._pop(), arguments)
 
     def _new_with_names(self) -> None:
         named = self._pop()
         arguments = self._pop()
-        self._push(Made(self._pop(), (arguments, named)))
+        self._make(self._pop(), (arguments, named))
 
     def _instance(self) -> None:
         arguments = tuple(self._to_mark())
         module = self._line()
-        self._push(Made(Name(module, self._line()), arguments))
+        self._kept += len(arguments)
+        self._make(Name(module, self._line()), arguments)
 
     def _object(self) -> None:
         call, *arguments = self._to_mark() or [None]
-        self._push(Made(call, tuple(arguments)))
+        self._kept += len(arguments)
+        self._make(call, tuple(arguments))
+
+    def _make(self, call: Any, arguments: Any) -> None:
+        self._kept += 2
+        self._push(Made(call, arguments))
 
     def _build(self) -> None:
         state = self._pop()
         target = self._top()
         if isinstance(target, Made):
             target.state = state
+            self._kept += 1
 
     def _persistent(self) -> None:
+        self._kept += 1
         self._push(Persistent(self._pop()))
 
     def _protocol(self) -> None:
@@ -327,7 +328,9 @@ _U1, _U2, _U4, _U8 = (struct.Struct(form) for form in ("<B", "<H", "<I", "<Q"))
 _I4, _DOUBLE = struct.Struct("<i"), struct.Struct(">d")
 _LONGEST_NUMBER, _LONGEST_DECIMAL, _LONGEST_PLACE, _WIDEST_KEY = 64, 400, 9, 16
 _MOST_WIDE_KEYS = 1024
-_STOP, _ABSENT = ord("."), object()
+_STRETCH = 2**18
+"""Bytes after which what is kept is counted at the latest."""
+_STOP = ord(".")
 
 _Step = Callable[[PlainReader], object]
 _BY_OPCODE: dict[bytes, _Step] = {
@@ -363,23 +366,23 @@ _BY_OPCODE: dict[bytes, _Step] = {
     b"]": lambda at: at._push([]),
     b"a": lambda at: at._append([at._pop()]),
     b"e": lambda at: at._append(at._to_mark()),
-    b"l": lambda at: at._push(at._to_mark()),
+    b"l": lambda at: at._whole(list),
     b"}": lambda at: at._push({}),
     b"d": PlainReader._dictionary,
     b"s": PlainReader._set_one,
     b"u": lambda at: at._set(at._to_mark()),
     b")": lambda at: at._push(()),
-    b"t": lambda at: at._push(tuple(at._to_mark())),
+    b"t": lambda at: at._whole(tuple),
     b"\x85": lambda at: at._tuple(1),
     b"\x86": lambda at: at._tuple(2),
     b"\x87": lambda at: at._tuple(3),
     b"\x8f": lambda at: at._push([]),
     b"\x90": lambda at: at._append(at._to_mark()),
-    b"\x91": PlainReader._to_set,
+    b"\x91": lambda at: at._whole(list),
     b"p": lambda at: at._remember(at._place_of_line()),
     b"q": lambda at: at._remember(at._number(_U1)),
     b"r": lambda at: at._remember(at._number(_U4)),
-    b"\x94": lambda at: at._remember(len(at._memo)),
+    b"\x94": PlainReader._remember,
     b"g": lambda at: at._recall(at._place_of_line()),
     b"h": lambda at: at._recall(at._number(_U1)),
     b"j": lambda at: at._recall(at._number(_U4)),

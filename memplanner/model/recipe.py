@@ -8,7 +8,6 @@ its first tensor.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -21,13 +20,22 @@ from memplanner.errors import SourceError
 from memplanner.model.counting import count
 from memplanner.model.loaded import Batch, Model
 from memplanner.model.losses import loss_of
+from memplanner.model.reading import reason
+from memplanner.model.trust import ask
 from memplanner.model.user_code import META, build_module, make_batch, named_errors
 
+LARGEST_BYTES = 16 * 2**20
 
-def load_recipe(path: Path, *, source: str) -> Model:
-    """The model of the recipe at ``path``, whose code is run. Raises ``SourceError``."""
+
+def load_recipe(path: Path, *, source: str, trust_code: bool = False) -> Model:
+    """The model of the recipe at ``path``, whose code is run.
+
+    Raises ``TrustNeeded`` until the user agrees to its content, and ``SourceError``.
+    """
     path = path.resolve()
-    recipe = _run(path)
+    code = _read(path)
+    ask(source, path, hashlib.sha256(code).hexdigest(), agreed=trust_code)
+    recipe = _run(path, code)
     for name in ("model", "batch"):
         if not callable(getattr(recipe, name, None)):
             raise SourceError(
@@ -74,21 +82,37 @@ def shapes(value: Any) -> Any:
     return None
 
 
-def _run(path: Path) -> ModuleType:
-    """The file's module; files beside it can be imported by it."""
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            code = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read ({reason(error)}); check the path.") from error
+    if len(code) > LARGEST_BYTES:
+        raise SourceError(
+            f"{path} is longer than {LARGEST_BYTES // 2**20} MiB, which no recipe needs; name "
+            "another file."
+        )
+    return code
+
+
+def _run(path: Path, code: bytes) -> ModuleType:
+    """The file's module; files beside it can be imported by it.
+
+    The bytes that were agreed to are what runs: neither a file that changes meanwhile nor a
+    compiled one in ``__pycache__``, which could be of anything.
+    """
     # A name of its own, so that a recipe called torch.py shadows nothing.
     name = "memplanner_recipe_" + hashlib.sha256(str(path).encode()).hexdigest()[:12]
-    specification = importlib.util.spec_from_file_location(name, path)
-    if specification is None or specification.loader is None:
-        raise SourceError(f"{path} is no Python file; name one that ends in .py.")
-    module = importlib.util.module_from_spec(specification)
+    module = ModuleType(name)
+    module.__file__ = str(path)
     sys.modules[name] = module  # dataclasses and typing look their module up there
     folder = str(path.parent)
     if folder not in sys.path:
         sys.path.append(folder)
     with named_errors(str(path), path):
         try:
-            specification.loader.exec_module(module)
+            exec(compile(code, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102  (what a recipe is for)
         except BaseException:
             del sys.modules[name]
             raise

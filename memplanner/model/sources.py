@@ -31,11 +31,21 @@ def load(source: str | Path, *, inputs: Sequence[str] = (), trust_code: bool = F
     """The model that ``source`` names; nothing but headers and configurations is read.
 
     ``inputs`` describe what an importable takes, such as ``ids=BxS:int64``. ``trust_code`` lets
-    code run that comes with a Hugging Face model; without it such a model raises ``TrustNeeded``.
+    code run: that of a recipe or importable, which is kept and not asked for again, or what comes
+    with a Hugging Face model. Without it such a source raises ``TrustNeeded``.
     Raises ``SourceError`` with one sentence for whatever cannot be opened.
+
+    >>> model = load("preset:smollm2-135m")
+    >>> model.class_name, model.parameter_count
+    ('LlamaForCausalLM', 134515008)
     """
     opened = _open(str(source), inputs, trust_code)
     return replace(opened, inputs=tuple(inputs), trust_code=trust_code)
+
+
+def is_program(source: str) -> bool:
+    """Whether ``source`` names a recipe or an importable, whose opening runs it."""
+    return source.lower().endswith(".py") or _IMPORTABLE.fullmatch(source) is not None
 
 
 def _open(name: str, inputs: Sequence[str], trust_code: bool) -> Model:
@@ -58,7 +68,7 @@ def _open(name: str, inputs: Sequence[str], trust_code: bool) -> Model:
     if _IMPORTABLE.fullmatch(name):
         from memplanner.model.importable import load_importable
 
-        return load_importable(name, inputs)
+        return load_importable(name, inputs, trust_code=trust_code)
     if _HUB_ID.fullmatch(name) and path.suffix.lower() not in _FILES:
         from memplanner.model.hub import load_hub
 
@@ -73,7 +83,7 @@ def _load_file(path: Path, source: str, *, trust_code: bool) -> Model:
     if ending == ".py":
         from memplanner.model.recipe import load_recipe
 
-        return load_recipe(path, source=source)
+        return load_recipe(path, source=source, trust_code=trust_code)
     if ending == ".json":
         if path.name != "config.json":
             raise SourceError(

@@ -109,6 +109,8 @@ class ActivationCheckpointing(Section):
         if self.policy == "every_n":
             return f"one block in {self.every}"
         if self.policy == "named":
+            if len(self.modules) > 3:
+                return f"{len(self.modules)} modules"
             return ", ".join(self.modules) or "nothing named"
         if self.policy == "budget":
             return f"keep {self.budget_mib} MiB"

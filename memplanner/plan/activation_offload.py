@@ -35,10 +35,21 @@ class ActivationOffload(Section):
         "Faster copies; the system cannot swap it out. No effect on the device's memory.",
         when="to=host",
     )
+    modules: tuple[str, ...] = option(
+        (),
+        "Modules",
+        "What these keep alone, by names such as model.layers.3 or patterns such as "
+        "model.layers.1?; empty for the whole forward.",
+        when="to=host",
+    )
 
     @property
     def summary(self) -> str:
         """Such as ``host, pinned``."""
         if self.to == "none":
             return "off"
-        return "host, pinned" if self.pin_memory else "host"
+        words = "host, pinned" if self.pin_memory else "host"
+        if self.modules:
+            named = len(self.modules)
+            words += f", {self.modules[0] if named == 1 else f'{named} modules'}"
+        return words

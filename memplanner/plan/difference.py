@@ -16,7 +16,11 @@ class Change(NamedTuple):
 
 
 def difference(before: Plan, after: Plan) -> tuple[Change, ...]:
-    """The keys in which the plans differ, in the order of the plan."""
+    """The keys in which the plans differ, in the order of the plan.
+
+    >>> difference(Plan(), Plan().with_values({"precision": "fp32"}))
+    (Change(key='precision', before='bf16', after='fp32'),)
+    """
     first, second = before.to_dict(), after.to_dict()
     changes: list[Change] = []
     for name, value in first.items():

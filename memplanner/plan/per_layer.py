@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+_PART_OF_AN_INDEX = frozenset("0123456789[]!-?*")
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.|$)")
 
 
@@ -44,6 +45,12 @@ def written(overrides: Iterable[Override]) -> tuple[str, ...]:
 def is_named(name: str, pattern: str) -> bool:
     """Whether ``pattern`` matches the layer at the path ``name``."""
     return fnmatchcase(name, pattern) or name == pattern or name.endswith("." + pattern)
+
+
+def names_by_number(patterns: Iterable[str]) -> bool:
+    """Whether one of ``patterns`` names blocks by number (``layers.3``, ``layers.[0-3]``)."""
+    parts = [part for name in patterns for part in name.split(".")]
+    return any(_PART_OF_AN_INDEX.issuperset(part) and part.strip("*") for part in parts)
 
 
 def value_of(name: str, overrides: Sequence[Override]) -> str | None:

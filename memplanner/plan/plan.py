@@ -30,7 +30,11 @@ from memplanner.plan.wording import sentence, unknown_key
 
 
 class Plan(BaseModel):
-    """How a model is trained. Equal plans give equal estimates; edits make new plans."""
+    """How a model is trained. Equal plans give equal estimates; edits make new plans.
+
+    >>> Plan(training=Training(batch_size=4)).training.batch_size
+    4
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -63,6 +67,9 @@ class Plan(BaseModel):
         """The plan that ``values`` (the YAML's mapping) describe.
 
         Raises ``PlanError`` with one sentence that names ``origin``, the key and the fix.
+
+        >>> Plan.parse({"optimizer": {"name": "sgd"}}).optimizer.name
+        'sgd'
         """
         try:
             return cls.model_validate(values)
@@ -73,6 +80,10 @@ class Plan(BaseModel):
         """This plan with some keys changed, such as ``{"training.batch_size": 4}``.
 
         Values may be text, as ``--set`` and fields give them. Raises ``PlanError``.
+
+        >>> changed = Plan().with_values({"precision": "fp32", "training.batch_size": "4"})
+        >>> changed.precision, changed.training.batch_size
+        ('fp32', 4)
         """
         values = self.to_dict()
         for key, value in changes.items():
@@ -98,7 +109,11 @@ class Plan(BaseModel):
 
 
 def keys() -> tuple[str, ...]:
-    """Every key of a plan, dotted, such as ``training.batch_size``."""
+    """Every key of a plan, dotted, such as ``training.batch_size``.
+
+    >>> "activation_checkpointing.policy" in keys()
+    True
+    """
     found = []
     for name, field in Plan.model_fields.items():
         section = field.annotation

@@ -69,6 +69,11 @@ class Sharding(Section):
         "Sequence parallel",
         "Norms and residuals are split along the sequence over the same cards.",
     )
+    loss_parallel: bool = option(
+        False,
+        "Loss parallel",
+        "Each of these cards keeps the logits of its part of the vocabulary; none has them all.",
+    )
     pipeline: int = option(
         1,
         "Pipeline parallel",
@@ -245,6 +250,11 @@ class Sharding(Section):
     def deepspeed(self) -> bool:
         """Whether DeepSpeed splits the work of several cards."""
         return self.engine == "deepspeed" and self.ranks > 1
+
+    @property
+    def splits_loss(self) -> bool:
+        """Whether the loss is computed over a vocabulary that is split."""
+        return self.loss_parallel and self.tensor > 1
 
     @property
     def overlaps_reductions(self) -> bool:

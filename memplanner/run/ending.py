@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
+from memplanner.masking import mask
 from memplanner.messages.estimate import Phase
 from memplanner.messages.run import Outcome, RunEvent, RunResult, RunSample, RunStarted, RunStep
 from memplanner.run.kernel_kills import kernel_kills
@@ -33,6 +35,11 @@ class Followed:
         self.started = False
         self.reserved_by_phase: dict[Phase, int] = {}
         """The highest that torch's allocator had reserved, as the sampler saw it."""
+
+    @property
+    def seconds(self) -> float:
+        """Since the run was asked for."""
+        return monotonic() - self._since
 
     def note(self, event: RunEvent) -> None:
         """Takes one event."""
@@ -61,13 +68,14 @@ class Followed:
         name, where = self._request.model.name, self._phase
         during = f" in {where}" if where else ""
         kills = kernel_kills()
-        if code == -signal.SIGKILL and kills is not None and kills == self._kills:
+        killed = sys.platform != "win32" and code == -signal.SIGKILL
+        if killed and kills is not None and kills == self._kills:
             return self._result(
                 "failed",
                 f"The run of {name} was ended from outside with SIGKILL{during}, and not for want "
                 "of memory; find what ended it, or run it again.",
             )
-        if code == -signal.SIGKILL:
+        if killed:
             hint = advice(self._request.plan, self._request.predicted)
             sentence = (
                 f"The system killed the run of {name}{during}, most likely since the machine's "
@@ -82,7 +90,7 @@ class Followed:
             )
         else:
             last = next((line.strip() for line in reversed(errors) if line.strip()), "")
-            said = f" ({last[:_LONGEST]})" if last else ""
+            said = f" ({mask(last[:_LONGEST])})" if last else ""
             sentence = (
                 f"The run of {name} ended itself with exit code {code}{during}{said}; "
                 "correct what ends the process in its source."
@@ -105,7 +113,7 @@ class Followed:
             step_seconds=tuple(self._seconds),
             where=where,
             notes=(_NOT_MEASURED,) if self._seconds else (),
-            seconds=monotonic() - self._since,
+            seconds=self.seconds,
         )
 
 

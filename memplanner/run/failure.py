@@ -9,6 +9,9 @@ from typing import Any
 
 from torch import nn
 
+from memplanner.masking import mask
+from memplanner.run.lost_device import is_lost, lost_sentence
+from memplanner.run.request import RunRequest
 from memplanner.tape.watch import StorageWatch
 
 _LIBRARIES = (
@@ -58,6 +61,17 @@ def line_at_fault(error: BaseException) -> str:
 
 
 def described(error: BaseException) -> str:
-    """The class and the first line of the message of ``error``."""
-    lines = str(error).strip().splitlines()
+    """The class and the first line of the message of ``error``, without secrets."""
+    lines = mask(str(error).strip()).splitlines()
     return f"{type(error).__name__}: {lines[0][:_LONGEST] if lines else 'no message'}"
+
+
+def failure_sentence(request: RunRequest, where: str, error: BaseException) -> str:
+    """What was raised, where, and what to do about it."""
+    if is_lost(error):
+        return lost_sentence(request.device, where, described(error))
+    line = line_at_fault(error)
+    return (
+        f"{request.model.name} failed in {where}: {described(error)}"
+        f"{f' ({line})' if line else ''}; correct its source or the plan."
+    )

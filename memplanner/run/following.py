@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,10 +13,14 @@ from typing import NamedTuple, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from memplanner.messages.base import Message
+from memplanner.run.killing import kill_session
+from memplanner.run.lines import bounded_lines
 from memplanner.run.stopping import StopSignal
 
 Progress = TypeVar("Progress", bound=Message)
 End = TypeVar("End", bound=Message)
+_LAST_BYTES = 2**16
+"""Of what was printed, enough for its last line."""
 
 
 class Silent(NamedTuple):
@@ -54,11 +57,15 @@ def follow(
         assert worker.stdin is not None
         assert worker.stdout is not None
         try:
-            with nullcontext() if stop is None else stop.heard_by(lambda now: _kill(worker)):
+            with (
+                nullcontext()
+                if stop is None
+                else stop.heard_by(lambda now: kill_session(worker.pid))
+            ):
                 with suppress(BrokenPipeError):  # it is gone; the end of its output says so
                     worker.stdin.write(request.model_dump_json(by_alias=True) + "\n")
                     worker.stdin.flush()
-                for line in worker.stdout:
+                for line in bounded_lines(worker.stdout):
                     try:
                         event = read.validate_json(line)
                     except ValidationError:
@@ -68,18 +75,13 @@ def follow(
                     if on_progress is not None and isinstance(event, progress):
                         on_progress(event)
         finally:
-            _kill(worker)
+            kill_session(worker.pid)
             worker.wait()
             worker.stdout.close()
             with suppress(BrokenPipeError):
                 worker.stdin.close()
         if stop is not None and stop.requested:
             return None
-        printed.seek(0)
+        printed.seek(max(printed.seek(0, os.SEEK_END) - _LAST_BYTES, 0))
         lines = printed.read().decode("utf-8", "replace").strip().splitlines()
     return Silent(lines[-1][:300] if lines else f"exit code {worker.returncode}")
-
-
-def _kill(worker: subprocess.Popen[str]) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # all are gone already
-        os.killpg(worker.pid, signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from _thread import interrupt_main
 from threading import main_thread
 from time import sleep
 from types import FrameType
@@ -61,7 +62,10 @@ class Interruption:
         thread = main_thread().ident
         assert thread is not None
         while not self._closed:
-            signal.pthread_kill(thread, signal.SIGINT)
+            if sys.platform == "win32":
+                interrupt_main()
+            else:
+                signal.pthread_kill(thread, signal.SIGINT)
             sleep(_AGAIN_SECONDS)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

@@ -22,7 +22,7 @@ from memplanner.messages.run import RunResult
 def known_calibration(
     device: Device, path: Path | None = None
 ) -> tuple[CalibrationRecord | None, str]:
-    """What is known of ``device`` and an empty sentence, or None and what went wrong.
+    """What is known of ``device``, and a sentence on what went wrong with the file, or none.
 
     Only a device of this machine has any: the latest calibration of a card, and of every device
     what its runs took. A history that cannot be read must not stop an estimate.
@@ -35,13 +35,14 @@ def known_calibration(
         with History(file) as history:
             known = history.calibration(card)
             runs = history.runs(card=card)
+            notice = history.notice
     except HistoryError as error:
         return None, str(error)
     timed, judged = timed_steps(runs), judgements(runs)
     if known is None and not timed and not judged:
-        return None, ""
+        return None, notice
     blank = CalibrationRecord(at=_now(), card=card, device_name=device.name)
-    return (known or blank).model_copy(update={"timed": timed, "judged": judged}), ""
+    return (known or blank).model_copy(update={"timed": timed, "judged": judged}), notice
 
 
 def keep(
@@ -82,9 +83,9 @@ def keep(
             )
             if device.kind != "cpu":
                 _calibrate(history, result, card)
+            return history.notice
     except HistoryError as error:
         return str(error)
-    return ""
 
 
 def _calibrate(history: History, result: RunResult, card: str) -> None:

@@ -23,18 +23,19 @@ def limit_memory(device: Device, *, processes: int = 1) -> None:
     On the CPU so many ``processes`` share what is free; each has a card of its own.
     """
     if device.kind == "cpu":
-        if sys.platform == "linux":
-            _limit_data(host_memory().available_bytes // processes)
+        _limit_data(host_memory().available_bytes // processes)
     elif device.memory_bytes and device.free_bytes is not None:
         share = min(max(device.free_bytes / device.memory_bytes, 0.0), 1.0)
         torch.cuda.set_per_process_memory_fraction(share, device.index)
 
 
 def _limit_data(more_bytes: int) -> None:
-    """Refuses private writable memory beyond what is there and ``more_bytes``.
+    """Refuses private writable memory beyond what is there and ``more_bytes``, on Linux.
 
-    Since Linux 4.7 ``RLIMIT_DATA`` counts ``VmData``: the heap and anonymous mappings.
+    Since 4.7 ``RLIMIT_DATA`` counts ``VmData``: the heap and anonymous mappings.
     """
+    if sys.platform != "linux":
+        return
     import resource
 
     taken = data_bytes()

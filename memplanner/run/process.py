@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections import deque
@@ -17,7 +16,6 @@ import psutil
 from pydantic import ValidationError
 
 from memplanner.errors import RunError
-from memplanner.estimate import Prediction, estimate
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import Phase
 from memplanner.messages.run import RunEvent, RunResult
@@ -25,12 +23,8 @@ from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.run.ending import Followed
 from memplanner.run.keeping import keep
-from memplanner.run.ranks_request import (
-    check_host_memory,
-    check_ranks,
-    device_for,
-    rank_predictions,
-)
+from memplanner.run.killing import kill_session
+from memplanner.run.lines import Silence, TimedLines, cut_lines
 from memplanner.run.request import (
     GRACE_SECONDS,
     STOP_AFTER_STEP,
@@ -38,12 +32,18 @@ from memplanner.run.request import (
     RunRequest,
     read_event,
 )
-from memplanner.run.saving import check_save
+from memplanner.run.requested import requested
 from memplanner.run.stopping import StopSignal
-from memplanner.units import format_bytes
+from memplanner.run.stuck import answering, silent
 
 _KEPT_LINES = 200
 """Of standard error: a crash dumps the stacks of all threads."""
+_LONGEST_KEPT = 2000
+"""Characters of each: user code may print without end."""
+_LOOK_SECONDS = 1.0
+SILENT_SECONDS = 20.0
+"""After which a worker that says nothing is told of; once it trains it says something 20 times a
+second, before that it may read weights for long."""
 _END_SECONDS = 2.0
 """For the threads to see that the worker is gone."""
 
@@ -74,43 +74,8 @@ def apply(
     when the estimate exceeds the free memory and not ``force``, the card is not here, or there is
     nothing to save.
     """
-    planned = Plan() if plan is None else plan
-    chosen = device_for(device, planned) if isinstance(device, str) else device
-    if steps < 1:
-        raise RunError(f"steps is {steps}, but a run takes at least 1; ask for one or more.")
-    if not chosen.local:
-        raise RunError(f"{chosen.name} is not in this machine; run the plan with --device auto.")
-    if model.parameters_only:
-        raise RunError(
-            f"{model.name} holds parameters but no forward, so no step can be run; "
-            "open its config.json or a recipe."
-        )
-    if chosen.kind == "cpu" and planned.precision == "fp16_mixed":
-        # accelerate would quietly train in fp32 (accelerate/accelerator.py: Accelerator.__init__)
-        raise RunError("precision=fp16_mixed runs on cards only; choose bf16_mixed for the CPU.")
-    if save is not None:
-        save = str(Path(save).expanduser().absolute())
-        check_save(model, planned, Path(save))
-    if planned.sharding.ranks > 1:
-        check_ranks(planned, chosen, save=save is not None)
-    prediction = estimate(model, planned, chosen)
-    ranks = rank_predictions(prediction)
-    if not force:
-        _check_memory(prediction)
-        check_host_memory(ranks, chosen)
-    request = RunRequest(
-        source=model.source,
-        inputs=model.inputs,
-        trust_code=model.trust_code,
-        model=prediction.model,
-        plan=planned,
-        device=chosen,
-        steps=steps,
-        data=data,
-        quality=quality,
-        save=save,
-        predicted=prediction.figures(),
-        ranks=ranks,
+    request, prediction = requested(
+        model, plan, device, steps=steps, data=data, force=force, quality=quality, save=save
     )
     if stop is not None and stop.requested:
         result = Followed(request).stopped()
@@ -123,20 +88,6 @@ def apply(
     if on_event is not None:
         on_event(result)
     return result
-
-
-def _check_memory(prediction: Prediction) -> None:
-    device = prediction.device
-    if prediction.verdict == "does_not_fit":
-        peak = prediction.peak
-        own = peak.allocated_bytes
-        if peak.device_bytes is not None:
-            own = peak.device_bytes - device.used_bytes
-        raise RunError(
-            f"The plan takes {format_bytes(own)}, but {device.name} "
-            f"has {format_bytes(max(device.free_bytes or 0, 0))} free; change the plan, or force "
-            "the run."
-        )
 
 
 def _module(request: RunRequest) -> str:
@@ -190,15 +141,19 @@ class _Worker:
             thread.start()
         self._lines.put(self._request.model_dump_json(by_alias=True))
         result: RunResult | None = None
+        assert self._process.stdout is not None
+        lines = TimedLines(self._process.stdout, _LOOK_SECONDS, "events of a run")
+        threads.insert(0, lines.thread)
         try:
             with nullcontext() if stop is None else stop.heard_by(self._stop):
-                result = self._follow()
+                result = self._follow(lines)
             threads[-1].join(GRACE_SECONDS)
         finally:
             self._kill()
             if self._deadline is not None:
                 self._deadline.cancel()
             self._lines.put(None)
+            lines.close()
             for thread in threads:
                 thread.join(_END_SECONDS)
             self._close()
@@ -209,19 +164,29 @@ class _Worker:
         """The highest that the allocator had reserved in each phase, where it was sampled."""
         return self._followed.reserved_by_phase
 
-    def _follow(self) -> RunResult | None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+    def _follow(self, lines: TimedLines) -> RunResult | None:
+        silence = Silence(SILENT_SECONDS)
+        for line in lines:
+            if line is None:
+                seconds = silence.seconds_to_tell()
+                if seconds is not None:
+                    self._tell(silent(self._process.pid, seconds, self._followed.seconds))
+                continue
             try:
                 event = read_event.validate_json(line)
             except ValidationError:
                 continue  # an empty line, or what a library printed before the worker took over
+            if silence.heard():
+                self._tell(answering(self._followed.seconds))
             if isinstance(event, RunResult):
                 return event
-            self._followed.note(event)
-            if self._on_event is not None:
-                self._on_event(event)
+            self._tell(event)
         return None
+
+    def _tell(self, event: RunEvent) -> None:
+        self._followed.note(event)
+        if self._on_event is not None:
+            self._on_event(event)
 
     def _without_result(self) -> RunResult:
         if self._told_to_end:
@@ -249,10 +214,8 @@ class _Worker:
         if self._request.ranks and self._process.poll() is None:
             with suppress(psutil.NoSuchProcess):
                 for child in psutil.Process(self._process.pid).children(recursive=True):
-                    with suppress(ProcessLookupError, PermissionError):
-                        os.killpg(child.pid, signal.SIGKILL)
-        with suppress(ProcessLookupError, PermissionError):  # all are gone already
-            os.killpg(self._process.pid, signal.SIGKILL)
+                    kill_session(child.pid)
+        kill_session(self._process.pid)
 
     def _await_end(self) -> None:
         """A child that the worker leaves behind would hold its channels open."""
@@ -270,7 +233,7 @@ class _Worker:
 
     def _keep_errors(self) -> None:
         assert self._process.stderr is not None
-        self._errors.extend(self._process.stderr)
+        self._errors.extend(cut_lines(self._process.stderr, _LONGEST_KEPT))
 
     def _close(self) -> None:
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):

@@ -8,7 +8,6 @@ events and one result out. However it ends, the ranks end with it.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import uuid
 from contextlib import suppress
@@ -25,6 +24,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from memplanner.messages.run import RunEvent, RunResult
+from memplanner.run.killing import kill_session
 from memplanner.run.ranks_channel import Ranks
 from memplanner.run.ranks_gathering import Gathering
 from memplanner.run.request import GRACE_SECONDS, STOP_NOW, RunRequest, read_event
@@ -121,9 +121,7 @@ class Hub:
 def end_children() -> None:
     """Ends all ranks and what user code has started in them, without asking."""
     for child in psutil.Process().children(recursive=True):
-        with suppress(ProcessLookupError, PermissionError):
-            # torchrun makes each the leader of a session of its own
-            os.killpg(child.pid, signal.SIGKILL)
+        kill_session(child.pid)  # torchrun makes each the leader of a session of its own
         with suppress(psutil.NoSuchProcess):
             child.kill()
 

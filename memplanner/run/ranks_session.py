@@ -26,6 +26,7 @@ from memplanner.run.memory_limit import limit_memory
 from memplanner.run.quality import Judge
 from memplanner.run.request import RunRequest
 from memplanner.run.session import Session
+from memplanner.techniques.parallel.mesh import data_place
 from memplanner.techniques.precision import autocast_type
 from memplanner.techniques.prepare import Prepared, compression
 from memplanner.techniques.target import Target
@@ -108,14 +109,6 @@ class RankSession(Session):
         dist.all_reduce(asked, op=dist.ReduceOp.MAX)
         self.interruption.after_step = bool(asked.item())
         return self.interruption.after_step
-
-
-def data_place(section: Sharding, rank: int) -> int:
-    """Which part of the data a rank trains on; the ranks of one model-parallel group share it.
-
-    By the order of ``memplanner.techniques.parallel.mesh.DIMENSIONS``.
-    """
-    return rank // (section.context * section.tensor) % section.data_degree
 
 
 def own_batches(batches: Iterator[Batch], section: Sharding, rank: int) -> Iterator[Batch]:

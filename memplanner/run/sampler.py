@@ -17,8 +17,8 @@ from memplanner.run.failure import FaultWatch
 
 INTERVAL_SECONDS = 0.05
 RESERVE_BYTES = 512 * 2**20
-"""Host memory that is left to the system: below it a run on the CPU stops itself, since a machine
-that swaps is of no use to anyone."""
+"""Host memory that is left to the system: below it a run stops itself, on a card too (what is
+offloaded lies in host memory), since a machine that swaps is of no use to anyone."""
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class Sampler:
                 self._send(self._sample(watch))
 
     def _run(self) -> None:
-        guarded = self._device.kind == "cpu"
+        guarded = True
         while not self._ended.wait(INTERVAL_SECONDS):
             self.take()
             if guarded and host_memory().available_bytes < RESERVE_BYTES:

@@ -35,7 +35,7 @@ from memplanner.run.backend import (
 )
 from memplanner.run.comparison import peak_error
 from memplanner.run.compiled_step import compiled_notes
-from memplanner.run.failure import described, line_at_fault, module_at_fault
+from memplanner.run.failure import failure_sentence, module_at_fault
 from memplanner.run.generation import User
 from memplanner.run.interruption import Interruption
 from memplanner.run.memory_limit import limit_memory, remaining_bytes
@@ -97,12 +97,8 @@ class Session:
         except Exception as error:  # noqa: BLE001 - a model's own code raises what it likes
             if is_out_of_memory(error):
                 return self._out_of_memory(error, "an allocation was refused")
-            line = line_at_fault(error)
-            return self._result(
-                "failed",
-                f"{self.request.model.name} failed in {self._where(error)}: {described(error)}"
-                f"{f' ({line})' if line else ''}; correct its source or the plan.",
-            )
+            where = self._where(error)
+            return self._result("failed", failure_sentence(self.request, where, error), where=where)
         if len(self.seconds) < self.request.steps:
             return self._result("stopped", stopped_after(len(self.seconds), self._word))
         return self._result("finished", f"Finished {counted(len(self.seconds), self._word)}.")

@@ -28,6 +28,13 @@ def search(
 
     ``progress`` is told how far it is after each slice. Raises ``DeviceError`` where the device or
     its memory is not known.
+
+    >>> from memplanner.model import load
+    >>> plan = Plan().with_values({"training.batch_size": 8})
+    >>> goal = SearchGoal(prefer="least_memory", techniques=("activation_checkpointing",))
+    >>> found = search(load("preset:smollm2-135m"), plan, "RTX 4090 24GB", goal)
+    >>> found.chosen.changes[0].words, found.chosen.allocated_bytes
+    ('recompute every block', 12740884488)
     """
     chosen = _with_memory(device)
     planned = Plan() if plan is None else plan

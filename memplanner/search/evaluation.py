@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from memplanner.estimate import Prediction, estimate, recorder, standing_workspaces
+from memplanner.estimate.composing import STATELESS
 from memplanner.estimate.step_time import Evaluated, evaluated, known_rates, seconds_at
 from memplanner.estimate.step_time_measured import Timed
 from memplanner.estimate.step_time_message import told_time
@@ -24,7 +25,8 @@ from memplanner.plan import Plan
 from memplanner.plan.activation_checkpointing import ActivationCheckpointing
 from memplanner.plan.activation_offload import ActivationOffload
 from memplanner.plan.loss import Loss
-from memplanner.plan.optimizer import Optimizer
+from memplanner.plan.offload import Offload
+from memplanner.plan.sharding import Sharding
 from memplanner.search.figures import DeviceFigures, Figures
 from memplanner.search.step_parts import Peaks, StepParts
 from memplanner.tape.interruption import give_up_if_asked
@@ -36,9 +38,6 @@ from memplanner.techniques.target import Target
 Seconds = Callable[[Plan], float | None]
 """The time of an optimizer step of a plan."""
 Point = tuple[int, int]
-
-_STATELESS = Optimizer(name="sgd", implementation="for_loop", weight_decay=0.0)
-"""Has no states and takes no memory: what stands in while all before the update is recorded."""
 
 
 class Evaluation:
@@ -62,6 +61,16 @@ class Evaluation:
         self._updates: dict[tuple[Plan, Target], tuple[StepParts, StepParts] | None] = {}
         self._references: dict[tuple[Plan, Target], Plan] = {}
         self._least: dict[Plan, int] = {}
+        self._bodies: set[Plan] = set()
+
+    def is_of(self, model: Model, device: Device, calibration: CalibrationRecord | None) -> bool:
+        """Whether what is known here holds for the same model, device and calibration."""
+        return (
+            self.model is model
+            and self.device == device
+            and self._calibration == calibration
+            and self._seconds_of is None
+        )
 
     def figures(self, plans: Sequence[Plan]) -> list[Figures]:
         """The figures of each plan. Raises what ``estimate`` raises."""
@@ -86,9 +95,27 @@ class Evaluation:
         """No fewer are allocated at its peak; 0 where nothing is known of it yet.
 
         Parameters and states are the same whatever happens to activations, and so are gradients
-        that wait for the update.
+        that wait for the update. Before anything is recorded parameters are known.
         """
-        return self._least.get(_with_plain_blocks(structure(plan)), 0)
+        known = self._least.get(_with_plain_blocks(structure(plan)))
+        return self._standing(plan) if known is None else known
+
+    def is_known(self, plan: Plan) -> bool:
+        """Whether its forward and backward are recorded: then all else is arithmetic."""
+        return _without_update(structure(plan)) in self._bodies
+
+    def _standing(self, plan: Plan) -> int:
+        """Parameters and buffers that lie on a card at one moment of a step at least.
+
+        Those of a whole model where cards have all of them, or gather all of them for backward
+        (ZeRO-2); else a card's even share, which is the least that the fullest card has.
+        """
+        if not _divides(plan) and not shares_states(plan.sharding):
+            return 0
+        section, alone = plan.sharding, plan.model_copy(update={"sharding": Sharding()})
+        whole = recorder(self.model).standing_bytes(alone, replace(self.target, rank=0))
+        gathered = section.data != "zero_3" and section.ranks == section.gradient_degree
+        return whole if gathered else whole // section.ranks
 
     def is_arithmetic(self, *plans: Plan) -> bool:
         """Whether plans that differ in batch and sequence alone follow from one recording."""
@@ -97,10 +124,6 @@ class Evaluation:
         records = recorder(self.model)
         points = [records.point(plan) for plan in plans]
         return records.step_at(plans[0], self.target, points) is not None
-
-    def is_recorded_alone(self, plan: Plan) -> bool:
-        """Whether its optimizer works in between all else, so that others share nothing with it."""
-        return not _updates_apart(plan)
 
     def on_device(self, plan: Plan) -> DeviceFigures:
         """The estimate's own figures, the device's among them: a tenth of a second or more."""
@@ -111,6 +134,7 @@ class Evaluation:
             device_high_bytes=made.peak.device_high_bytes,
             spare_bytes=made.spare_bytes,
             verdict=made.verdict,
+            host_bytes=made.host_bytes,
         )
 
     def _predict(self, plan: Plan) -> Prediction:
@@ -235,6 +259,7 @@ class Evaluation:
                     if self._rates is None
                     else evaluated(records, plan, self.device, points, self._rates, target.rank)
                 )
+                self._bodies.add(_without_update(key[0]))
                 self._recorded[key] = parts = StepParts.of(*made, cost)
                 if parts is not None:
                     own = _with_plain_blocks(key[0])
@@ -260,7 +285,12 @@ def _updates_apart(plan: Plan) -> bool:
 
 def _body(plan: Plan) -> Plan:
     """The plan with an optimizer that adds nothing."""
-    return plan.model_copy(update={"optimizer": _STATELESS})
+    return plan.model_copy(update={"optimizer": STATELESS})
+
+
+def _without_update(plan: Plan) -> Plan:
+    """The same for all plans that differ in the optimizer and its place alone."""
+    return _body(plan).model_copy(update={"offload": Offload()})
 
 
 def _with_plain_blocks(plan: Plan) -> Plan:

@@ -29,6 +29,14 @@ class DeviceFigures:
     device_high_bytes: int | None
     spare_bytes: int | None
     verdict: Verdict | None
+    host_bytes: int | None = None
+    """The most that the plan puts into the host's memory; None where it puts nothing there."""
+
+    @property
+    def taken_bytes(self) -> int:
+        """What is held against what there is: the high end, or what is allocated."""
+        high_bytes = self.device_high_bytes
+        return self.figures.allocated_bytes if high_bytes is None else high_bytes
 
     def leaves(self, capacity_bytes: int | None, margin_bytes: int) -> bool:
         """Whether it fits for sure, with ``margin_bytes`` beyond the estimate's own margin."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import perf_counter
 
 from memplanner.errors import MemplannerError
@@ -12,47 +12,23 @@ from memplanner.hardware import find_device
 from memplanner.messages.cost import RISKS, Quality
 from memplanner.messages.device import Device
 from memplanner.messages.history import CalibrationRecord
-from memplanner.messages.search import FoundPlan, PlanChange, SearchGoal, SearchState
+from memplanner.messages.search import FoundPlan, SearchGoal, SearchState
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.search.borders import largest_held, sized
+from memplanner.search.by_budget import ByBudget
+from memplanner.search.entry import Entry, guess
 from memplanner.search.evaluation import Evaluation, Seconds, structure
 from memplanner.search.figures import DeviceFigures, Figures
-from memplanner.search.front import Cost, front
+from memplanner.search.front import front
 from memplanner.search.limits import Limits
 from memplanner.search.risk import added_risk
 from memplanner.search.space import Space
 
 _GROWS = frozenset({"largest_micro_batch", "longest_sequence"})
 """Goals for which each plan is made as large as it can be."""
-
-
-@dataclass(slots=True)
-class Entry:
-    """A plan whose figures are known."""
-
-    plan: Plan
-    changes: tuple[PlanChange, ...]
-    quality: Quality
-    figures: Figures
-    on_device: DeviceFigures | None = None
-    told_as: tuple[bool, bool] | None = None
-    """Whether it was on the front and the device's part was known when it was told last."""
-
-    @property
-    def cost(self) -> Cost:
-        """What it costs; time is that of a token or sample."""
-        seconds = self.figures.seconds
-        # equal steps, added up in another order, differ in the last digits
-        per_unit = None if seconds is None else float(f"{seconds / units(self.plan):.8g}")
-        return Cost(self.figures.allocated_bytes, per_unit, self.quality.risk)
-
-
-def units(plan: Plan) -> int:
-    """What a step's time is shared by, to compare plans: tokens over all cards."""
-    training = plan.training
-    samples = training.batch_size * training.gradient_accumulation_steps
-    return samples * training.sequence_length * plan.sharding.data_degree
+_BY_BUDGET = frozenset({"fastest", "least_loss"})
+"""Goals for which memory that is left is worth time."""
 
 
 class Search:
@@ -73,12 +49,17 @@ class Search:
         calibration: CalibrationRecord | None = None,
         seconds: Seconds | None = None,
         told_from: Plan | None = None,
+        evaluation: Evaluation | None = None,
     ) -> None:
         self._told_from = plan if told_from is None else told_from
         self.plan, self.goal = plan, SearchGoal() if goal is None else goal
         self.device = find_device(device) if isinstance(device, str) else device
-        self.evaluation = Evaluation(model, self.device, calibration=calibration, seconds=seconds)
-        self.limits = Limits.of(self.device, self.goal.margin_bytes, calibration)
+        if evaluation is None or not evaluation.is_of(model, self.device, calibration):
+            evaluation = Evaluation(model, self.device, calibration=calibration, seconds=seconds)
+        self.evaluation = evaluation
+        self.limits = Limits.of(
+            self.device, self.goal.margin_bytes, calibration, self.goal.host_memory_bytes
+        )
         self.space = Space(plan, self.evaluation.target, self.goal)
         self.tells_too_large = True
         """Whether plans that cannot fit are evaluated where that takes next to no time."""
@@ -86,17 +67,26 @@ class Search:
         self.notes: list[str] = []
         self.chosen: Entry | None = None
         self._groups: deque[list[Plan]] | None = None
+        self._late: deque[list[Plan]] = deque()
+        self._looks_late = False
         self._possible = 1
         self._tried = 0
         self._seconds = 0.0
         self._of_front = 0
         self._best: frozenset[int] = frozenset()
+        self._bases: deque[Entry] | None = None
+        self._by_budget: tuple[Entry, ByBudget] | None = None
         self._done = False
 
     @property
     def explores(self) -> bool:
         """Whether plans are still to be tried."""
         return self._groups is None or bool(self._groups)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the front is known with the device's figures; it may be refined still."""
+        return self._bases is not None or self._done
 
     @property
     def state(self) -> SearchState:
@@ -108,6 +98,15 @@ class Search:
             seconds=self._seconds,
             complete=self._done,
         )
+
+    def look_ahead(self) -> bool:
+        """As ``go_on``, for what is recorded alone: nothing is settled; whether there is more."""
+        if self._groups is None:
+            self._begin()
+        elif self._groups:
+            self.try_plans(self._groups[0])
+            self._groups.popleft()
+        return self.explores
 
     def go_on(self) -> bool:
         """Does one more slice; whether there are more."""
@@ -131,10 +130,7 @@ class Search:
 
     def fits(self, entry: Entry) -> bool:
         """Whether it is known to fit, with the goal's margin."""
-        known = entry.on_device
-        return known is not None and known.leaves(
-            self.limits.capacity_bytes, self.goal.margin_bytes
-        )
+        return entry.on_device is not None and self.limits.hold(entry.on_device)
 
     def never_fits(self, entry: Entry) -> bool:
         """Whether it is known not to fit for sure."""
@@ -164,15 +160,29 @@ class Search:
         if self._groups is None:
             self._begin()
         elif self._groups:
-            new = self.try_plans(self._groups[0])
+            group = self._groups[0]
+            new: list[Entry] = []
+            if self._waits(group):
+                self._late.append(group)
+            else:
+                new = self.try_plans(group)
             self._groups.popleft()
+            if not self._groups and not self._looks_late:
+                self._groups, self._looks_late = self._late, True
             if self.chosen is None and new:  # a first answer soon
                 first = min(new, key=self.preference)
                 if not self.never_fits(first):
                     self.settle(first)
         else:
-            return self._settle_next()
+            return self._settle_next() or self._refine_next()
         return True
+
+    def _waits(self, plans: list[Plan]) -> bool:
+        """Whether they are looked at last: they cannot fit, and may be arithmetic by then."""
+        plan = plans[0]
+        if self._looks_late or self.evaluation.is_known(plan):
+            return False
+        return self.tells_too_large and self._is_ruled_out(plan)
 
     def _begin(self) -> None:
         """The plan as it is, and what is to be tried."""
@@ -200,15 +210,13 @@ class Search:
                 known = plan.training != self.plan.training
             if not known and RISKS.index(added_risk(plan, self.plan).risk) <= worst:
                 together.setdefault(structure(plan), []).append(plan)
-        return [together[key] for key in sorted(together, key=_guess)]
+        return [together[key] for key in sorted(together, key=guess)]
 
     def try_plans(self, plans: list[Plan]) -> list[Entry]:
         """The plans of a group whose figures are known then: not what cannot fit or be made."""
         known, count = len(self.entries), len(plans)
-        holds = self.limits.holds_bytes
-        ruled_out = holds is not None and self.evaluation.least_bytes(plans[0]) > holds
-        cheap = self.tells_too_large and not self.evaluation.is_recorded_alone(plans[0])
-        if cheap or not ruled_out:
+        cheap = self.tells_too_large and self.evaluation.is_known(plans[0])
+        if cheap or not self._is_ruled_out(plans[0]):
             try:
                 if self.goal.prefer in _GROWS:
                     plans = [large for plan in plans if (large := self._largest(plan)) is not None]
@@ -219,6 +227,11 @@ class Search:
                 self._add(plan, added_risk(plan, self.plan), one)
         self._tried += count
         return self.entries[known:]
+
+    def _is_ruled_out(self, plan: Plan) -> bool:
+        """Whether what stands on the device all the time is too much for it, whatever the rest."""
+        holds = self.limits.holds_bytes
+        return holds is not None and self.evaluation.least_bytes(plan) > holds
 
     def _largest(self, plan: Plan) -> Plan | None:
         """The plan as large as its tensors can be on the device; None where it cannot be held."""
@@ -269,8 +282,7 @@ class Search:
     def settle(self, entry: Entry) -> None:
         """Asks for the estimate's own figures, which are what is told in the end."""
         known = self.evaluation.on_device(entry.plan)
-        fits = known.leaves(self.limits.capacity_bytes, self.goal.margin_bytes)
-        fitting: Entry | None = entry if fits else None
+        fitting: Entry | None = entry if self.limits.hold(known) else None
         if fitting is None and self.goal.prefer in _GROWS and entry is not self.entries[0]:
             fitting = self._smaller(entry)
         entry.on_device = known
@@ -299,13 +311,63 @@ class Search:
         self.settle(min(waiting, key=self.preference))
         return True
 
+    def _refine_next(self) -> bool:
+        """Does one more estimate for the best plans that fit, of each risk one, by the budget.
+
+        ``entries`` gains what is faster; False where nothing is left to try.
+        """
+        if self.goal.prefer not in _BY_BUDGET:
+            return False
+        if self._bases is None:
+            fitting = [entry for entry in self.entries if self.fits(entry)]
+            of_risk = {risk: [e for e in fitting if e.quality.risk == risk] for risk in RISKS}
+            self._bases = deque(min(own, key=self.preference) for own in of_risk.values() if own)
+        if self._by_budget is None:
+            if not self._bases:
+                return False
+            base = self._bases.popleft()
+            self._by_budget = base, self.by_budget(base)
+        base, climbing = self._by_budget
+        if not climbing.go_on():
+            self._by_budget = None
+            self._tried += climbing.probes
+            for entry in self.take(base, climbing):
+                if self._would_be_chosen(entry):
+                    self.chosen = entry
+        return True
+
+    def by_budget(self, base: Entry) -> ByBudget:
+        """What ``base``, which fits, recomputes or keeps on the host beyond need."""
+        return ByBudget(
+            self.evaluation,
+            base.plan,
+            allowed=self.space.may_change,
+            fits=self.limits.hold,
+            most_bytes=self.limits.most_bytes,
+        )
+
+    def take(self, base: Entry, climbing: ByBudget) -> list[Entry]:
+        """The entries of what was found and is faster than ``base``."""
+        new = []
+        for found in climbing.found():
+            before, after = base.figures.seconds, found.known.figures.seconds
+            if before is not None and after is not None and after < before:
+                self.space.told[found.section] = found.words
+                quality = added_risk(found.plan, self.plan)
+                entry = self._add(found.plan, quality, found.known.figures)
+                entry.on_device = found.known
+                new.append(entry)
+        return new
+
     def _would_be_chosen(self, entry: Entry) -> bool:
         return self.chosen is None or self.preference(entry) < self.preference(self.chosen)
 
     def _message(self, entry: Entry, *, best: bool) -> FoundPlan:
         known = entry.on_device
         holds = self.limits.holds_bytes
+        on_host = None if known is None else self.limits.leaves_host(known)
         too_large = holds is not None and entry.figures.allocated_bytes > holds
+        verdict = known.verdict if known is not None else "does_not_fit" if too_large else None
         return FoundPlan(
             changes=entry.changes,
             device=self.device.selector,
@@ -314,7 +376,9 @@ class Search:
             device_bytes=None if known is None else known.device_bytes,
             device_high_bytes=None if known is None else known.device_high_bytes,
             spare_bytes=None if known is None else known.spare_bytes,
-            verdict=known.verdict if known is not None else "does_not_fit" if too_large else None,
+            host_bytes=None if known is None else known.host_bytes,
+            host_spare_bytes=on_host,
+            verdict="does_not_fit" if on_host is not None and on_host < 0 else verdict,
             phase=entry.figures.phase,
             by_category=entry.figures.by_category,
             time=entry.figures.time,
@@ -341,13 +405,3 @@ class Search:
     def found(self, entry: Entry) -> FoundPlan:
         """The plan as it is told."""
         return self._message(entry, best=self.entries.index(entry) in self._front())
-
-
-def _guess(plan: Plan) -> tuple[bool, bool, bool, bool]:
-    """Plans that take least come first: one of each kind tells soon which kinds fit."""
-    return (
-        plan.activation_checkpointing.policy != "full",
-        plan.loss.method == "whole",
-        plan.activation_offload.to != "none",
-        plan.training.batch_size > 1,
-    )

@@ -11,13 +11,17 @@ from memplanner.messages.history import CalibrationRecord
 from memplanner.messages.search import SearchGoal, SmallestChange
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
-from memplanner.search.evaluation import Seconds
-from memplanner.search.search import Entry, Search
+from memplanner.search.by_budget import ByBudget
+from memplanner.search.entry import Entry
+from memplanner.search.evaluation import Evaluation, Seconds
+from memplanner.search.search import Search
 
 MOST_CHANGES = 3
 MOST_TOLD = 5
 MOST_OF_A_KIND = 2
 """Of those that change the same sections."""
+MOST_GIVEN_BACK = 2
+"""Of the plans that fit, the best first, those that are asked what they save beyond need."""
 FASTER_BY = 0.01
 """Less is no reason to change a plan that fits."""
 
@@ -38,14 +42,21 @@ class SmallestChanges:
         *,
         calibration: CalibrationRecord | None = None,
         seconds: Seconds | None = None,
+        evaluation: Evaluation | None = None,
     ) -> None:
-        self._search = Search(model, plan, device, goal, calibration=calibration, seconds=seconds)
+        self._search = Search(
+            model, plan, device, goal,
+            calibration=calibration, seconds=seconds, evaluation=evaluation,
+        )  # fmt: skip
         self._search.tells_too_large = False
         self._start: Entry | None = None
         self._length = 0
         self._groups: deque[list[Plan]] = deque()
         self._waiting: list[Entry] = []
         self._fitting: list[Entry] = []
+        self._given_back: list[Entry] = []
+        """Those of them that recompute, or keep on the host, no more than it takes."""
+        self._by_budget: tuple[Entry, ByBudget] | None = None
         self.fits_already = False
         """Whether the plan fits as it is; known after the first slice."""
 
@@ -54,6 +65,9 @@ class SmallestChanges:
         if self._length == 0:
             self._begin()
             return self._next_length()
+        if self._by_budget is not None:
+            self._give_back(*self._by_budget)
+            return True
         if self._groups:
             new = self._search.try_plans(self._groups[0])
             self._groups.popleft()
@@ -67,7 +81,7 @@ class SmallestChanges:
         """The changes, the best first."""
         return tuple(
             SmallestChange(found=self._search.found(entry), slower_by=self._slower_by(entry))
-            for entry in sorted(self._fitting, key=self._order)
+            for entry in sorted([*self._fitting, *self._given_back], key=self._order)[:MOST_TOLD]
         )
 
     def _begin(self) -> None:
@@ -79,6 +93,8 @@ class SmallestChanges:
         if not self._search.never_fits(self._start):
             self._search.settle(self._start)
         self.fits_already = self._search.fits(self._start)
+        if self.fits_already:
+            self._by_budget = self._start, self._search.by_budget(self._start)
 
     def _next_length(self) -> bool:
         """Prepares the lists that are one longer; False where no more are needed."""
@@ -116,7 +132,18 @@ class SmallestChanges:
         self._waiting.remove(best)
         if self._search.fits(best):
             self._fitting.append(best)
+            if not self.fits_already and len(self._fitting) <= MOST_GIVEN_BACK:
+                self._by_budget = best, self._search.by_budget(best)
         return True
+
+    def _give_back(self, base: Entry, climbing: ByBudget) -> None:
+        """Makes one more estimate of what ``base`` recomputes, or offloads, beyond need."""
+        if not climbing.go_on():
+            self._by_budget = None
+            found = self._search.take(base, climbing)
+            wanted = [entry for entry in found if self._is_wanted(entry)]
+            if wanted:
+                self._given_back.append(min(wanted, key=self._order))
 
     def _order(self, entry: Entry) -> tuple[float, ...]:
         memory, seconds, risk = entry.cost.order

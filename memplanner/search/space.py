@@ -32,6 +32,8 @@ class Space:
     goal: SearchGoal
     words: dict[tuple[str, object], str] = field(default_factory=dict)
     """What tags say of a key with a value."""
+    told: dict[Section, str] = field(default_factory=dict)
+    """What they say of a whole section, whichever of its keys are changed."""
     _sections: dict[tuple[Section | str, Alternative], Section | str | None] = field(
         default_factory=dict
     )
@@ -146,7 +148,7 @@ class Space:
         return key in self.goal.pinned or key.partition(".")[0] in self.goal.pinned
 
     def may_change(self, key: str) -> bool:
-        """Whether a number of the section ``training`` is left to the search."""
+        """Whether a key is left to the search."""
         allowed = self.goal.techniques
         return not self._pinned(key) and (allowed is None or key.partition(".")[0] in allowed)
 
@@ -161,6 +163,9 @@ class Space:
             return f"{format_count(training.sequence_length)} tokens"
         if key == "sharding.cards_per_node":
             return f"{value} cards"
+        whole = self.told.get(getattr(plan, key.partition(".")[0]))
+        if whole is not None:
+            return whole
         known = self.words.get((key, value))
         return known if known is not None else f"{key.rpartition('.')[2].replace('_', ' ')} {value}"
 

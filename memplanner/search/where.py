@@ -11,9 +11,10 @@ from memplanner.messages.history import CalibrationRecord
 from memplanner.messages.search import FoundPlan, SearchGoal, SearchState
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
+from memplanner.search.entry import Entry
 from memplanner.search.evaluation import Evaluation, Seconds
 from memplanner.search.limits import Limits
-from memplanner.search.search import Entry, Search
+from memplanner.search.search import Search
 
 CARDS = (1, 2, 4, 8, 16, 32, 64)
 """Numbers of cards that are tried, eight to a machine."""
@@ -65,7 +66,7 @@ class OnCheapestCard:
     def _try_card(self, device: Device) -> None:
         """Estimates the best plans that its memory may hold on one card."""
         goal = self._search.goal
-        limits = Limits.of(device, goal.margin_bytes)
+        limits = Limits.of(device, goal.margin_bytes, host_memory_bytes=goal.host_memory_bytes)
         most = limits.promises_bytes or 0
         held = [one for one in self._search.entries if one.figures.allocated_bytes <= most]
         evaluation = Evaluation(self._search.evaluation.model, device)
@@ -74,7 +75,7 @@ class OnCheapestCard:
                 known = evaluation.on_device(entry.plan)
             except MemplannerError:  # this card cannot do what the other one can
                 continue
-            if known.leaves(limits.capacity_bytes, goal.margin_bytes):
+            if limits.hold(known):
                 self.chosen = self._search.found_on(entry, device, known)
                 self._found.append(self.chosen)
                 return
@@ -229,9 +230,13 @@ def begin(
     *,
     calibration: CalibrationRecord | None = None,
     seconds: Seconds | None = None,
+    evaluation: Evaluation | None = None,
 ) -> AnySearch:
-    """The search that a goal asks for, not yet begun."""
+    """The search that a goal asks for, not yet begun; ``evaluation`` may know figures already."""
     if goal.where == "fewest_cards":
         return OnFewestCards(model, plan, device, goal, calibration=calibration, seconds=seconds)
-    search = Search(model, plan, device, goal, calibration=calibration, seconds=seconds)
+    search = Search(
+        model, plan, device, goal,
+        calibration=calibration, seconds=seconds, evaluation=evaluation,
+    )  # fmt: skip
     return OnCheapestCard(search) if goal.where == "cheapest_card" else OnThisDevice(search)

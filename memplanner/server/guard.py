@@ -6,7 +6,8 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from memplanner.errors import MemplannerError, TrustNeeded
+from memplanner.errors import MemplannerError, TrustNeeded, package_missing
+from memplanner.masking import mask
 from memplanner.messages.protocol import AnyRequest, Failure
 from memplanner.server.channel import Channel
 
@@ -19,22 +20,28 @@ def guarded(request: AnyRequest, channel: Channel, answer: Callable[[], object])
     try:
         return bool(answer())
     except MemplannerError as error:
-        channel.send(
-            Failure(
-                id=request.id,
-                error=type(error).__name__,
-                sentence=str(error),
-                trust_needed=isinstance(error, TrustNeeded),
-            )
-        )
+        channel.send(_failure(request, error))
     except BaseException as error:  # noqa: BLE001  (user code may even exit: the engine lives on)
+        if missing := package_missing(error):
+            channel.send(_failure(request, missing))
+            return True
         traceback.print_exc(file=sys.stderr)
+        said = mask(str(error))[:200]
         sentence = (
-            f"memplanner failed in {request.kind} ({type(error).__name__}: {str(error)[:200]}); "
+            f"memplanner failed in {request.kind} ({type(error).__name__}: {said}); "
             "the engine's log has the details."
         )
         channel.send(Failure(id=request.id, error="Defect", sentence=sentence))
     return True
+
+
+def _failure(request: AnyRequest, error: MemplannerError) -> Failure:
+    return Failure(
+        id=request.id,
+        error=type(error).__name__,
+        sentence=str(error),
+        trust_needed=isinstance(error, TrustNeeded),
+    )
 
 
 def logged(work: Callable[[], object]) -> None:

@@ -32,5 +32,6 @@ def past_runs(request: protocol.ListRuns) -> protocol.Runs:
         runs=found.runs,
         total=found.total,
         unreadable=found.unreadable,
+        notice=found.notice,
         cards={device.selector: card_identity(device) for device in local_devices()},
     )

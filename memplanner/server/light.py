@@ -47,6 +47,7 @@ def _engine_info(request: protocol.Hello) -> protocol.EngineInfo:
         transformers=_installed("transformers"),
         host_memory_bytes=host.total_bytes,
         host_free_bytes=host.available_bytes,
+        machine=platform.node(),
     )
 
 

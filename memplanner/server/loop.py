@@ -18,6 +18,8 @@ from memplanner.server.model_work import ModelWork
 from memplanner.server.run_work import LongWork, RunWork
 
 _IDLE_AFTER_SECONDS = 0.2
+_QUIET_AFTER_SECONDS = 1.0
+"""After which the engine looks ahead to a search that nobody has asked for."""
 
 
 def serve(stream: BinaryIO, channel: Channel) -> None:
@@ -90,8 +92,10 @@ class _Queue:
         """Answers for ever; the process's end ends it.
 
         Idle moments prepare the next changes, and tell effects of options; what has begun there is
-        given up when a request comes.
+        given up when a request comes. When that is done and nothing comes for a while, what a
+        search would record is recorded.
         """
+        looking = False
         while True:
             with self._changed:
                 while not self._waiting:
@@ -102,19 +106,25 @@ class _Queue:
                             break
                     elif self._model.effects_wait:
                         break
+                    elif self._model.looks_ahead:
+                        if looking or not self._changed.wait(_QUIET_AFTER_SECONDS):
+                            break
                     else:
                         self._changed.wait()
                 request = self._waiting.popleft() if self._waiting else None
                 if request is None:
                     self._model.interruption.clear()
+            looking = request is None
             if request is None and self._model.comparison_waits:
                 self._model.compare_next()
             elif request is None and self._model.searches.wait:
                 self._model.searches.go_on(self._model.interruption)
             elif request is None and self._model.idle_work_waits:
                 logged(self._model.do_idle_work)
-            elif request is None:
+            elif request is None and self._model.effects_wait:
                 self._model.tell_effect()
+            elif request is None:
+                self._model.look_ahead()
             elif isinstance(request, LongWork):
                 guarded(request, self._channel, partial(self.runs.start, request))
             elif isinstance(request, protocol.AssignBits):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Event
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING
 from memplanner.errors import SourceError
 from memplanner.messages import protocol
 from memplanner.messages.protocol import AnyRequest
+from memplanner.server.ahead_work import AheadWork
 from memplanner.server.channel import Channel
 from memplanner.server.compare_work import CompareWork
 from memplanner.server.effects_work import EffectsWork
-from memplanner.server.guard import guarded
+from memplanner.server.guard import guarded, logged
 from memplanner.server.search_work import Searches
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class ModelWork:
         self._effects: EffectsWork | None = None
         self._comparison: CompareWork | None = None
         self.searches = Searches(channel)
+        self._ahead: AheadWork | None = None
         self.idle_work_waits = False
         self.interruption = Event()
         """Set when a request has come: what is done in idle moments is given up."""
@@ -43,6 +46,11 @@ class ModelWork:
     def comparison_waits(self) -> bool:
         """Whether plans are still to be compared."""
         return self._comparison is not None
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether something is left to record for a search to come."""
+        return self._ahead is not None and self._ahead.waits
 
     @property
     def model(self) -> Model:
@@ -75,7 +83,8 @@ class ModelWork:
         elif isinstance(
             request, protocol.SearchPlans | protocol.StopSearch | protocol.FindSmallestChange
         ):
-            self.searches.take(request, self.model)
+            known = None if self._ahead is None else self._ahead.evaluation
+            self.searches.take(request, self.model, known)
         elif isinstance(request, protocol.ListLayers):
             layers = self.prediction.layers_at(request.moment)
             self._channel.send(protocol.Layers(id=request.id, moment=request.moment, layers=layers))
@@ -101,6 +110,11 @@ class ModelWork:
                 self._prediction.prepare_changes()
         except Interrupted:
             self.idle_work_waits = True
+
+    def look_ahead(self) -> None:
+        """Records a little more of what a search would."""
+        if self._ahead is not None:
+            logged(partial(self._ahead.go_on, self.interruption))
 
     def tell_effect(self) -> None:
         """Tells the next of the effects that are asked for."""
@@ -157,7 +171,7 @@ class ModelWork:
         self.searches.supersede()
         self._channel.send(protocol.Progress(id=request.id, text=f"Opening {request.source}"))
         model = load(request.source, inputs=request.inputs, trust_code=request.trust_code)
-        self._model, self._prediction = model, None
+        self._model, self._prediction, self._ahead = model, None, None
         self._channel.send(
             protocol.Opened(
                 id=request.id,
@@ -187,6 +201,9 @@ class ModelWork:
             message = message.model_copy(update={"notes": (*message.notes, trouble)})
         self._channel.send(protocol.Estimated(id=request.id, estimate=message))
         self.idle_work_waits = True
+        ahead = self._ahead
+        if ahead is None or (ahead.plan, ahead.device) != (request.plan, device):
+            self._ahead = AheadWork(self.model, request.plan, device, calibration, ahead)
 
     def _describe(self, request: protocol.DescribeModule) -> None:
         try:

@@ -12,7 +12,9 @@ from memplanner.server.channel import Channel
 from memplanner.server.guard import guarded
 
 if TYPE_CHECKING:
+    from memplanner.messages.search import SearchState
     from memplanner.model import Model
+    from memplanner.search.evaluation import Evaluation
 
 SearchRequest = protocol.SearchPlans | protocol.StopSearch | protocol.FindSmallestChange
 TELL_AFTER_SECONDS = 0.1
@@ -22,7 +24,13 @@ TELL_AFTER_SECONDS = 0.1
 class SearchWork:
     """One ``search_plans``, told in batches. Raises ``DeviceError`` for an unknown device."""
 
-    def __init__(self, request: protocol.SearchPlans, model: Model, channel: Channel) -> None:
+    def __init__(
+        self,
+        request: protocol.SearchPlans,
+        model: Model,
+        channel: Channel,
+        evaluation: Evaluation | None = None,
+    ) -> None:
         from memplanner.run.keeping import known_calibration
         from memplanner.search.where import begin
 
@@ -30,9 +38,11 @@ class SearchWork:
         self._channel = channel
         device = find_device(request.device)
         self._search = begin(
-            model, request.plan, device, request.goal, calibration=known_calibration(device)[0]
-        )
+            model, request.plan, device, request.goal,
+            calibration=known_calibration(device)[0], evaluation=evaluation,
+        )  # fmt: skip
         self._told_at = 0.0
+        self._told: SearchState | None = None
 
     def go_on(self, interruption: Event) -> bool:
         """Searches on for a slice, unless it is interrupted; whether there is more to do.
@@ -55,11 +65,11 @@ class SearchWork:
         return more
 
     def _tell(self) -> None:
-        plans = self._search.news()
-        if plans:
-            self._channel.send(
-                protocol.PlansFound(id=self.request.id, plans=plans, state=self._search.state)
-            )
+        """Tells what is new: plans, or how far it is, also while nothing is found yet."""
+        plans, state = self._search.news(), self._search.state
+        if plans or state != self._told:
+            self._told = state
+            self._channel.send(protocol.PlansFound(id=self.request.id, plans=plans, state=state))
 
     def end(self) -> None:
         """Tells what is found, and that no more comes."""
@@ -78,7 +88,11 @@ class ChangeWork:
     """One ``find_smallest_change``. Raises ``DeviceError`` for an unknown device."""
 
     def __init__(
-        self, request: protocol.FindSmallestChange, model: Model, channel: Channel
+        self,
+        request: protocol.FindSmallestChange,
+        model: Model,
+        channel: Channel,
+        evaluation: Evaluation | None = None,
     ) -> None:
         from memplanner.run.keeping import known_calibration
         from memplanner.search.smallest_change import SmallestChanges
@@ -87,8 +101,9 @@ class ChangeWork:
         self._channel = channel
         device = find_device(request.device)
         self._changes = SmallestChanges(
-            model, request.plan, device, request.goal, calibration=known_calibration(device)[0]
-        )
+            model, request.plan, device, request.goal,
+            calibration=known_calibration(device)[0], evaluation=evaluation,
+        )  # fmt: skip
 
     def go_on(self, interruption: Event) -> bool:
         """Looks on for a slice, unless it is interrupted; whether there is more to do."""
@@ -123,16 +138,18 @@ class Searches:
         """Whether there is something to go on with."""
         return self._search is not None or self._changes is not None
 
-    def take(self, request: SearchRequest, model: Model) -> None:
-        """Begins or ends what is asked for."""
+    def take(
+        self, request: SearchRequest, model: Model, evaluation: Evaluation | None = None
+    ) -> None:
+        """Begins or ends what is asked for; ``evaluation`` may know some of it already."""
         if isinstance(request, protocol.SearchPlans):
             self._supersede(self._search)
             self._search = None
-            self._search = SearchWork(request, model, self._channel)
+            self._search = SearchWork(request, model, self._channel, evaluation)
         elif isinstance(request, protocol.FindSmallestChange):
             self._supersede(self._changes)
             self._changes = None
-            self._changes = ChangeWork(request, model, self._channel)
+            self._changes = ChangeWork(request, model, self._channel, evaluation)
         else:
             search, self._search = self._search, None
             if search is not None:

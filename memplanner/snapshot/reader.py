@@ -1,8 +1,9 @@
 """``torch.cuda.memory._dump_snapshot``'s file as arrays: every event of the allocator.
 
 The file is a pickle of plain containers (``torch/csrc/cuda/memory_snapshot.cpp``). It is read as
-data, entry by entry: an event becomes a few numbers as soon as it is whole, so a file of a
-gigabyte takes some hundred megabytes.
+data, entry by entry: an event becomes a few numbers as soon as it is whole. What is kept beside
+events is counted, and may grow with the file by less than real ones need, so memory is bounded by
+the file's size.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ ACTIONS = ("alloc", "free_completed", "segment_alloc", "segment_free", "segment_
 """Those that change what is allocated or reserved, and failures; others are left out."""
 ALLOC, FREE, SEGMENT_ALLOC, SEGMENT_FREE, SEGMENT_MAP, SEGMENT_UNMAP, OOM = range(len(ACTIONS))
 MOST_VALUES = 2**32
+KEPT_AT_ONCE = 2**22
+BYTES_FOR_ONE_KEPT = 16
+"""Of the file, beyond ``KEPT_AT_ONCE``. An event takes a hundred or so, and keeps four at most:
+itself and words of its own in the memo."""
 TOLD_EVERY = 2**24
 """Bytes between two tellings of how far it is."""
 LARGEST_BYTES = 2**50
@@ -107,10 +112,15 @@ class _Reader(PlainReader):
         self._progress, self._told = progress, 0
         self.events: dict[int, _Events] = {}
         """By the identity of the list that they were in."""
-        self._kept: list[list[Any]] = []
+        self._taken_out_of: list[list[Any]] = []
         self.stacks: list[tuple[str, ...]] = []
         self._places: dict[int, int] = {}
         self._frames: list[Any] = []
+        self._words: dict[int, tuple[Any, str]] = {}
+        """Frames, by their identity, and their words: stacks share most of them."""
+
+    def _most_kept(self) -> int:
+        return KEPT_AT_ONCE + self._place // BYTES_FOR_ONE_KEPT
 
     def _append(self, values: list[Any]) -> None:
         target = self._top()
@@ -123,7 +133,7 @@ class _Reader(PlainReader):
             own = self.events.get(id(target))
             if own is None:
                 own = self.events[id(target)] = _Events()
-                self._kept.append(target)  # or its identity could become another's
+                self._taken_out_of.append(target)  # or its identity could become another's
             self._take_event(own, action, value)
         super()._append(rest)
         if self._progress is not None and self._place - self._told > TOLD_EVERY:
@@ -147,6 +157,8 @@ class _Reader(PlainReader):
             own.stream.append(stream)
             own.time_us.append(moment)
             own.stack.append(self._stack_of(entry.get("frames")))
+            self._kept += 1  # its numbers
+        self._kept -= 2 * len(entry)
         entry.clear()
 
     def _stack_of(self, frames: Any) -> int:
@@ -156,8 +168,16 @@ class _Reader(PlainReader):
         if place is None:
             place = self._places[id(frames)] = len(self.stacks)
             self._frames.append(frames)
-            self.stacks.append(tuple(_words(frame) for frame in frames[:_FRAMES]))
+            self.stacks.append(tuple(self._words_of(frame) for frame in frames[:_FRAMES]))
+            self._kept += _FRAMES
         return place
+
+    def _words_of(self, frame: Any) -> str:
+        found = self._words.get(id(frame))
+        if found is None:
+            found = self._words[id(frame)] = frame, _words(frame)
+            self._kept += 2
+        return found[1]
 
 
 _CODES = {action: place for place, action in enumerate(ACTIONS)}
@@ -166,9 +186,9 @@ _CODES = {action: place for place, action in enumerate(ACTIONS)}
 def _words(frame: Any) -> str:
     if not isinstance(frame, dict):
         return "?"
-    name, file = str(frame.get("name", "?"))[:120], str(frame.get("filename", ""))
-    line = frame.get("line")
-    where = file.replace("\\", "/").rpartition("/")[2][:80]
+    name, file, line = frame.get("name"), frame.get("filename"), frame.get("line")
+    name = name[:120] if isinstance(name, str) else "?"  # anything else can be without end
+    where = file.replace("\\", "/").rpartition("/")[2][:80] if isinstance(file, str) else ""
     return f"{name}, {where}:{line}" if where and isinstance(line, int) else name
 
 
@@ -185,10 +205,10 @@ def _traces(reader: _Reader, value: dict[Any, Any]) -> list[DeviceTrace]:
             DeviceTrace(
                 device=device,
                 action=np.array(own.action, dtype=np.int64),
-                size_bytes=np.array(own.size_bytes, dtype=np.int64),
-                address=np.array(own.address, dtype=np.uint64).view(np.int64),
-                stream=np.array(own.stream, dtype=np.uint64).view(np.int64),
-                time_us=np.array(own.time_us, dtype=np.int64),
+                size_bytes=np.frombuffer(own.size_bytes, dtype=np.int64),
+                address=np.frombuffer(own.address, dtype=np.int64),
+                stream=np.frombuffer(own.stream, dtype=np.int64),
+                time_us=np.frombuffer(own.time_us, dtype=np.int64),
                 stack=np.array(own.stack, dtype=np.int64),
                 stacks=tuple(reader.stacks),
                 allocated_bytes=sum(_size(one.get("allocated_size")) for one in mine),

@@ -56,6 +56,20 @@ def choice(model: Model, plan: Plan, target: Target) -> Choice | None:
     section = plan.activation_checkpointing
     if section.policy != "budget":
         return None
+    budget_bytes = section.budget_mib * _MIB
+    return Choice(choose(*_surveyed(model, plan, target), budget_bytes), budget_bytes)
+
+
+def kept_sizes(model: Model, plan: Plan, target: Target) -> list[int]:
+    """Bytes that the choices of a plan with a budget keep, from none to all: no others differ.
+
+    Raises ``PlanError`` as ``choice`` does.
+    """
+    return [state.size_bytes for state in _surveyed(model, plan, target)[1]]
+
+
+def _surveyed(model: Model, plan: Plan, target: Target) -> _Known:
+    section = plan.activation_checkpointing
     known = _surveys.setdefault(model, {})
     alike = section.model_copy(update={"budget_mib": 0})
     key = (
@@ -67,8 +81,7 @@ def choice(model: Model, plan: Plan, target: Target) -> Choice | None:
     if key not in known:
         blocks = survey(model, plan, target)
         known[key] = blocks, frontier(blocks)
-    budget_bytes = section.budget_mib * _MIB
-    return Choice(choose(*known[key], budget_bytes), budget_bytes)
+    return known[key]
 
 
 def survey(model: Model, plan: Plan, target: Target) -> tuple[Blocks, ...]:

@@ -21,6 +21,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from memplanner.tape.host_shards import weightless_host_shards
 from memplanner.tape.streams import Streams
 from memplanner.tape.watch import ROOT, StorageWatch
 
@@ -47,7 +48,7 @@ def weightless_ranks(rank: int, ranks: int) -> Iterator[None]:
         world_size=ranks,
     )
     try:
-        with _weightless_shards(), warnings.catch_warnings():
+        with _own_meshes(), _weightless_shards(), warnings.catch_warnings():
             # logits of split heads are views; nobody changes them in place
             warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")
             yield
@@ -57,11 +58,40 @@ def weightless_ranks(rank: int, ranks: int) -> Iterator[None]:
         _forget_meshes()
 
 
-def _forget_meshes() -> None:
-    """Empties DTensor's caches: what they hold is of this world's mesh, seen by this rank.
+_WORLD = "_weightless_world"
+"""The attribute of a mesh that names its world."""
 
-    A mesh equals that of the next world, in which this process is another rank.
+
+@contextmanager
+def _own_meshes() -> Iterator[None]:
+    """Inside it no mesh equals one of another world, in which this process was another rank.
+
+    torch compares meshes by the ranks in them, and DTensor keeps what it found for one in caches
+    of which it empties some only (``torch/distributed/tensor``: not
+    ``_propagate_tensor_meta_cached``, ``_cached_create_expanded_strategy`` and ``_planner_cache``).
     """
+    from torch.distributed.device_mesh import DeviceMesh
+
+    world, made, same = object(), DeviceMesh.__init__, DeviceMesh.__eq__
+
+    def make(mesh: DeviceMesh, *args: Any, **kwargs: Any) -> None:
+        vars(mesh)[_WORLD] = world
+        made(mesh, *args, **kwargs)
+
+    def is_same(mesh: DeviceMesh, other: object) -> bool:
+        if mesh is other:
+            return True
+        return same(mesh, other) and vars(mesh).get(_WORLD) is vars(other).get(_WORLD)
+
+    with (
+        patch.object(DeviceMesh, "__init__", make),
+        patch.object(DeviceMesh, "__eq__", is_same),
+    ):
+        yield
+
+
+def _forget_meshes() -> None:
+    """Empties DTensor's caches as far as it does so itself; no other world uses the rest."""
     if "torch.distributed.tensor" in sys.modules:
         from torch.distributed.tensor import debug
 
@@ -94,6 +124,7 @@ def _weightless_shards() -> Iterator[None]:
                 _fsdp_param_group.FSDPParamGroup, "_validate_no_meta_params", lambda group: None
             )
         )
+        stack.enter_context(weightless_host_shards())
         yield
 
 

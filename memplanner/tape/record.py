@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from memplanner.tape.cuda_scratch import scratch_bytes
 from memplanner.tape.inference import inference
 from memplanner.tape.inner_tensors import is_distributed
 from memplanner.tape.interruption import Interrupted, asked
+from memplanner.tape.marking_watch import MarkingWatch
 from memplanner.tape.module_run import Refusal
 from memplanner.tape.pipeline import pipeline_of, record_pipeline
 from memplanner.tape.ranks import has_arrived, watching_shards, weightless_ranks
@@ -34,7 +36,6 @@ from memplanner.tape.tape import WORKSPACES, Tape
 from memplanner.tape.tensor_trees import tensors_in
 from memplanner.tape.values import Values
 from memplanner.tape.watch import StorageWatch
-from memplanner.tape.working_watch import WorkingWatch
 from memplanner.techniques import step as step_parts
 from memplanner.techniques.compilation import breaks
 from memplanner.techniques.fused_graph import seeing_kernels
@@ -53,7 +54,7 @@ _TO_COPY = torch.ops.aten._to_copy.default
 _REDUCE_SCATTER = torch.ops.c10d._reduce_scatter_base_.default
 
 
-class MetaWatch(WorkingWatch):
+class MetaWatch(MarkingWatch):
     """A watch that answers ``.item()`` and gives results the types of the target."""
 
     def __init__(self, module: nn.Module, target: Target) -> None:
@@ -152,34 +153,26 @@ def record(
     forward_only: bool = False,
     stand_ins: StandIns | None = None,
     kept: Choice | None = None,
+    marked: bool = False,
 ) -> Tape:
     """The tape of one steady step of ``module``, which is built on ``device`` and changed in place.
 
     On the meta device nothing is computed; on the CPU the step is run for real, for models that
     cannot run without values. With ``forward_only`` nothing follows the forward. Modules of
     ``stand_ins`` are not run but played back; ``kept`` is what a budget of activations is spent
-    on (``checkpoint_survey.py``). Raises ``PlanError`` where the plan cannot be
+    on (``checkpoint_survey.py``). A ``marked`` tape has marks where autograd stores gradients
+    (``gradients.py``). Raises ``PlanError`` where the plan cannot be
     carried out, ``StepError`` where the step cannot be run.
     """
     backend: RecordingBackend
     backend = MetaBackend(target, plan) if device == META else CpuBackend(plan)
     backend.forward_only = forward_only
     ranks = plan.sharding.ranks
+    given = model, plan, target, module, device, backend, forward_only, stand_ins, kept, marked
     if ranks > 1 and device == META:
         with weightless_ranks(target.rank, ranks):
-            return _record(
-                model,
-                plan,
-                target,
-                module,
-                device,
-                backend,
-                forward_only,
-                stand_ins,
-                kept,
-                watching_shards,
-            )
-    return _record(model, plan, target, module, device, backend, forward_only, stand_ins, kept)
+            return _record(*given, watching_shards)
+    return _record(*given)
 
 
 def _record(
@@ -192,6 +185,7 @@ def _record(
     forward_only: bool,
     stand_ins: StandIns | None,
     kept: Choice | None,
+    marked: bool,
     around: Callable[[StorageWatch], AbstractContextManager[None]] | None = None,
 ) -> Tape:
     recomputation = Recomputation(backend)
@@ -221,6 +215,15 @@ def _record(
         prepared.optimizer.moving = owned.note_gradient
     if plan.offload.parameters == "host":
         around = watching_shards
+    hooks = []
+    if marked and isinstance(prepared.optimizer, UpdatesInBackward):
+        prepared.optimizer.around = owned.marking
+    elif marked and plan.sharding.ranks == 1:
+        hooks = [
+            parameter.register_post_accumulate_grad_hook(watch.mark_gradient)
+            for parameter in prepared.module.parameters()
+            if parameter.requires_grad
+        ]
     with watch, nullcontext() if around is None else around(watch):
         watch.phase("load", 0)
         owned.note_module(prepared.module)
@@ -239,8 +242,10 @@ def _record(
             types = types_around(unwrapped(prepared.module), failed)
             raise StepError(
                 model.name, refusal or error, failed, types,
-                refused=refusal is not None,
+                refused=refusal is not None, in_update=watch.updates or watch.update_failed,
             ) from error  # fmt: skip
+    for hook in hooks:
+        hook.remove()
     if not forward_only:
         watch.measure_scratch(owned)
     notes = [*prepared.notes, *watch.values.notes, *watch.real_calls.notes]
@@ -248,7 +253,8 @@ def _record(
     if stand_ins:
         notes += stand_ins.notes
     on_cpu = target.kind == "cpu" or device != META
-    return steady_tape(watch, owned, keep, on_cpu=on_cpu, notes=tuple(notes))
+    tape = steady_tape(watch, owned, keep, on_cpu=on_cpu, notes=tuple(notes))
+    return tape if marked else replace(tape, gradients=None)
 
 
 class StepError(EstimateError):
@@ -261,7 +267,8 @@ class StepError(EstimateError):
         module: str,
         types: tuple[type[nn.Module], ...],
         *,
-        refused: bool,
+        refused: bool = False,
+        in_update: bool = False,
     ) -> None:
         super().__init__(
             f"{model} cannot run a step of this shape: {type(error).__name__}: "
@@ -274,6 +281,14 @@ class StepError(EstimateError):
         """Of the module and what it lies in, from the inside."""
         self.refused = refused
         """Whether the module was seen to refuse its inputs with values as well."""
+        self.in_update = in_update
+        """Whether the optimizer gave up, and not the model."""
+
+    def kept(self) -> StepError:
+        """The error without what its tracebacks hold."""
+        for error in (self, self.error):
+            error.__traceback__ = error.__cause__ = error.__context__ = None
+        return self
 
 
 def types_around(root: nn.Module, path: str) -> tuple[type[nn.Module], ...]:

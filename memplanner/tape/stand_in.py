@@ -77,7 +77,14 @@ class StandIns:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was done, in sentences for the user."""
-        return tuple(f"{kind} {how}" for kind, how in self._how.items())
+        told = tuple(f"{kind} {how}" for kind, how in self._how.items())
+        if not told:
+            return ()
+        kinds = ", ".join(self._how)
+        return (
+            *told,
+            f"How long a step takes is not told: nothing is known of the kernels of {kinds}.",
+        )
 
     def run(self, forward: _Forward, args: Any, kwargs: Any) -> ModuleRun:
         """What the module would allocate with these inputs."""

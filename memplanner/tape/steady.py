@@ -13,6 +13,7 @@ from torch import nn
 
 from memplanner.messages.estimate import Phase, Span
 from memplanner.tape import tape as kinds
+from memplanner.tape.marking_watch import MarkingWatch
 from memplanner.tape.tape import Array, StorageInfo, Tape
 from memplanner.tape.watch import StorageWatch
 from memplanner.tape.work import Work
@@ -42,9 +43,8 @@ class Ownership:
             for name, parameter in child.named_parameters(recurse=False):
                 storage = self._claim(parameter, kinds.PARAMETERS, index, "parameter")
                 packed = isinstance(child, (QuantizedLinear, DynamicInt8Linear, PackedLinear))
-                self.numel.setdefault(
-                    storage, child.weights_in(name) if packed else parameter.numel()
-                )
+                whole = vars(child).get(name, parameter)  # of a part that a rank holds
+                self.numel.setdefault(storage, child.weights_in(name) if packed else whole.numel())
                 self.names.setdefault(storage, f"{path}.{name}" if path else name)
                 if parameter.requires_grad:
                     self.trainable.add(storage)
@@ -61,8 +61,14 @@ class Ownership:
 
     def note_gradients(self, module: nn.Module) -> None:
         """Notes what backward left in ``grad``; call it when a backward ended."""
+        noted = self.watch.gradients if isinstance(self.watch, MarkingWatch) else None
+        if noted is not None:
+            noted.begin()
         for parameter in module.parameters():
             self.note_gradient(parameter)
+            if noted is not None and parameter.grad is not None:
+                owner, stored = (self.watch.see(one, "") for one in (parameter, parameter.grad))
+                noted.add(parameter, self.names.get(owner, ""), stored)
 
     def note_states(self, optimizer: torch.optim.Optimizer) -> None:
         """Notes the optimizer's state; call it when a step ended."""
@@ -79,6 +85,19 @@ class Ownership:
         with self.watch.updating(parameter):
             yield
         self._note_state(parameter, state)
+
+    @contextmanager
+    def marking(self, parameter: torch.Tensor, state: dict[str, Any]) -> Iterator[None]:
+        """The same, with a mark where the update begins; it makes and frees nothing itself."""
+        assert isinstance(self.watch, MarkingWatch)  # a real step has no marks
+        self.watch.place_states(parameter)
+        self.note_gradient(parameter)
+        self.watch.mark_gradient(parameter)
+        known = len(self.watch.events)
+        with self.updating(parameter, state):
+            yield
+        if len(self.watch.events) - known > 1:  # the gradient's death
+            self.watch.gradients.refuse()
 
     def note_gradient(self, parameter: torch.Tensor) -> None:
         """Notes the gradient of a parameter, if it has one."""
@@ -237,6 +256,9 @@ def tape_of(
         numel=numel,
         notes=notes,
         work=work,
+        gradients=watch.gradients.renumbered(number, watch.module, watch.module_names)
+        if isinstance(watch, MarkingWatch)
+        else None,
     )
 
 

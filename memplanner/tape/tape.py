@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from memplanner.messages.estimate import CATEGORIES, Phase, Span
 from memplanner.tape.collectives import Collective
+from memplanner.tape.gradients import Gradients
 from memplanner.tape.work import Work, nothing
 
 Array = npt.NDArray[np.int64]
@@ -63,6 +64,8 @@ class Tape:
     notes: tuple[str, ...] = ()
     work: Work = field(default_factory=nothing)
     """What its kernels do: each row of what was recorded, with the rows that it stands for."""
+    gradients: Gradients | None = None
+    """Of a step that was recorded for other optimizers, too."""
 
     @property
     def deltas_bytes(self) -> Array:

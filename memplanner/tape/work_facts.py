@@ -67,7 +67,8 @@ def facts_of(func: Any) -> Facts | None:
 
 _NOTHING = frozenset(
     {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "set_", "resize_",
-     "_local_scalar_dense", "is_same_size", "record_stream"}
+     "_local_scalar_dense", "is_same_size", "record_stream", "_record_function_enter_new",
+     "_record_function_exit", "is_pinned"}
 )  # fmt: skip
 _VIEWS = frozenset({"_unsafe_view", "_reshape_alias", "lift_fresh", "detach", "alias"})
 """Of results that share memory although the schema does not say so, and of those that do."""

@@ -10,5 +10,7 @@ for ``quantization`` the package ``low_bit``, for ``loss`` ``chunked_loss``, for
 ``activation_offload`` ``kept_on_host`` and for ``optimizer`` ``updates_in_backward``, ``lion``,
 ``low_rank_updates`` and ``low_bit.states``. ``distillation`` has the package ``distilling``, the
 students that a plan means in ``distilled_model`` and the search for one in ``student_search``. What
-an exported script brings along is torch alone.
+an exported script brings along is torch alone, but for ``parallel``: of that package, and of what
+it asks of others, the script takes the definitions that its plan uses
+(``memplanner/export/carried.py``), with stand-ins for plan, batch and errors.
 """

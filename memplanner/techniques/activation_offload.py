@@ -8,6 +8,7 @@ from torch import nn
 
 from memplanner.plan import Plan
 from memplanner.techniques.base import Alternative, Setting, Situation, Technique
+from memplanner.techniques.checkpointed_modules import OFFLOADED, named_modules
 from memplanner.techniques.host_memory import in_host_memory
 from memplanner.techniques.kept_on_host import keep_on_host
 from memplanner.techniques.target import Target
@@ -17,7 +18,7 @@ _OWN_MEMORY = frozenset({"cuda", "rocm", "xpu"})
 
 
 class ActivationOffload(Technique):
-    """Wraps the whole forward, the loss in it included."""
+    """Wraps the whole forward, the loss in it included, or modules by name."""
 
     name = "activation_offload"
     order = 60
@@ -43,8 +44,12 @@ class ActivationOffload(Technique):
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The module with its kept activations in host memory, in place."""
         section = situation.plan.activation_offload
-        if section.to == "host":
-            keep_on_host(module, pin_memory=section.pin_memory, in_host=in_host_memory)
+        if section.to == "none":
+            return module
+        chosen = named_modules(module, section.modules, OFFLOADED) if section.modules else [""]
+        for name in chosen:
+            part = module.get_submodule(name)
+            keep_on_host(part, pin_memory=section.pin_memory, in_host=in_host_memory)
         return module
 
     def notes(self, plan: Plan, target: Target) -> Sequence[str]:

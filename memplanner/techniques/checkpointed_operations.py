@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 _KERNELS: dict[str, tuple[str, ...]] = {
-    "mm": ("mm",),
+    "mm": ("mm", "_scaled_mm"),  # a product in fp8 is one: torchao's calls ``mm`` for it
     "addmm": ("addmm",),
     "bmm": ("bmm",),
     "baddbmm": ("baddbmm",),

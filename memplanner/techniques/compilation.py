@@ -19,6 +19,7 @@ from memplanner.plan.sharding import Sharding
 from memplanner.techniques.base import Situation, Technique
 from memplanner.techniques.compiled_block import CompiledBlock, Graphs, Settings
 from memplanner.techniques.inference import trains
+from memplanner.techniques.parallel.shares_on_host import shares_lie_on_host
 from memplanner.techniques.target import Target
 
 _INDUCTOR = (
@@ -106,7 +107,7 @@ def _why_not(plan: Plan, target: Target) -> Iterator[str]:
             "activation_offload.to=host moves what each operation keeps, and a compiled block "
             "keeps what its graphs say; choose none, or compilation.mode=none."
         )
-    if plan.offload.parameters != "none":
+    if plan.offload.parameters != "none" and not shares_lie_on_host(plan):
         yield (
             "offload.parameters=host takes a block's parameters away that its graphs hold; choose "
             "none, or compilation.mode=none."

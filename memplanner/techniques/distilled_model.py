@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from memplanner.errors import PlanError
+from memplanner.errors import PlanError, TrustNeeded
 from memplanner.model.blocks import block_lists
 from memplanner.model.hugging_face import CLASS_ERRORS, one_line
 from memplanner.model.loaded import Batch, Model
@@ -169,14 +169,24 @@ def _student(
 
 def _other(model: Model, section: Distillation) -> Model:
     """The student that was chosen separately."""
-    from memplanner.model.sources import load
+    from memplanner.model.sources import is_program, load
 
     if not section.student_source.strip():
         raise PlanError(
             "distillation.student=source needs a model in distillation.student_source, such as "
             "preset:NAME or a folder."
         )
-    other = load(section.student_source.strip(), trust_code=model.trust_code)
+    name = section.student_source.strip()
+    try:
+        # who agreed to the teacher's code has not read a program that a plan's file names
+        other = load(name, trust_code=model.trust_code and not is_program(name))
+    except TrustNeeded as error:
+        if not is_program(name):
+            raise
+        raise PlanError(
+            f"The student {name} is a Python program that would run with your rights on this "
+            "machine; read it, open it once as a model, and agree to run it if you trust it."
+        ) from error
     if other.parameters_only:
         raise PlanError(
             f"{other.source} names parameters but no forward, so it cannot be trained; name "

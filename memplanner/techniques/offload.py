@@ -18,6 +18,10 @@ from memplanner.plan.optimizer import FEW_BITS
 from memplanner.techniques.base import Alternative, Setting, Situation, Technique
 from memplanner.techniques.host_memory import put_in_host_memory
 from memplanner.techniques.host_updates import on_host
+from memplanner.techniques.parallel.shares_on_host import (
+    shares_lie_on_host,
+    why_not_shares_on_host,
+)
 from memplanner.techniques.streamed_blocks import stream_blocks
 from memplanner.techniques.target import Target
 
@@ -43,13 +47,9 @@ class Offload(Technique):
                 f"offload.{keys[0]}=host saves nothing on {target.kind}, whose memory is the "
                 "host's; choose none, or activation_checkpointing.policy=full.",
             )
-        reasons = []
+        reasons: list[str] = []
         if plan.sharding.ranks > 1:
-            reasons.append(
-                f"offload.{keys[0]}=host is for one device, and the plan shards over "
-                f"{plan.sharding.ranks} cards; choose none, or sharding.nodes=1 and "
-                "sharding.cards_per_node=1."
-            )
+            reasons += why_not_shares_on_host(plan)
         if plan.distillation.student != "none":
             reasons.append(
                 f"offload.{keys[0]}=host is for one model, and distillation trains beside a "
@@ -57,7 +57,7 @@ class Offload(Technique):
             )
         if section.optimizer == "host":
             reasons += _why_not_on_host(plan)
-        elif plan.adapters.method == "none":
+        elif plan.adapters.method == "none" and plan.sharding.ranks == 1:
             reasons.append(
                 "offload.parameters=host leaves nothing on the device to update; choose "
                 "offload.optimizer=host too, or adapters.method=lora."
@@ -74,7 +74,7 @@ class Offload(Technique):
     def transform(self, module: nn.Module, situation: Situation) -> nn.Module:
         """The module with its blocks' parameters in host memory, in place."""
         plan = situation.plan
-        if plan.offload.parameters == "none":
+        if plan.offload.parameters == "none" or shares_lie_on_host(plan):
             return module
         trains_there = plan.offload.optimizer == "host"
 
@@ -95,6 +95,11 @@ class Offload(Technique):
     def notes(self, plan: Plan, target: Target) -> Sequence[str]:
         """What it takes elsewhere."""
         notes = []
+        if shares_lie_on_host(plan):
+            return (
+                "The optimizer runs on the host's processors. A block's shares cross the bus each "
+                "time before they are gathered, its reduced gradients once in every micro-batch.",
+            )
         if plan.offload.optimizer == "host":
             notes.append(
                 "The optimizer runs on the host's processors: gradients cross the bus in every "

@@ -41,6 +41,7 @@ from memplanner.techniques.low_bit.states import (
 from memplanner.techniques.low_rank_updates import LowRankUpdates
 from memplanner.techniques.optimizer_alternatives import optimizer_alternatives
 from memplanner.techniques.parallel.shared_states import shared_states, shares_states
+from memplanner.techniques.parallel.shares_on_host import put_states_on_host, shares_lie_on_host
 from memplanner.techniques.parallel.together import first_parameter, together
 from memplanner.techniques.target import Target
 from memplanner.techniques.updates_in_backward import UpdatesInBackward
@@ -228,6 +229,10 @@ def make_optimizer(module: nn.Module, plan: Plan, target: Target) -> torch.optim
     Raises ``PlanError`` where it needs a library that is not installed.
     """
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if shares_lie_on_host(plan):
+        optimizer = _maker(module, parameters, plan, Target())(parameters)  # the host's is a CPU's
+        put_states_on_host(optimizer)
+        return optimizer
     if plan.offload.optimizer == "host":
         return _on_host(module, parameters, plan)
     make = _maker(module, parameters, plan, target)
@@ -259,7 +264,7 @@ def _maker(
 
     def make(part: list[nn.Parameter]) -> torch.optim.Optimizer:
         if shares_states(plan.sharding):
-            return shared_states(part, lambda own: _made(own, plan, target))
+            return shared_states(module, part, lambda own: _made(own, plan, target))
         return _made(part, plan, target)
 
     section = plan.optimizer

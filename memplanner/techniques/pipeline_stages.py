@@ -36,11 +36,6 @@ class PipelineStages(Technique):
                 "sharding.schedule=zero_bubble computes gradients of weights apart, which DDP does "
                 "not see; choose sharding.data=zero_2 or sharding.schedule=interleaved_1f1b."
             )
-        if section.sequence_parallel and section.tensor > 1:
-            reasons.append(
-                "Stages hand whole sequences on, of which sequence parallel leaves each card a "
-                "part; choose sharding.sequence_parallel=false or sharding.pipeline=1."
-            )
         if plan.precision == "fp16_mixed":
             reasons.append(
                 "A loss scaler on one stage knows nothing of the others' gradients; choose "
@@ -78,6 +73,8 @@ class PipelineStages(Technique):
         if section.pipeline == 1:
             return ()
         notes = []
+        if section.sequence_parallel and section.tensor > 1:
+            notes.append("Stages hand whole sequences on, and split them again.")
         if plan.training.outputs != "until_loss":
             notes.append("A pipeline lets go of a micro-batch's outputs when its loss is there.")
         if section.reduction == "each_micro_batch" and section.data_degree > 1:

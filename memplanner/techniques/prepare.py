@@ -32,6 +32,7 @@ from memplanner.techniques.distilling.pair import Distilled
 from memplanner.techniques.inference import trains
 from memplanner.techniques.kept_within_budget import Choice
 from memplanner.techniques.optimizer import make_optimizer, recurring_in
+from memplanner.techniques.parallel.shares_on_host import shares_lie_on_host
 from memplanner.techniques.parallel.stages import Stages
 from memplanner.techniques.precision import stored_type
 from memplanner.techniques.target import Target
@@ -183,7 +184,8 @@ def prepare(
     built = transform(
         built, model, plan, target, recompute, device, calibration, witness, after_steps, kept
     )
-    if any(part.device.type != device.type for part in built.parameters()):
+    elsewhere = shares_lie_on_host(plan)  # and stay there
+    if not elsewhere and any(part.device.type != device.type for part in built.parameters()):
         built = built.to(device)
     notes = [note for technique in at_work(plan) for note in technique.notes(plan, target)]
     if not trains(plan):

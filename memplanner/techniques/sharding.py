@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -13,9 +12,6 @@ from memplanner.techniques.base import Alternative, Setting, Situation, Techniqu
 from memplanner.techniques.parallel.deepspeed import conflicts_with_deepspeed
 from memplanner.techniques.parallel.model_conflicts import conflicts_with_splitting
 from memplanner.techniques.target import Target
-
-if TYPE_CHECKING:
-    from torch.distributed.device_mesh import DeviceMesh
 
 
 class Sharding(Technique):
@@ -48,41 +44,16 @@ class Sharding(Technique):
         section = situation.plan.sharding
         if section.ranks == 1:
             return module
-        from memplanner.techniques.parallel.mesh import make_mesh  # takes a while to import
+        from memplanner.techniques.parallel.split import split  # takes a while to import
 
-        mesh = make_mesh(section, mesh_device(situation))
-        if section.tensor > 1 or section.expert > 1:
-            from memplanner.techniques.parallel.model_parts import split_model
-
-            split_model(module, mesh, situation.plan, mesh_device(situation))
-        if section.context > 1:
-            from memplanner.techniques.parallel.context import split_context
-            from memplanner.techniques.parallel.mesh import CONTEXT
-
-            on_cpu = situation.target.kind == "cpu"
-            split_context(module, mesh[CONTEXT], situation.plan, on_cpu=on_cpu)
-        return _over_data(module, mesh, situation.plan)
+        on_cpu = situation.target.kind == "cpu"
+        return split(module, situation.plan, mesh_device(situation), on_cpu=on_cpu)
 
 
 def mesh_device(situation: Situation) -> str:
     """The kind of device that collectives work on; weightless ranks are taken for CPU ones."""
     device = situation.device
     return "cpu" if device is None or device.type == "meta" else device.type
-
-
-def _over_data(module: nn.Module, mesh: DeviceMesh, plan: Plan) -> nn.Module:
-    section = plan.sharding
-    if section.gradient_degree == 1:
-        return module
-    from memplanner.techniques.parallel.fully_sharded import shard_fully
-    from memplanner.techniques.parallel.mesh import data_mesh
-    from memplanner.techniques.parallel.replicated import replicate
-
-    cards = data_mesh(mesh, section)
-    if section.fully_sharded:
-        shard_fully(module, cards, plan)
-        return module
-    return replicate(module, cards, section)
 
 
 def is_ready(ranks: int) -> bool:

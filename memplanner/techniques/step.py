@@ -14,6 +14,8 @@ import torch
 
 from memplanner.messages.estimate import Phase
 from memplanner.model.loaded import Batch
+from memplanner.techniques.parallel.shares_on_host import where_updated
+from memplanner.techniques.parallel.split_loss import splitting_loss
 from memplanner.techniques.parallel.wrapped import reduce_gradients
 from memplanner.techniques.prepare import Prepared
 
@@ -107,6 +109,20 @@ def forward_backward(
     last: bool = True,
 ) -> torch.Tensor:
     """Forward and backward of one micro-batch, the ``last`` of its step or not; its loss."""
+    with splitting_loss(prepared.plan):
+        return _forward_backward(prepared, batch, backend, observer, held, micro_batch, last=last)
+
+
+def _forward_backward(
+    prepared: Prepared,
+    batch: Batch,
+    backend: Backend,
+    observer: Observer,
+    held: Held,
+    micro_batch: int,
+    *,
+    last: bool,
+) -> torch.Tensor:
     training = prepared.plan.training
     reduce_gradients(prepared.module, prepared.plan, last=last)
     observer.phase("forward", micro_batch)
@@ -125,7 +141,8 @@ def forward_backward(
 def optimizer_step(prepared: Prepared, backend: Backend, observer: Observer) -> None:
     """The optimizer's part of a step."""
     observer.phase("optimizer_step", 0)
-    backend.optimizer_step(prepared.optimizer)
+    with where_updated(prepared.plan):
+        backend.optimizer_step(prepared.optimizer)
 
 
 def end_step(prepared: Prepared, observer: Observer, held: Held) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -154,6 +158,14 @@ def real_peak_bytes(model: Model, plan: Plan) -> int:
         with watch:  # keeping no loss either
             deque(run_step(prepared, batches, CpuBackend(plan), watch, held), maxlen=0)
     return watch.highest_bytes
+
+
+@contextmanager
+def recorded_whole() -> Iterator[None]:
+    """Inside it no step is made of recordings that other plans share."""
+    recording = import_module("memplanner.estimate.recording")  # its package's name is a function's
+    with patch.object(recording, "divides", lambda plan: False):
+        yield
 
 
 def record_folded(model: Model, plan: Plan, target: Target = CPU) -> Tape | None:

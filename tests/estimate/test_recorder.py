@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,15 @@ CPU_HERE = Device(name="cpu", kind="cpu", memory_bytes=16 * 1024**3)
 
 @pytest.fixture
 def recordings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Plan]]:
-    """The plans that were recorded, one for each recording."""
+    """The plans of which steps, or updates alone, were recorded, one for each recording."""
     plans: list[Plan] = []
-    real = RECORDING.record
 
-    def counted(model: Any, plan: Plan, *rest: Any, **options: Any) -> Any:
+    def counted(real: Any, model: Any, plan: Plan, *rest: Any, **options: Any) -> Any:
         plans.append(plan)
         return real(model, plan, *rest, **options)
 
-    monkeypatch.setattr(RECORDING, "record", counted)
+    for name in ("record", "record_update"):
+        monkeypatch.setattr(RECORDING, name, partial(counted, getattr(RECORDING, name)))
     return plans
 
 

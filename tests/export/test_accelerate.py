@@ -101,6 +101,17 @@ SHARED: dict[str, tuple[dict[str, object], dict[str, object]]] = {
             "parallelism_config_dp_shard_size": 4,
         },
     ),
+    "context": (
+        {
+            "sharding.data": "zero_3",
+            "sharding.context": 2,
+            "sharding.context_rotation": "all_to_all",
+        },
+        {
+            "parallelism_config_cp_size": 2,
+            "parallelism_config_cp_comm_strategy": "alltoall",
+        },
+    ),
 }
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from memplanner.messages.device import Device
 from memplanner.model import load
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
+from tests import forked
 
 PRUNED: dict[str, object] = {
     "training.sequence_length": 32, "training.outputs": "until_loss",
@@ -35,10 +34,7 @@ def test_the_prepared_model_takes_what_was_promised(
     written = export(model, plan, trainer, tmp_path, card)
     assert {"prepare_model.py", "sparsity.py"} <= {Path(path).name for path in written}
 
-    done = subprocess.run(
-        [sys.executable, "prepare_model.py"], cwd=tmp_path, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    done = forked.script("prepare_model.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     values = YAML(typ="safe").load(Path(written[0]))
     named = values.get("base_model") or values["model_name_or_path"]

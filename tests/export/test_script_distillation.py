@@ -22,6 +22,7 @@ from memplanner.messages.device import Device
 from memplanner.model import load
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
+from tests import forked
 from tests.export.test_targets import SHOWN
 from tests.truth.ground_truth import standing, tensor_peak_bytes
 
@@ -120,10 +121,7 @@ def test_logits_ahead_of_time_and_a_student_that_opens_again(tmp_path: Path, mod
     written(tmp_path, load(models / "trained"), changes)
     output = tmp_path / "out" / "model.safetensors"
     output.parent.mkdir()
-    done = subprocess.run(
-        [sys.executable, "train.py", "--steps", "2", "--output", str(output)],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = forked.script("train.py", "--steps", "2", "--output", output, cwd=tmp_path)
     assert "step 2: loss" in done.stdout, done.stderr
     config = AutoConfig.from_pretrained(output.parent)
     assert config.num_hidden_layers == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from memplanner.hardware import find_device
 from memplanner.model import load
 from memplanner.plan import Plan
 from memplanner.techniques.prepare import NoOptimizer
+from tests import forked
 from tests.export.test_script_runs import imported, write
 from tests.truth.ground_truth import standing, tensor_peak_bytes
 from tests.truth.small_models import SMALL
@@ -83,10 +83,7 @@ def test_it_runs_on_its_own_with_its_cache_beside_it(tmp_path: Path) -> None:
     text = script.read_text()
     assert "optim" not in text
     assert "loss_of" not in text
-    done = subprocess.run(
-        [sys.executable, script, "--count", "1", "--device", "cpu"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = forked.script(script, "--count", "1", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert "generation 1: " in done.stdout
 

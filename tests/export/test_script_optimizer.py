@@ -17,6 +17,7 @@ from memplanner.messages.device import Device
 from memplanner.model import load
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
+from tests import forked
 
 SMALL = {"training.batch_size": 2, "training.sequence_length": 24, "precision": "fp32"}
 LION = {"optimizer.name": "lion"}
@@ -57,11 +58,8 @@ def test_scripts_are_formatted(case: str, llama: Model, card: Device, tmp_path: 
 def run(folder: Path, source: Path, changes: dict[str, Any], steps: int) -> list[float]:
     """The losses that the script prints."""
     path, *_ = export(load(source), Plan().with_values({**SMALL, **changes}), "script", folder)
-    command = [sys.executable, path, "--steps", str(steps), "--device", "cpu"]
-    done = subprocess.run(
-        [*command, "--output", folder / "model.safetensors"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    options = ("--steps", str(steps), "--device", "cpu", "--output", folder / "model.safetensors")
+    done = forked.script(path, *options)
     assert done.returncode == 0, done.stderr
     return [float(found) for found in re.findall(r"loss (\d+\.\d+)", done.stdout)]
 

@@ -23,6 +23,7 @@ from memplanner.messages.device import Device
 from memplanner.model import load
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
+from tests import forked
 
 LORA = {"adapters.method": "lora", "adapters.rank": 4}
 SMALL = {"training.batch_size": 2, "training.sequence_length": 24, "precision": "fp32"}
@@ -147,10 +148,7 @@ def run(folder: Path, source: Path, changes: dict[str, Any]) -> tuple[int, dict[
     plan = Plan().with_values({**SMALL, **changes})
     path, *_ = export(load(source), plan, "script", folder)
     saved = folder / "model.safetensors"
-    done = subprocess.run(
-        [sys.executable, path, "--steps", "2", "--device", "cpu", "--output", saved],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = forked.script(path, "--steps", "2", "--device", "cpu", "--output", saved)
     assert done.returncode == 0, done.stderr
     found = re.search(r"^(\d+) trainable parameters", done.stdout, re.MULTILINE)
     assert found is not None

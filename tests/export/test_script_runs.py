@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,6 +20,7 @@ from memplanner.model import load
 from memplanner.plan import Plan
 from memplanner.plan.activation_checkpointing import PRODUCTS
 from memplanner.techniques.checkpointed_operations import NAMES
+from tests import forked
 from tests.truth.ground_truth import standing, tensor_peak_bytes
 
 LORA = {"adapters.method": "lora", "adapters.rank": 4}
@@ -39,13 +39,8 @@ def write(folder: Path, source: Path | str, changes: dict[str, Any], **options: 
 
 
 def run(script: Path, *arguments: str) -> str:
-    """What the script prints in two steps, in a Python of its own."""
-    done = subprocess.run(
-        [sys.executable, script, "--steps", "2", "--device", "cpu", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """What the script prints in two steps, in a process of its own."""
+    done = forked.script(script, "--steps", "2", "--device", "cpu", *arguments)
     assert done.returncode == 0, done.stderr
     losses = re.findall(r"^step \d: loss (\d+\.\d+), peak ", done.stdout, re.MULTILINE)
     assert len(losses) == 2, done.stdout

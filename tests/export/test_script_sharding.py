@@ -1,20 +1,15 @@
-"""Scripts over several cards: what is in them, and that torchrun trains with them."""
+"""Scripts over data-parallel cards, and the batch file that starts them: what is in them."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from safetensors.torch import load_file
 
-from memplanner.errors import ExportError
-from memplanner.export import export, render
+from memplanner.export import render
 from memplanner.messages.device import Device
-from memplanner.model import load
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from tests.export.test_script_text import RULES
@@ -94,42 +89,6 @@ def test_one_card_leaves_no_trace(llama: Model, card: Device) -> None:
     text = render("script", llama, Plan(), card).files[0].text
     assert "RANKS" not in text
     assert "distributed" not in text
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"sharding.tensor": 2}, "sharding.tensor is 2"),
-        ({"sharding.pipeline": 2, "training.gradient_accumulation_steps": 2}, "pipeline is 2"),
-    ],
-)
-def test_what_splits_inside_the_model_is_refused(
-    changes: dict[str, object], words: str, llama: Model, card: Device
-) -> None:
-    with pytest.raises(ExportError, match=words):
-        render("script", llama, Plan().with_values({**TWO, **changes}), card)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"sharding.data": "zero_1", "precision": "bf16_mixed", **ONCE},
-        {"sharding.data": "zero_3", "activation_checkpointing.policy": "full"},
-    ],
-)
-def test_torchrun_trains_with_it(changes: dict[str, Any], tmp_path: Path, models: Path) -> None:
-    model = load(models / "trained")
-    path, *_ = export(model, Plan().with_values({**TWO, **changes}), "script", tmp_path)
-    saved = tmp_path / "saved.safetensors"
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
-    script = [path, "--steps", "2", "--device", "cpu", "--output", str(saved)]
-    done = subprocess.run([*launch, "2", *script], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    lines = re.findall(r"rank (\d), step (\d): loss \d+\.\d+, peak", done.stdout)
-    assert sorted(lines) == [("0", "1"), ("0", "2"), ("1", "1"), ("1", "2")]
-    tensors = load_file(saved)
-    assert sum(tensor.numel() for tensor in tensors.values()) == model.parameter_count
 
 
 def test_a_batch_file_starts_the_script_on_every_machine(llama: Model, card: Device) -> None:

@@ -11,8 +11,9 @@ from hypothesis import settings as examples
 import memplanner
 from memplanner.errors import ExportError, PlanError
 from memplanner.export import render, targets
-from memplanner.export.registry import all_targets
+from memplanner.export.registry import all_targets, find_target
 from memplanner.export.settings import settings
+from memplanner.export.target import Subject
 from memplanner.messages.device import Device
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan, keys
@@ -172,7 +173,8 @@ SHOWN: dict[str, Callable[[Plan], str]] = {
     "optimizer.update_gap": lambda p: f"gap={p.optimizer.update_gap},",
     "optimizer.scale": lambda p: f"scale={p.optimizer.scale},",
     "optimizer.update": lambda p: "    update_in_backward(model)\n",
-    "activation_offload.to": lambda p: "    keep_on_host(model, ",
+    "activation_offload.to": lambda p: "    keep_on_host(model",
+    "activation_offload.modules": lambda p: "OFFLOADED = (",
     "activation_offload.pin_memory": lambda p: "pin_memory=False)",
     "offload.optimizer": lambda p: "HostUpdates(parameters, ",
     "offload.parameters": lambda p: "stream_blocks(",
@@ -334,7 +336,9 @@ def test_what_differs_from_the_default_is_written_or_reported(
 ) -> None:
     default = Plan().to_dict()
     script = render("script", llama, plan, card)
-    accelerate = render("accelerate", llama, plan, card)
+    target, subject = find_target("accelerate"), Subject(llama, plan, card)
+    unsaid = target.unsaid(subject)
+    configuration = target.text(subject, unsaid)
     assert script.cannot_say == ()
     text = script.files[0].text
     compile(text, "train.py", "exec")
@@ -345,8 +349,8 @@ def test_what_differs_from_the_default_is_written_or_reported(
                 continue
             expected = SHOWN[key](plan)
             assert expected in (text.lower() if key == "optimizer.name" else text)
-            reported = any(f"({setting.key}=" in sentence for sentence in accelerate.cannot_say)
+            reported = any(f"({setting.key}=" in sentence for sentence in unsaid)
             mixed = {"bf16_mixed": "'bf16'", "fp16_mixed": "'fp16'", "fp32": "'no'"}
             line = f"mixed_precision: {mixed.get(plan.precision)}\n"
-            assert reported != (key == "precision" and line in accelerate.files[0].text)
+            assert reported != (key == "precision" and line in configuration)
     assert parse_plan(render("plan", llama, plan, card).files[0].text) == plan

@@ -19,6 +19,8 @@ from memplanner.plan import Plan
 from tests.export.test_trainers import target_of
 from tests.export.trainer_plans import SAID, planned
 
+OLD_NAMES = pytest.mark.filterwarnings("ignore:`\\w+` is deprecated and will be removed in v6")
+"""Of transformers' keys, which older versions have alone."""
 HERE = {"use_cpu": True, "report_to": "none"}
 """What the loaders need on a machine without a card."""
 
@@ -60,7 +62,7 @@ def expected(plan: Plan, values: dict[str, Any], read: Any) -> None:
     assert steps.get("sync_each_batch", False) == each
 
 
-@pytest.mark.filterwarnings("ignore")  # old names of transformers' own keys
+@OLD_NAMES
 @pytest.mark.parametrize("way", SAID["hugging_face"])
 def test_transformers_reads_every_key(
     way: str, preset: Model, card: Device, tmp_path: Path
@@ -73,7 +75,7 @@ def test_transformers_reads_every_key(
     expected(planned("hugging_face", way), values, read)
 
 
-@pytest.mark.filterwarnings("ignore")  # of trl's own imports
+@OLD_NAMES
 @pytest.mark.parametrize("way", SAID["trl"])
 def test_trl_reads_every_key(way: str, preset: Model, card: Device, tmp_path: Path) -> None:
     trl = pytest.importorskip("trl", reason="trl is not installed")

@@ -8,6 +8,7 @@ import pytest
 from memplanner.errors import HistoryError
 from memplanner.history import History, default_path
 from memplanner.history import schema as schema_module
+from memplanner.history.backup import backup_path
 from memplanner.messages.estimate import OverheadRow
 from memplanner.messages.history import Correction
 from tests.history.records import calibration, run
@@ -87,6 +88,7 @@ def test_a_file_damaged_in_the_middle_is_one_sentence(path: Path) -> None:
     whole = bytearray(path.read_bytes())
     whole[4096:] = b"\xff" * (len(whole) - 4096)
     path.write_bytes(bytes(whole))
+    backup_path(path).unlink()
     with History(path) as history, pytest.raises(HistoryError, match="is damaged"):
         history.runs()
 
@@ -100,8 +102,7 @@ def test_a_locked_file_is_one_sentence_and_works_again(
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(HistoryError, match="in use by another program"):
             history.add_run(run())
-        with pytest.raises(HistoryError, match="in use by another program"):
-            history.runs()
+        assert history.runs() == (), "readers do not wait for a writer"
         other.close()
         history.add_run(run())
         assert len(history.runs()) == 1

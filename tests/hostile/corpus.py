@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pickle
 import struct
@@ -371,12 +372,25 @@ def _snapshot() -> Iterator[tuple[Any, ...]]:
         ("time huge", {"time_us": 2**63}, "no sense"),
         ("frames a word", {"frames": "x"}, ""),
         ("frames of lists", {"frames": [[], 3]}, ""),
+        ("a name of a list", {"frames": [{"name": [], "filename": [], "line": 1}]}, ""),
     ):
         value = json.loads(json.dumps(SNAPSHOT))
         value["device_traces"][0][0].update(change)
         yield name, says, pickle.dumps(value)
+    endless: list[Any] = []
+    for _ in range(60):
+        endless = [endless, endless]  # 2**60 words, if anybody wrote them out
+    value = json.loads(json.dumps(SNAPSHOT))
+    value["device_traces"][0][0]["frames"] = [{"name": endless}]
+    yield "a name without end", "", pickle.dumps(value)
+    for name, unit in (("dictionaries", b"}\x94"), ("lists in a list", b"]a"), ("calls", b"NNR")):
+        yield f"millions of {name}", "more values", functools.partial(_repeated, unit)
     yield "traces a number", "no memory snapshot", pickle.dumps({"device_traces": 3})
     yield "no history", "no history", pickle.dumps({"device_traces": [[]]})
+
+
+def _repeated(unit: bytes) -> bytes:
+    return b"\x80\x04]" + unit * 5_000_000 + b"."
 
 
 _OF_STATE_DICTS = {

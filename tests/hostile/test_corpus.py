@@ -40,7 +40,7 @@ def examined(tmp_path_factory: pytest.TempPathFactory) -> Any:
     def examine(reader: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
         folder = tmp_path_factory.mktemp(reader)
         command = [sys.executable, "-m", "tests.hostile.examine", reader, str(folder)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240
         )

@@ -130,8 +130,9 @@ def test_trl_with_the_older_words_of_fsdp() -> None:
     assert plan.loss.method == "recomputed"
     assert plan.loss.chunks == 4 * 4096 // 1024
     assert plan.optimizer.learning_rate == 2e-5
-    assert any("offload to host memory has no place" in one for one in read.no_place)
+    assert (plan.offload.parameters, plan.offload.optimizer) == ("host", "host")
     alone = parse_trainer(FSDP)
+    assert any("offload to host memory has no place" in one for one in alone.no_place)
     assert any("does not say how many cards" in one for one in alone.notes)
 
 
@@ -151,6 +152,7 @@ def test_torchtitan() -> None:
     assert (read.trainer, read.source) == ("torchtitan", "preset:llama-3.1-70b")
     assert (plan.sharding.ranks, plan.sharding.tensor, plan.sharding.shard_degree) == (8, 4, 2)
     assert plan.sharding.sequence_parallel
+    assert plan.sharding.loss_parallel
     assert plan.sharding.data == "zero_3"
     assert (plan.training.batch_size, plan.training.sequence_length) == (2, 4096)
     assert plan.precision == "bf16_mixed"

@@ -55,6 +55,7 @@ def _of_kind(kind: Any, limits: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 OWN_TEXTS = {
     ("activation_checkpointing", "modules"): ("model.layers.3", "model.layers.*.mlp", "mlp"),
+    ("activation_offload", "modules"): ("model.layers.3", "model.layers.*.mlp", "down_proj"),
     ("pruning", "per_layer"): ("down_proj=0.25", "*.mlp.*=0.75", "*=0.1"),
     ("quantization", "per_layer"): ("down_proj=8", "*.mlp.*=nf4", "model.layers.0.*=16", "*=3"),
 }

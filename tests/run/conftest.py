@@ -43,14 +43,6 @@ class Run(NamedTuple):
         return [event for event in self.events if event.kind == kind]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tiny products are slower on several threads, far slower where other work goes on."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
-        yield
-
-
 @pytest.fixture
 def own_signals() -> Iterator[None]:
     """A test may take this process's signals, as the worker does of its own."""

@@ -14,6 +14,7 @@ from memplanner.run.quality import Judge
 from memplanner.run.quality_data import scoring_batches
 from memplanner.techniques.prepare import prepare
 from memplanner.techniques.target import Target
+from tests.smollm2 import loaded
 
 CPU = torch.device("cpu")
 LORA = {"method": "lora", "rank": 4}
@@ -23,14 +24,6 @@ def planned(**sections: Any) -> mp.Plan:
     training = {"batch_size": 2, "sequence_length": 32}
     base = {"precision": "fp32", "training": training, "adapters": LORA}
     return mp.Plan.model_validate({**base, **sections})
-
-
-def loaded(model: Model) -> nn.Module:
-    """The module with the source's own weights."""
-    module = model.build(CPU)
-    assert model.load_weights is not None
-    model.load_weights(module)
-    return module
 
 
 def judge(

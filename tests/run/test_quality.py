@@ -20,7 +20,8 @@ from memplanner.run.layer_outputs import ROWS, LayerOutputs
 from memplanner.run.quality_data import MOST_TOKENS, WINDOW, quality_data
 from memplanner.techniques.low_bit.linear import QuantizedLinear
 from tests.run.conftest import Run
-from tests.run.judging import judge, loaded, planned, write_text
+from tests.run.judging import judge, planned, write_text
+from tests.smollm2 import loaded
 
 EIGHT = {"method": "linear", "bits": 8}
 TWO = {"method": "linear", "bits": 2}

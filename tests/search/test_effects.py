@@ -40,16 +40,16 @@ def effect_of(effects: Effects, key: str, value: object) -> OptionEffect:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("device", ["cpu", "H100 80GB"])
-def test_an_effect_is_the_difference_of_two_full_estimates(device: str) -> None:
+@pytest.mark.parametrize(("device", "place"), [("cpu", 0), ("H100 80GB", 1)])
+def test_an_effect_is_the_difference_of_two_full_estimates(device: str, place: int) -> None:
+    """Each option on one of the two, a key's values in turn."""
     known = find_device(device)
     effects = Effects(load(SOURCE), PLAN, known)
     alone = load(SOURCE)  # with nothing remembered of what the effects recorded
     before = estimate(alone, PLAN, known)
     told = 0
-    for offer in effects.offers:
-        if offer.key.partition(".")[0] not in SECTIONS:
-            continue
+    offered = [one for one in effects.offers if one.key.partition(".")[0] in SECTIONS]
+    for offer in sorted(offered, key=lambda one: one.key)[place::2]:
         effect = effects.of(offer)
         if effect.kind == "refused":
             with pytest.raises(MemplannerError, match=re.escape(effect.refused[:60])):
@@ -64,7 +64,7 @@ def test_an_effect_is_the_difference_of_two_full_estimates(device: str) -> None:
         assert effect.verdict == after.verdict
         kinds = {"takes"} if difference > 0 else {"saves"} if difference < 0 else None
         assert effect.kind in (kinds or {"same", "same_peak", "numerics_only"})
-    assert told > 25
+    assert told > 12
 
 
 def test_a_refused_option_says_why_and_what_it_needs() -> None:

@@ -87,6 +87,23 @@ def test_stacks_are_kept_once_and_in_words(tmp_path: Path) -> None:
     assert np.diff(curve_of(found).allocated_bytes).tolist() == [0, 512]
 
 
+def test_what_real_histories_keep_is_granted_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "KEPT_AT_ONCE", 200)
+    words = [f"word {number}" for number in range(4000)]  # torch makes new ones for each event
+    many = [
+        event("alloc", number, 512, compile_context=words[2 * number],
+              user_metadata=words[2 * number + 1])
+        for number in range(2000)
+    ]  # fmt: skip
+    path = written(tmp_path / "s.pickle", many)
+    assert len(read_snapshot(path)[0]) == 2000
+    path.write_bytes(pickle.dumps({"device_traces": [[{} for _ in range(3000)]]}))
+    with pytest.raises(SourceError, match="more values than"):
+        read_snapshot(path)
+
+
 class Trap:
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -69,7 +69,10 @@ def test_another_number_of_threads_is_another_measurement(runs: list[int]) -> No
     assert call is not None
     scratch.measure([call])
     torch.set_num_threads(2)
-    scratch.measure([call])
+    try:
+        scratch.measure([call])
+    finally:
+        torch.set_num_threads(1)
     assert runs == [1, 1]
 
 

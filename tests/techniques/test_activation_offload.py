@@ -5,6 +5,7 @@ No card is needed: on the CPU a copy counts as host memory where the test does n
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("llama", {"precision": "bf16"}),
     ("llama", {"precision": "bf16_mixed"}),
     ("llama", {"activation_checkpointing": {"policy": "full"}}),
+    ("llama", {"activation_offload": {"to": "host", "modules": ["model.layers.0", "mlp"]}}),
     ("llama", {"loss": {"method": "chunked"}}),
     ("llama", {"adapters": {"method": "lora", "rank": 4, "target_modules": ["q_proj"]}}),
     ("gpt2 eager", {}),
@@ -73,6 +75,7 @@ def offloaded_peak_bytes(module: Any, batch: dict[str, Any], plan: mp.Plan) -> i
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, foreach=False)
     watch: _OffDevice | None = None
+    named = plan.activation_offload.modules
 
     def pack(tensor: torch.Tensor) -> Any:
         owned = (*module.parameters(), *module.buffers())
@@ -88,10 +91,14 @@ def offloaded_peak_bytes(module: Any, batch: dict[str, Any], plan: mp.Plan) -> i
     def unpack(kept: Any) -> torch.Tensor:
         return kept[0].clone() if isinstance(kept, list) else kept
 
+    for name, part in module.named_modules():
+        if any(name == one or name.endswith(f".{one}") for one in named):
+            part.forward = _with_hooks(part.forward, pack, unpack)
+
     def step() -> None:
         mixed = plan.precision == "bf16_mixed"
         with (
-            saved_tensors_hooks(pack, unpack),
+            nullcontext() if named else saved_tensors_hooks(pack, unpack),
             torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed),
         ):
             output = module(**batch)
@@ -109,6 +116,14 @@ def offloaded_peak_bytes(module: Any, batch: dict[str, Any], plan: mp.Plan) -> i
     with watch:
         step()
     return watch.highest_bytes
+
+
+def _with_hooks(forward: Any, pack: Any, unpack: Any) -> Any:
+    def hooked(*args: Any, **kwargs: Any) -> Any:
+        with saved_tensors_hooks(pack, unpack):
+            return forward(*args, **kwargs)
+
+    return hooked
 
 
 def _shares(one: torch.Tensor, other: torch.Tensor) -> bool:

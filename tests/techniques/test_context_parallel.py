@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as processes
 import transformers
 
 import memplanner as mp
@@ -20,6 +17,7 @@ from memplanner.plan import Plan
 from memplanner.search.largest import largest
 from memplanner.techniques.prepare import no_context, transform
 from memplanner.techniques.target import Target
+from tests.rank_world import on_ranks
 from tests.truth.rank_models import MODELS
 
 RANKS, LENGTH = 2, 16
@@ -82,30 +80,20 @@ def _batch() -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "labels": labels}
 
 
-def _run_rank(rank: int, port: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    address = f"tcp://127.0.0.1:{port}"
-    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=RANKS)
-    found = {}
-    for name, values in PLANS.items():
-        model = mp.load(str(Path(folder, name.partition(",")[0])))
-        plan = _plan(values)
-        module = transform(
-            _built(name).train(), model, plan, Target(rank=rank), no_context, torch.device("cpu")
-        )
-        loss = module(**_batch()).loss
-        loss.backward()
-        loss = loss.detach()
-        dist.all_reduce(loss)
-        gradients = {
-            path.removeprefix("module."): _full(weight.grad)
-            for path, weight in module.named_parameters()
-        }
-        found[name] = {"loss": loss / RANKS} | gradients
-    if rank == 0:
-        torch.save(found, Path(folder, "found.pt"))
-    dist.barrier()
-    dist.destroy_process_group()
+def _loss_and_gradients(rank: int, folder: str, name: str) -> dict[str, torch.Tensor]:
+    """The ranks' mean loss and the whole gradients that they came to."""
+    model, plan = mp.load(folder), _plan(PLANS[name])
+    module = transform(
+        _built(name).train(), model, plan, Target(rank=rank), no_context, torch.device("cpu")
+    )
+    loss = module(**_batch()).loss
+    loss.backward()
+    loss = loss.detach()
+    dist.all_reduce(loss)
+    return {"loss": loss / RANKS} | {
+        path.removeprefix("module."): _full(weight.grad)
+        for path, weight in module.named_parameters()
+    }
 
 
 def _full(tensor: Any) -> torch.Tensor:
@@ -113,33 +101,20 @@ def _full(tensor: Any) -> torch.Tensor:
     return tensor if full is None else full()
 
 
-@pytest.fixture(scope="module")
-def split() -> dict[str, dict[str, torch.Tensor]]:
-    """Loss and whole gradients that the ranks of each plan came to."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        for name in {name.partition(",")[0] for name in PLANS}:
-            _config(name).save_pretrained(Path(folder, name))
-        processes.spawn(_run_rank, (port, folder), nprocs=RANKS)  # type: ignore[attr-defined]  # torch's
-        return torch.load(Path(folder, "found.pt"))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PLANS)
-def test_ranks_together_compute_what_one_card_does(
-    name: str, split: dict[str, dict[str, torch.Tensor]]
-) -> None:
+def test_ranks_together_compute_what_one_card_does(name: str, tmp_path: Path) -> None:
+    _config(name.partition(",")[0]).save_pretrained(tmp_path)
+    split, _ = on_ranks(RANKS, _loss_and_gradients, str(tmp_path), name)
     module = _built(name)
     loss = module(**_batch()).loss
     loss.backward()
     whole = {path: weight.grad for path, weight in module.named_parameters()}
     whole["loss"] = loss.detach()
-    assert whole.keys() == split[name].keys()
+    assert whole.keys() == split.keys()
     for path, value in whole.items():
         torch.testing.assert_close(
-            split[name][path],
+            split[path],
             value,
             rtol=1e-4,
             atol=1e-5,

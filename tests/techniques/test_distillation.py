@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,18 @@ def test_another_model_is_a_student_with_weights_of_its_own(llama: Any, tmp_path
     words = plan_of(student="source", student_source=str(tmp_path / "words"))
     with pytest.raises(PlanError, match="has 512 tokens and its teacher 1024"):
         mp.estimate(llama, words, device=CPU)
+
+
+def test_a_program_that_a_plan_names_is_not_run_unread(
+    llama: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMPLANNER_TRUSTED_FOLDERS", "")
+    student = tmp_path / "student.py"
+    student.write_text("raise SystemExit('it ran')")
+    plan = plan_of(student="source", student_source=str(student))
+    trusting = replace(llama, trust_code=True)  # of the teacher alone
+    with pytest.raises(PlanError, match="open it once as a model, and agree"):
+        mp.estimate(trusting, plan, device=CPU)
 
 
 # Refusals

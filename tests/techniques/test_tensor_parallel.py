@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
-import socket
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as processes
 import transformers
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 import memplanner as mp
 from memplanner.errors import PlanError
 from memplanner.plan import Plan
+from memplanner.techniques.parallel.split_loss import splitting_loss
 from memplanner.techniques.parallel.tensor_rules import rules_of
+from memplanner.techniques.parallel.wrapped import unwrapped
 from memplanner.techniques.precision import autocast_type
 from memplanner.techniques.prepare import check
 from memplanner.techniques.sharding import Sharding
 from memplanner.techniques.target import Target
+from tests.rank_world import on_ranks
 from tests.truth.rank_models import MODELS
 
 RANKS = 2
 QLORA = {"adapters": {"method": "lora"}, "quantization": {"method": "nf4"}}
-FOUR_TIMES = {"training": {"gradient_accumulation_steps": 4}}
 SPLITS = {
     "llama": {"tensor": 2},
     "llama, tied": {"tensor": 2},
     "llama, parts of the sequence": {"tensor": 2, "sequence_parallel": True},
     "mixtral": {"tensor": 2},
     "mixtral, experts": {"expert": 2, "data": "zero_2"},
+    "mixtral, experts, parts of sequences": {
+        "cards": 4,
+        "context": 2,
+        "expert": 2,
+        "data": "zero_2",
+    },
+    "mixtral, copies": {"cards": 4, "tensor": 2},
+    "llama, copies, parts of the sequence and of the logits": {
+        "cards": 4,
+        "tensor": 2,
+        "sequence_parallel": True,
+        "loss_parallel": True,
+    },
     "vit": {"tensor": 2},
 }
 
@@ -51,9 +65,9 @@ def _built(name: str) -> Any:
     return getattr(transformers, small.class_name)(config)
 
 
-def _batch(name: str, rank: int) -> dict[str, Any]:
+def _batch(name: str, copy: int) -> dict[str, Any]:
     """Of a data-parallel rank its own; ranks that split layers see the same."""
-    torch.manual_seed(1 + rank * ("experts" in name))
+    torch.manual_seed(1 + copy)
     if name == "vit":
         return {"pixel_values": torch.rand(2, 3, 32, 32), "labels": torch.tensor([0, 3])}
     ids = torch.randint(0, 512, (2, 16))
@@ -63,8 +77,8 @@ def _batch(name: str, rank: int) -> dict[str, Any]:
 def _whole(name: str) -> dict[str, torch.Tensor]:
     """Loss and gradients of the whole model, the mean over the ranks' batches."""
     module = _built(name)
-    ranks = range(RANKS if "experts" in name else 1)
-    losses = [module(**_batch(name, rank)).loss for rank in ranks]
+    copies = range(_plan(**SPLITS[name]).sharding.data_degree)
+    losses = [module(**_batch(name, copy)).loss for copy in copies]
     loss = torch.stack(losses).mean()
     loss.backward()
     return {"loss": loss.detach()} | {
@@ -72,63 +86,53 @@ def _whole(name: str) -> dict[str, torch.Tensor]:
     }
 
 
-def _run_rank(rank: int, port: int, folder: str) -> None:
-    from memplanner.techniques.parallel.mesh import make_mesh
-    from memplanner.techniques.parallel.model_parts import split_model
-    from memplanner.techniques.sharding import _over_data
+def _loss_and_gradients(rank: int, name: str) -> dict[str, torch.Tensor]:
+    """The ranks' mean loss and the whole gradients that they came to."""
+    from memplanner.techniques.parallel.split import split
 
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=RANKS
-    )
-    found = {}
-    for name, sharding in SPLITS.items():
-        plan = _plan(**sharding)
-        module = _built(name)
-        mesh = make_mesh(plan.sharding, "cpu")
-        split_model(module, mesh, plan, "cpu")
-        module = _over_data(module, mesh, plan)
-        loss = module(**_batch(name, rank)).loss
+    plan = _plan(**SPLITS[name])
+    module = split(_built(name), plan, "cpu", on_cpu=True)
+    same_batch = plan.sharding.tensor * plan.sharding.context
+    with splitting_loss(plan):
+        loss = module(**_batch(name, rank // same_batch)).loss
         loss.backward()
-        loss = loss.detach()
-        if plan.sharding.data_degree > 1:
-            dist.all_reduce(loss)
-            loss = loss / RANKS
-        whole = {path: _full(weight.grad) for path, weight in module.named_parameters()
-                 if weight.grad is not None}  # fmt: skip
-        found[name] = {"loss": loss} | whole
-    if rank == 0:
-        torch.save(found, Path(folder, "found.pt"))
-    dist.barrier()
-    dist.destroy_process_group()
+    loss = loss.detach()
+    if plan.sharding.data_degree > 1:
+        dist.all_reduce(loss)
+        loss = loss / plan.sharding.ranks
+    return {"loss": loss} | {
+        path: _full(weight.grad, vars(owner).get(name))
+        for owner, path, name, weight in _parameters(unwrapped(module))
+        if weight.grad is not None
+    }
 
 
-def _full(tensor: Any) -> torch.Tensor:
+def _parameters(module: nn.Module) -> Iterator[tuple[nn.Module, str, str, nn.Parameter]]:
+    for path, weight in module.named_parameters():
+        owner, _, name = path.rpartition(".")
+        yield module.get_submodule(owner), path, name, weight
+
+
+def _full(tensor: Any, whole: DTensor | None) -> torch.Tensor:
+    """A gradient over many ranks, or of this rank's part of ``whole``, as one card has it."""
+    if whole is not None:
+        tensor = DTensor.from_local(
+            tensor, whole.device_mesh, whole.placements,
+            run_check=False, shape=whole.shape, stride=whole.stride(),
+        )  # fmt: skip
     full = getattr(tensor, "full_tensor", None)
     return tensor if full is None else full()
 
 
-@pytest.fixture(scope="module")
-def split() -> dict[str, dict[str, torch.Tensor]]:
-    """Loss and whole gradients that the ranks of each split came to."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        processes.spawn(_run_rank, (port, folder), nprocs=RANKS)  # type: ignore[attr-defined]  # torch's
-        return torch.load(Path(folder, "found.pt"))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SPLITS)
-def test_ranks_together_compute_what_one_card_does(
-    name: str, split: dict[str, dict[str, torch.Tensor]]
-) -> None:
+def test_ranks_together_compute_what_one_card_does(name: str) -> None:
+    split, *_ = on_ranks(_plan(**SPLITS[name]).sharding.ranks, _loss_and_gradients, name)
     whole = _whole(name)
-    assert whole.keys() == split[name].keys()
+    assert whole.keys() == split.keys()
     for path, value in whole.items():
         torch.testing.assert_close(
-            split[name][path],
+            split[path],
             value,
             rtol=1e-4,
             atol=1e-5,
@@ -156,18 +160,14 @@ def test_a_model_without_linear_pairs_is_refused() -> None:
 @pytest.mark.parametrize(
     ("cards", "sharding", "more", "words"),
     [
-        (4, {"tensor": 2}, {}, "choose sharding.data=zero_2 or zero_3"),
-        (4, {"tensor": 2, "data": "zero_1"}, {}, "choose sharding.data=zero_2 or zero_3"),
+        (2, {"loss_parallel": True}, {}, "choose sharding.loss_parallel=false"),
         (2, {"sequence_parallel": True}, {}, "choose sharding.sequence_parallel=false"),
         (2, {"expert": 2}, {}, "choose zero_2 or zero_3"),
         (4, {"expert": 2, "data": "zero_3", "replicas": 2}, {}, "choose sharding.replicas=1"),
         (2, {"tensor": 2}, {"adapters": {"method": "lora"}}, "choose adapters.method=none"),
         (2, {"tensor": 2}, {"quantization": {"method": "linear"}}, "quantization.method=none"),
         (2, {"tensor": 2}, {"loss": {"method": "chunked"}}, "choose loss.method=whole"),
-        (4, {"context": 2, "tensor": 2}, {}, "choose sharding.data=zero_2 or zero_3"),
         (2, {"context": 2}, {"attention": {"kernel": "eager"}}, "choose attention.kernel=auto"),
-        (4, {"context": 2, "pipeline": 2}, FOUR_TIMES, "choose sharding.pipeline=1"),
-        (4, {"context": 2, "expert": 2, "data": "zero_3"}, {}, "choose sharding.expert=1"),
         (2, {"context": 2}, {"inference": {"use": "generation"}}, "for training alone"),
         (2, {"context": 2}, {"training": {"sequence_length": 30}}, "choose 28 or 32"),
         (4, {"replicas": 2}, {}, "choose sharding.replicas=1, or sharding.data=zero_2 or zero_3"),

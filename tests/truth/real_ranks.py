@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as processes
 
 from memplanner.plan import Plan
+from tests.rank_world import on_ranks
 from tests.truth.ground_truth import Births
 from tests.truth.rank_models import MODELS
 from tests.truth.real_step import loss_of
@@ -84,43 +78,20 @@ class Case:
     plan: Plan
 
 
-def measure_ranks(cases: Sequence[Case]) -> list[list[Rank]]:
-    """A steady step of each case on CPU ranks, each of which is a process: by case and rank.
-
-    All cases have the same number of ranks; they share the processes, whose start takes longest.
-    """
-    ranks = cases[0].plan.sharding.ranks
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        processes.spawn(_run_rank, (ranks, port, folder, cases), nprocs=ranks)  # type: ignore[attr-defined]  # torch's
-        by_rank = [json.loads(Path(folder, str(rank)).read_text()) for rank in range(ranks)]
-    return [[Rank(*values) for values in of_case] for of_case in zip(*by_rank, strict=True)]
+def measure_ranks(case: Case) -> list[Rank]:
+    """A steady step on CPU ranks, by rank."""
+    return on_ranks(case.plan.sharding.ranks, _measured, case)
 
 
-def _run_rank(rank: int, ranks: int, port: int, folder: str, cases: Sequence[Case]) -> None:
-    torch.set_num_threads(1)
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    dist.init_process_group("gloo", rank=rank, world_size=ranks)
-    measured = []
-    for case in cases:
-        torch.manual_seed(0)
-        small = MODELS[case.model]
-        if case.plan.sharding.pipeline > 1:
-            from tests.truth.real_pipeline import measure_pipeline  # which measures as this does
+def _measured(_: int, case: Case) -> Rank:
+    if case.plan.sharding.pipeline > 1:
+        from tests.truth.real_pipeline import measure_pipeline  # which measures as this does
 
-            result = measure_pipeline(case.model, case.plan)
-            measured.append((result.peak_bytes, result.standing_bytes))
-            dist.barrier()
-            continue
-        module = _planned(small.build().train(), case.plan)
-        optimizer = _optimizer(module, case.plan)
-        result = _measure(module, optimizer, small.batch(case.plan), case.plan)
-        measured.append((result.peak_bytes, result.standing_bytes))
-        dist.barrier()
-    Path(folder, str(rank)).write_text(json.dumps(measured))
-    dist.destroy_process_group()
+        return measure_pipeline(case.model, case.plan)
+    small = MODELS[case.model]
+    module = _planned(small.build().train(), case.plan)
+    optimizer = _optimizer(module, case.plan)
+    return _measure(module, optimizer, small.batch(case.plan), case.plan)
 
 
 def _planned(module: Any, plan: Plan) -> Any:
@@ -172,11 +143,15 @@ def _optimizer(module: Any, plan: Plan) -> Any:
     if plan.sharding.data == "zero_1":
         from torch.distributed.optim import ZeroRedundancyOptimizer
 
-        return ZeroRedundancyOptimizer(module.parameters(), torch.optim.AdamW, **options)
+        return ZeroRedundancyOptimizer(
+            module.parameters(), torch.optim.AdamW, process_group=module.process_group, **options
+        )
     return torch.optim.AdamW(module.parameters(), **options)
 
 
 def _measure(module: Any, optimizer: Any, batch: dict[str, Any], plan: Plan) -> Rank:
+    from torch.distributed.tensor.parallel import loss_parallel
+
     micro_batches = plan.training.gradient_accumulation_steps
     last_only = plan.sharding.reduction == "last_micro_batch"
     autocast = (
@@ -185,13 +160,15 @@ def _measure(module: Any, optimizer: Any, batch: dict[str, Any], plan: Plan) -> 
         else nullcontext()
     )
 
+    over_parts: Any = loss_parallel if plan.sharding.loss_parallel else nullcontext
+
     def step() -> None:
         for number in range(micro_batches):
             last = number == micro_batches - 1
             if last_only and hasattr(module, "set_requires_gradient_sync"):
                 module.set_requires_gradient_sync(last)
             quiet = last_only and not last and hasattr(module, "no_sync")
-            with module.no_sync() if quiet else nullcontext():
+            with module.no_sync() if quiet else nullcontext(), over_parts():
                 with autocast:
                     loss = loss_of(module(**batch))
                 watch.in_backward = True

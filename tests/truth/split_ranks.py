@@ -10,9 +10,10 @@ from memplanner.plan import Plan
 
 
 def split(module: Any, plan: Plan) -> Any:
-    """The module with layers, sequence or experts split as ``plan`` says, and FSDP2 around it."""
+    """The module with layers, sequence or experts split as ``plan`` says, in FSDP2 or DDP."""
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
+    from torch.nn.parallel import DistributedDataParallel
 
     section = plan.sharding
     data = section.ranks // section.tensor
@@ -28,6 +29,9 @@ def split(module: Any, plan: Plan) -> Any:
             if section.sequence_parallel:
                 rules = {name: word for name, word in rules.items() if "layers" not in name}
                 _split_sequence(module.model.layers, tensor)
+            if section.loss_parallel:
+                rules = {name: word for name, word in rules.items() if "lm_head" not in name}
+                _keep_parts_of_logits(module, tensor)
             apply_tensor_parallelism(module, tensor, rules)
         else:
             from torch.distributed.tensor.parallel import (
@@ -43,6 +47,13 @@ def split(module: Any, plan: Plan) -> Any:
                 parallelize_module(block, tensor, rules)
     if section.expert > 1:
         _deal_out_experts(module, tensor, plan)
+    if data > 1 and section.data in {"replicated", "zero_1"}:
+        return DistributedDataParallel(
+            module,
+            device_mesh=mesh["data"],
+            bucket_cap_mb=section.bucket_mib,
+            gradient_as_bucket_view=section.bucket_view,
+        )
     if data > 1:
         free = section.data == "zero_3"
         blocks = module.vit.layers if hasattr(module, "vit") else module.model.layers
@@ -50,6 +61,15 @@ def split(module: Any, plan: Plan) -> Any:
             fully_shard(block, mesh=mesh["data"], reshard_after_forward=free)
         fully_shard(module, mesh=mesh["data"], reshard_after_forward=free)
     return module
+
+
+def _keep_parts_of_logits(module: Any, mesh: Any) -> None:
+    """The head as torch's ``loss_parallel`` wants it."""
+    from torch.distributed.tensor import Shard
+    from torch.distributed.tensor.parallel import ColwiseParallel, parallelize_module
+
+    head = ColwiseParallel(output_layouts=Shard(-1), use_local_output=False)
+    parallelize_module(module, mesh, {"lm_head": head})
 
 
 def _split_sequence(blocks: Any, mesh: Any) -> None:

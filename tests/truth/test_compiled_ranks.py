@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as processes
 
 import memplanner as mp
 from memplanner.plan import Plan
+from tests.rank_world import on_ranks
 from tests.truth.ground_truth import allocator_peak_bytes
 from tests.truth.rank_models import MODELS
 from tests.truth.real_ranks import _local, _standing
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 RANKS, STEADY_STEPS = 2, 3
 BACKEND = "aot_eager_decomp_partition"
@@ -42,23 +39,12 @@ def _plan(data: str, budget: float) -> Plan:
     )
 
 
-def _run_rank(rank: int, port: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    address = f"tcp://127.0.0.1:{port}"
-    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=RANKS)
-    found = {name: _peak_bytes(*case) for name, case in CASES.items()}
-    Path(folder, str(rank)).write_text(json.dumps(found))
-    dist.barrier()
-    dist.destroy_process_group()
-
-
-def _peak_bytes(data: str, budget: float) -> int:
+def _peak_bytes(_: int, data: str, budget: float) -> int:
     """Of steady steps the lowest: gloo's own thread may hold what it sends a little longer."""
     from torch._functorch import config
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
-    torch._dynamo.reset()
     module = MODELS["llama"].build().train()
     module.config.use_cache = False
     mesh, free = init_device_mesh("cpu", (RANKS,)), data == "zero_3"
@@ -85,25 +71,13 @@ def _peak_bytes(data: str, budget: float) -> int:
     return min(peaks_bytes)
 
 
-@pytest.fixture(scope="module")
-def measured() -> list[dict[str, int]]:
-    """Every rank's peak in each case."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        processes.spawn(_run_rank, (port, folder), nprocs=RANKS)  # type: ignore[attr-defined]  # torch's
-        return [json.loads(Path(folder, str(rank)).read_text()) for rank in range(RANKS)]
-
-
 @pytest.mark.parametrize("name", CASES)
-def test_compiled_blocks_in_shares_take_what_is_predicted(
-    name: str, measured: list[dict[str, int]], tmp_path: Path
-) -> None:
+def test_compiled_blocks_in_shares_take_what_is_predicted(name: str, tmp_path: Path) -> None:
     config: Any = MODELS["llama"].config()
     config.architectures = [MODELS["llama"].class_name]
     config.save_pretrained(tmp_path)
 
     predicted = mp.estimate(mp.load(str(tmp_path)), _plan(*CASES[name]), device="cpu")
 
-    assert [predicted.peak.allocated_bytes] * RANKS == [rank[name] for rank in measured]
+    measured = on_ranks(RANKS, _peak_bytes, *CASES[name])
+    assert [predicted.peak.allocated_bytes] * RANKS == measured

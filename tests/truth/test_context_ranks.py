@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,11 @@ import memplanner as mp
 from memplanner.estimate import recorder
 from memplanner.plan import Plan
 from memplanner.techniques.target import Target
+from tests.forked import apart
 from tests.truth.rank_models import MODELS
-from tests.truth.real_ranks import Case, Rank, measure_ranks
+from tests.truth.real_ranks import Case, measure_ranks
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # processes of four ranks start slowly
+pytestmark = pytest.mark.slow
 
 
 def _case(cards: int, *, precision: str = "fp32", policy: str = "none", **sharding: Any) -> Case:
@@ -48,47 +47,21 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module")
-def measured() -> dict[str, list[Rank]]:
-    """Every case's ranks; cases of one number of ranks share their processes."""
-    found = {}
-    for ranks in sorted({case.plan.sharding.ranks for case in CASES.values()}):
-        names = [name for name, case in CASES.items() if case.plan.sharding.ranks == ranks]
-        found.update(zip(names, measure_ranks([CASES[name] for name in names]), strict=True))
-    return found
-
-
-def _predict(folder: Path) -> dict[str, list[int]]:
-    """The peak of each case's ranks, of a model that is opened as a user would."""
-    small = MODELS["llama"]
+def _predict(folder: Path, case: Case) -> list[int]:
+    """The peak of each rank, of a model that is opened as a user would."""
+    small = MODELS[case.model]
     config = small.config()
     config.architectures = [small.class_name]
     config.save_pretrained(folder)
-    model = mp.load(str(folder))
-    return {
-        name: [
-            int(
-                recorder(model)
-                .tape(case.plan, Target(rank=rank))[0]
-                .without_scratch()
-                .curve_bytes.max()
-            )
-            for rank in range(case.plan.sharding.ranks)
-        ]
-        for name, case in CASES.items()
-    }
-
-
-@pytest.fixture(scope="module")
-def predicted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
-    """Predictions, from a process of their own: DTensor keeps more of one world than it forgets."""
-    folder = tmp_path_factory.mktemp("model")
-    with ProcessPoolExecutor(1, get_context("spawn")) as apart:
-        return apart.submit(_predict, folder).result()
+    model, peaks_bytes = mp.load(str(folder)), []
+    for rank in range(case.plan.sharding.ranks):
+        tape, _ = recorder(model).tape(case.plan, Target(rank=rank))
+        peaks_bytes.append(int(tape.without_scratch().curve_bytes.max()))
+    return peaks_bytes
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_rank_takes_what_was_predicted(
-    name: str, measured: dict[str, list[Rank]], predicted: dict[str, list[int]]
-) -> None:
-    assert predicted[name] == [rank.peak_bytes for rank in measured[name]]
+def test_every_rank_takes_what_was_predicted(name: str, tmp_path: Path) -> None:
+    # DTensor keeps more of one world than it forgets
+    predicted = apart(_predict, tmp_path, CASES[name])
+    assert predicted == [rank.peak_bytes for rank in measure_ranks(CASES[name])]

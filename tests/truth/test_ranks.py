@@ -15,9 +15,9 @@ from memplanner.plan.sharding import Sharding
 from memplanner.techniques.parallel.rank_groups import dealt_out, rank_groups
 from memplanner.techniques.target import Target
 from tests.truth.rank_models import MODELS
-from tests.truth.real_ranks import Case, Rank, measure_ranks
+from tests.truth.real_ranks import Case, measure_ranks
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 
 def _plan(cards: int, *, precision: str = "fp32", **changes: Any) -> Plan:
@@ -116,16 +116,6 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def measured() -> dict[str, list[Rank]]:
-    """Every case's ranks; cases of one number of ranks share their processes."""
-    found = {}
-    for ranks in sorted({case.plan.sharding.ranks for case in CASES.values()}):
-        names = [name for name, case in CASES.items() if case.plan.sharding.ranks == ranks]
-        found.update(zip(names, measure_ranks([CASES[name] for name in names]), strict=True))
-    return found
-
-
-@pytest.fixture(scope="module")
 def recorders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recorder]:
     """A recorder of each small model, opened from its folder as a user would."""
     folder: Path = tmp_path_factory.mktemp("models")
@@ -159,14 +149,11 @@ def test_whole_parameters_are_dealt_out_as_torch_does() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_rank_takes_what_was_predicted(
-    name: str, measured: dict[str, list[Rank]], recorders: dict[str, Recorder]
-) -> None:
+def test_every_rank_takes_what_was_predicted(name: str, recorders: dict[str, Recorder]) -> None:
     case, section = CASES[name], CASES[name].plan.sharding
+    measured = [rank.peak_bytes for rank in measure_ranks(case)]
     for group in rank_groups(section, _sizes(case.model)):
         tape, _ = recorders[case.model].tape(case.plan, Target(rank=group.first))
         predicted = int(tape.without_scratch().curve_bytes.max())
         start = group.stage * group.count
-        fullest = measured[name][group.first].peak_bytes
-        others = [rank.peak_bytes for rank in measured[name][start : start + group.count]]
-        assert predicted == fullest == max(others)
+        assert predicted == measured[group.first] == max(measured[start : start + group.count])

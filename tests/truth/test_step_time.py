@@ -6,6 +6,7 @@ Times are the process's own, since other work on a machine would make them anyth
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -44,45 +45,62 @@ class _Nobody:
         pass
 
 
+ROUNDS = 5
+
+
 @pytest.mark.slow
 def test_steps_of_some_plans_tell_how_long_others_take() -> None:
     model = small_model(
         "LlamaForCausalLM", hidden_size=256, intermediate_size=704, num_attention_heads=4,
         num_key_value_heads=2, vocab_size=2000, num_hidden_layers=4,
     )  # fmt: skip
+    known = [planned(batch, length, **values) for batch, length, values in KNOWN]
+    asked = [planned(batch, length, **values) for batch, length, values in ASKED]
+    seconds = measured(model, [*known, *asked])
     records = Recorder(model)
     steps = []
-    for batch, length, values in KNOWN:
-        plan = planned(batch, length, **values)
+    for plan, took in zip(known, seconds, strict=False):
         estimated = stated_seconds(records, plan, CPU)
         assert estimated is not None
         steps.append(
-            TimedStep(
-                model=model.name, plan=plan, seconds=measured(model, plan),
-                estimated_seconds=estimated,
-            )
-        )  # fmt: skip
+            TimedStep(model=model.name, plan=plan, seconds=took, estimated_seconds=estimated)
+        )
     timed = Timed(tuple(steps))
-    for batch, length, values in ASKED:
-        plan = planned(batch, length, **values)
+    for plan, took in zip(asked, seconds[len(known) :], strict=True):
         told = step_time(records, plan, CPU, timed)
         assert told is not None
         assert told.source == "calibrated"
-        assert told.low_seconds < measured(model, plan) < told.high_seconds, values
+        assert told.low_seconds < took < told.high_seconds, plan
 
 
-def measured(model: Model, plan: Plan) -> float:
-    """Seconds of processor time of a step: the least of some after the first.
+def measured(model: Model, plans: Sequence[Plan]) -> list[float]:
+    """Seconds of processor time of each plan's step: the least of some after the first.
 
-    What else runs shares the processor's caches and makes some of them longer.
+    What else runs shares the processor's caches and makes some of them longer. The plans take
+    turns, so that all are measured beside the same.
     """
-    training = plan.training
-    device = torch.device("cpu")
+    steps = [step_of(model, plan) for plan in plans]
+    for step in steps:
+        step()
+    rounds = []
+    for _ in range(ROUNDS):
+        took = []
+        for step in steps:
+            started = time.process_time()
+            step()
+            took.append(time.process_time() - started)
+        rounds.append(took)
+    return [min(of_plan) for of_plan in zip(*rounds, strict=True)]
+
+
+def step_of(model: Model, plan: Plan) -> Callable[[], None]:
+    training, device = plan.training, torch.device("cpu")
     prepared = prepare(model, plan, Target(), device)
     batch = model.batch(training.batch_size, training.sequence_length, device)
-    batches, held, found = [batch] * training.gradient_accumulation_steps, Held(), []
-    for _ in range(8):
-        started = time.process_time()
-        list(run_step(prepared, batches, CpuBackend(plan), _Nobody(), held))
-        found.append(time.process_time() - started)
-    return min(found[1:])
+    batches, backend = [batch] * training.gradient_accumulation_steps, CpuBackend(plan)
+    held = Held()
+
+    def step() -> None:
+        list(run_step(prepared, batches, backend, _Nobody(), held))
+
+    return step

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from memplanner_ui.document import Document
-from memplanner_ui.engine import EngineClient
+from memplanner_ui.engine import EngineClient, Place
 from memplanner_ui.main_window import MainWindow
 from memplanner_ui.session import Session
 from memplanner_ui.settings import SettingsFile
@@ -97,8 +97,9 @@ def make_window(
 
     def build() -> MainWindow:
         settings = SettingsFile(tmp_path / "settings" / "window.json")
+        settings.update(tour_seen=True)
         window = MainWindow(
-            Session(Document(), EngineClient(interpreter, engine_arguments), settings)
+            Session(Document(), EngineClient(Place(python=interpreter), engine_arguments), settings)
         )
         window.session.setParent(window)
         qtbot.addWidget(window, before_close_func=close)

@@ -16,7 +16,7 @@ from shiboken6 import delete
 
 from memplanner.messages import protocol
 from memplanner.plan import Plan
-from memplanner_ui.engine import EngineClient, EngineState, Outcome
+from memplanner_ui.engine import EngineClient, EngineState, Outcome, Place
 from memplanner_ui.engine.lines import LineReader
 from memplanner_ui.engine.outcome import HEAD_LINES, TAIL_LINES, ElidedLog
 
@@ -28,7 +28,7 @@ def make(qapp: object, interpreter: str, engine_arguments: tuple[str, ...]) -> I
     clients: list[EngineClient] = []
 
     def build(*more: str, python: str = interpreter) -> EngineClient:
-        clients.append(EngineClient(python, (*engine_arguments, *more)))
+        clients.append(EngineClient(Place(python=python), (*engine_arguments, *more)))
         return clients[-1]
 
     yield build
@@ -181,7 +181,7 @@ def test_a_missing_interpreter_is_named(qtbot: QtBot, make: Make) -> None:
 
 def test_an_interpreter_without_memplanner_is_told_to_install_it() -> None:
     outcome = Outcome(
-        interpreter="/usr/bin/python3",
+        place=Place(python="/usr/bin/python3"),
         exit_code=1,
         stderr="/usr/bin/python3: Error while finding module specification for "
         "'memplanner.server' (ModuleNotFoundError: No module named 'memplanner')",

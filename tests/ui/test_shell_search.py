@@ -10,12 +10,13 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from memplanner.messages import protocol
-from memplanner.messages.search import FoundPlan
+from memplanner.messages.search import FoundPlan, SearchGoal
 from memplanner_ui.engine import EngineState
 from memplanner_ui.main_window import MainWindow
 from memplanner_ui.search_control import title_of
 from memplanner_ui.search_pins import AT_FIRST, Pins
 from memplanner_ui.search_smallest import _said as said_of
+from memplanner_ui.settings import SettingsFile
 from memplanner_ui.views import search_words as words
 from memplanner_ui.workspace import COMPARE, LAYERS, SEARCH
 from tests.ui.acting import LONG, edit, press
@@ -70,6 +71,18 @@ def some_plan(window: MainWindow, holds: Callable[[FoundPlan], bool]) -> FoundPl
 
 
 # The view
+
+
+def test_the_goal_and_the_price_are_remembered(opened: MainWindow) -> None:
+    form, settings = opened.left.search, opened.session.settings
+    form.margin.setValue(1.5)
+    form.price.setValue(2.25)
+    assert settings.values.price_per_hour == 2.25
+    assert SearchGoal.model_validate(settings.values.search_goal) == form.goal().model_copy(
+        update={"pinned": ()}
+    )
+    settings.save()
+    assert SettingsFile(settings.path).values.search_goal == settings.values.search_goal
 
 
 def test_nothing_is_searched_for_until_the_view_is_shown(qtbot: QtBot, opened: MainWindow) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from PySide6.QtWidgets import QApplication, QMainWindow
 from pytestqt.qtbot import QtBot
 
 from memplanner.messages.cost import StepTime, TimePart
 from memplanner.messages.effects import OptionEffect
 from memplanner.plan import Plan
 from memplanner.units import GIB
-from memplanner_ui.header import StepBlock
+from memplanner_ui.header import Header, StepBlock
 from memplanner_ui.plan_panel.effect_words import shown
 from memplanner_ui.step_words import beside_measured, change, explained, likely, rate
+from memplanner_ui.views.rows import ElidedLabel
 from tests.ui import sample
 
 TIME = StepTime(
@@ -28,6 +30,10 @@ def test_it_is_told_with_its_range_and_rate() -> None:
     assert rate(TIME) == "6\u2009159 tokens/s"
     assert likely(TIME) == "likely 4.7 to 6.0 s"
     assert likely(SLOW) == "likely 45 s to 1 min 10 s"
+    long = {"low_seconds": 319.0, "seconds": 400.0, "high_seconds": 505.0}
+    assert likely(TIME.model_copy(update=long)) == "likely 5.3 to 8.4 min"
+    longer = {name: 12 * value for name, value in long.items()}
+    assert likely(TIME.model_copy(update=longer)) == "likely 1.1 to 1.7 h"
     assert likely(TIME.model_copy(update={"source": "measured"})) == "measured here"
     assert rate(TIME.model_copy(update={"units": 2})) == "0.38 tokens/s"
 
@@ -85,3 +91,20 @@ def test_the_header_says_how_long_a_step_takes(qtbot: QtBot) -> None:
     assert "estimated 5.3 s" in block.accessibleName()
     block.set_estimate(None)
     assert block.accessibleName() == "One step"
+
+
+def test_a_long_range_has_room_in_the_header(qtbot: QtBot) -> None:
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    header = Header(window)
+    window.addToolBar(header)
+    window.resize(1440, 300)
+    window.show()
+    long = {"low_seconds": 319.0, "seconds": 400.0, "high_seconds": 505.0}
+    estimate = sample.estimate().model_copy(update={"time": TIME.model_copy(update=long)})
+    header.set_estimate(estimate)
+    QApplication.processEvents()
+    parts = [one for one in header.step.findChildren(ElidedLabel) if one.whole]
+    assert "likely 5.3 to 8.4 min" in [one.whole for one in parts]
+    for one in parts:
+        assert one.fontMetrics().horizontalAdvance(one.whole) <= one.width()

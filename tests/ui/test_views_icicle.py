@@ -183,6 +183,14 @@ def test_a_hundred_thousand_modules_are_drawn_at_once() -> None:
 # The view
 
 
+def test_few_rows_fill_the_height(view: IcicleView) -> None:
+    view.resize(900, 700)
+    shown = view.map
+    bottom = max(shown.area_of(tile).bottom() for tile in shown.tiles)
+    assert max(tile.row for tile in shown.tiles) < 8
+    assert 0.85 * shown.height() < bottom <= shown.height()
+
+
 def test_a_click_chooses_and_zooms_and_keys_go_back(qtbot: QtBot, view: IcicleView) -> None:
     shown = view.map
     chosen: list[str] = []

@@ -356,3 +356,8 @@ def test_names_and_moments_have_room_at_every_width(
     field, box = view.filter_field.geometry(), view.group_box.geometry()
     assert not field.intersects(view.moments.parentWidget().geometry())
     assert box.right() < width
+    types = view.type_box.geometry()
+    assert types.right() < width
+    assert not types.intersects(
+        view.moments.geometry().translated(view.moments.parentWidget().pos())
+    )

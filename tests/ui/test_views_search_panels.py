@@ -10,9 +10,10 @@ from memplanner.plan import Plan
 from memplanner.techniques.base import Technique
 from memplanner.techniques.prepare import techniques
 from memplanner.units import GIB
+from memplanner_ui.views import search_words as words
 from memplanner_ui.views.search_form import SEARCHED, SearchForm
 from memplanner_ui.views.search_panel import FoundPanel
-from tests.ui.search_sample import FULL, OWN, PLANS, found_plans, plan_found
+from tests.ui.search_sample import FULL, OWN, PLANS, found_plans, plan_found, step
 
 # The form
 
@@ -34,6 +35,31 @@ def test_the_form_asks_for_what_it_shows(qtbot: QtBot) -> None:
     )  # fmt: skip
     assert goal.techniques == tuple(name for name in SEARCHED if name != "adapters")
     assert len(asked) == 4
+
+
+def test_a_goal_is_shown_again_and_nothing_is_told_of_it(qtbot: QtBot) -> None:
+    left = SearchForm()
+    qtbot.addWidget(left)
+    left.where.setCurrentIndex(left.where.findData("fewest_cards"))
+    left.prefer.setCurrentIndex(left.prefer.findData("least_loss"))
+    left.margin.setValue(2.5)
+    left.host.setValue(512)
+    left.price.setValue(2.4)
+    left.risk._buttons["same_result"].click()
+    left.allowed["offload"].click()
+    form = SearchForm()
+    qtbot.addWidget(form)
+    told: list[bool] = []
+    form.changed.connect(lambda: told.append(True))
+    form.price_changed.connect(lambda: told.append(True))
+    form.restore(left.goal(), left.price_per_hour)
+    assert form.goal() == left.goal()
+    assert form.goal().host_memory_bytes == 512 * GIB
+    assert form.price_per_hour == 2.4
+    assert not told
+    form.restore(SearchGoal(), None)
+    assert form.goal() == SearchGoal()
+    assert form.price_per_hour is None
 
 
 def test_every_section_that_a_search_tries_is_in_the_form() -> None:
@@ -83,6 +109,27 @@ def test_the_panel_says_what_a_plan_changes(qtbot: QtBot) -> None:
     with qtbot.waitSignal(panel.use_wanted) as told:
         panel.use_button.click()
     assert told.args == [PLANS[1]]
+
+
+def test_the_panel_tells_price_energy_and_what_the_host_holds(qtbot: QtBot) -> None:
+    panel = FoundPanel()
+    qtbot.addWidget(panel)
+    time = step(3.6, units=10_000).model_copy(update={"energy_joules": 3.6e6})
+    plan = PLANS[1].model_copy(update={"time": time, "cards": 2, "host_bytes": 40 * GIB})
+    panel.show_plan(found_plans(plan), plan)
+    texts = [said.text() for said in panel.findChildren(QLabel)]
+    assert "40.0 GiB of the host’s memory" in texts
+    assert "A million tokens: 100 kWh" in texts
+    panel.set_price(2.5)  # two cards for a hundred steps of 3.6 seconds
+    texts = [said.text() for said in panel.findChildren(QLabel)]
+    assert "A million tokens: price 0.5, 100 kWh" in texts
+
+
+def test_a_host_that_is_too_small_is_named(qtbot: QtBot) -> None:
+    plan = PLANS[1].model_copy(
+        update={"host_bytes": 40 * GIB, "host_spare_bytes": -8 * GIB, "verdict": "does_not_fit"}
+    )
+    assert words.headline(plan, 1).text == "Too large for the host: 8.0 GiB missing"
 
 
 def test_what_is_not_known_of_a_plan_is_not_told_as_nothing(qtbot: QtBot) -> None:

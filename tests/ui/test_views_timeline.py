@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QImage, QWheelEvent
+from PySide6.QtGui import QColor, QImage, QPainter, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -16,7 +14,10 @@ from memplanner.units import format_bytes
 from memplanner_ui.look import theme
 from memplanner_ui.look.theme import apply_theme
 from memplanner_ui.main_window import MainWindow
+from memplanner_ui.views import timeline_areas
 from memplanner_ui.views.timeline import TimelineView
+from memplanner_ui.views.timeline_data import Floats, Ints, Step
+from memplanner_ui.views.timeline_scale import Scale
 from memplanner_ui.workspace import LIVE, TIMELINE
 from tests.ui import sample
 from tests.ui.timeline_sample import estimate, parameters_only
@@ -216,16 +217,23 @@ def test_a_row_of_the_table_leads_to_its_moment(view: TimelineView) -> None:
     assert view.plot.shown[1] > made.phases[-1].left
 
 
-def test_two_thousand_points_are_drawn_within_a_frame(view: TimelineView) -> None:
-    view.set_estimate(estimate(2000))
-    picture(view)
-    took = []
-    for _ in range(8):
-        started = time.perf_counter()
-        view.plot._redraw()
-        view.plot.repaint()
-        took.append(time.perf_counter() - started)
-    assert min(took) < 0.016, took
+def test_what_is_painted_grows_with_pixels_not_with_points(
+    view: TimelineView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted, paint = [], timeline_areas.paint
+
+    def counted(
+        painter: QPainter, step: Step, scale: Scale, edges: Floats, points: Ints, pixel: float
+    ) -> None:
+        painted.append((len(points), scale.area.width() / pixel))
+        paint(painter, step, scale, edges, points, pixel)
+
+    monkeypatch.setattr(timeline_areas, "paint", counted)
+    for points in (2_000, 50_000):
+        view.set_estimate(estimate(points))
+        picture(view)
+    assert len(painted) >= 2
+    assert all(points <= pixels < 2_000 for points, pixels in painted)
 
 
 def test_the_tab_stands_after_layers_and_follows_edits(qtbot: QtBot, opened: MainWindow) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 
-from memplanner_ui.application import main
+from memplanner_ui.start import main
 
 if __name__ == "__main__":
     sys.exit(main())

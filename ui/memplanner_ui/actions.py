@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject
@@ -71,6 +71,9 @@ ACTIONS = (
              separated=True, needs="model"),
     Declared("right_dock", "View", "Details", ("F9",), "", "Show or hide the right side",
              checkable=True, needs="model"),
+    Declared("plan_changes", "View", "Changes of the plan", ("Ctrl+Shift+H",), "",
+             "Every change since the plan was opened; choose one to go back to it",
+             checkable=True, needs="model"),
     Declared("next_pane", "View", "Next pane", ("F6",), separated=True),
     Declared("last_pane", "View", "Last pane", ("Shift+F6",)),
     Declared("scheme_system", "View", "Colours of the system", (), group="scheme", separated=True),
@@ -105,9 +108,17 @@ ACTIONS = (
     Declared("stop_now", "Run", "Stop now", (), needs="run"),
     Declared("engine_log", "Window", "Engine log", (), "", checkable=True),
     Declared("engine_restart", "Window", "Start the engine again", (), needs="idle"),
-    Declared("engine_choose", "Window", "Choose the engine’s Python…", (), "",
-             "The environment with your torch and your model’s code", needs="idle"),
-    Declared("keys", "Help", "Keys", ("F1",), "info"),
+    Declared("engine_choose", "Window", "Choose where the engine runs…", (), "",
+             "Your training environment’s Python, or another machine over ssh", needs="idle"),
+    Declared("help", "Help", "Help on this", ("F1",), "info",
+             "The page about what has the focus"),
+    Declared("help_contents", "Help", "Contents and search", ("Ctrl+F1",)),
+    Declared("explain", "Help", "How was this number made?", ("Shift+F1",), "",
+             "The figure with the cursor, or the verdict: formula or recording, sources, margin",
+             needs="model"),
+    Declared("tour", "Help", "Tour of the window", (), "", "Three notes on what is where",
+             separated=True, needs="model"),
+    Declared("keys", "Help", "Keys…", (), "", "The keys of every command, to see and to change"),
     Declared("about", "Help", "About memplanner"),
 )  # fmt: skip
 
@@ -130,12 +141,7 @@ class Actions(QObject):
     def _make(self, declared: Declared, handler: Callable[[], object]) -> QAction:
         action = QAction(declared.text, self)
         action.setObjectName(declared.name)
-        action.setShortcuts([QKeySequence(keys) for keys in declared.keys])
-        tip = declared.tip or declared.text.rstrip("…")
-        if declared.keys:
-            native = QKeySequence(declared.keys[0]).toString(QKeySequence.SequenceFormat.NativeText)
-            tip = f"{tip} ({native})"
-        action.setToolTip(tip)
+        _give_keys(action, declared, declared.keys)
         action.setStatusTip(declared.tip)
         if declared.icon:
             icons.set_icon(action, declared.icon)
@@ -153,6 +159,11 @@ class Actions(QObject):
 
     def __iter__(self) -> Iterator[QAction]:
         return iter(self._actions.values())
+
+    def set_keys(self, name: str, keys: Sequence[str]) -> None:
+        """Gives an action these keys, of which its tool tip names the first."""
+        declared = next(one for one in ACTIONS if one.name == name)
+        _give_keys(self._actions[name], declared, keys)
 
     def check_view(self, view: str) -> None:
         """Checks the action of the view that is shown, and no other view's."""
@@ -196,3 +207,12 @@ class Actions(QObject):
         for declared in ACTIONS:
             if declared.name not in ("undo", "redo"):
                 self._actions[declared.name].setEnabled(allowed[declared.needs])
+
+
+def _give_keys(action: QAction, declared: Declared, keys: Sequence[str]) -> None:
+    action.setShortcuts([QKeySequence(one) for one in keys])
+    tip = declared.tip or declared.text.rstrip("…")
+    if keys:
+        native = QKeySequence(keys[0]).toString(QKeySequence.SequenceFormat.NativeText)
+        tip = f"{tip} ({native})"
+    action.setToolTip(tip)

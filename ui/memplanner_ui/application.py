@@ -15,7 +15,8 @@ from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
 from memplanner_ui.document import Document
-from memplanner_ui.engine import EngineClient
+from memplanner_ui.engine import HERE, EngineClient, Place
+from memplanner_ui.engine.place import wrong_host
 from memplanner_ui.look.theme import apply_theme
 from memplanner_ui.main_window import MainWindow
 from memplanner_ui.session import Session
@@ -40,9 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = SettingsFile()
     scheme = options.theme or settings.values.scheme
     apply_theme(application, scheme)
-    engine = EngineClient(options.python or settings.values.interpreter)
+    engine = EngineClient(_place(options, settings))
     window = MainWindow(Session(Document(), engine, settings))
     window.session.setParent(window)
+    window.crashes.watch()
     fit_to_screen(window)
     window.show()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -87,8 +89,23 @@ def _has_display() -> bool:
     return sys.platform != "linux" or any(os.environ.get(name) for name in DISPLAYS)
 
 
+def _place(options: argparse.Namespace, settings: SettingsFile) -> Place:
+    """Where the engine runs: as the command line says, else as it was chosen last."""
+    if options.python or options.host:
+        brought = HERE.brought or bool(options.host)  # far away ours is the one that surely fits
+        return Place(python=options.python or "", host=options.host or "", brought=brought)
+    return settings.values.engine_place
+
+
+def _host(text: str) -> str:
+    if wrong := wrong_host(text):
+        raise argparse.ArgumentTypeError(wrong)
+    return text
+
+
 def _begin(window: MainWindow, source: str | None) -> None:
     window.session.engine.start()
+    window.recovery.offer()
     if source:
         window.session.open(source)
 
@@ -100,4 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("source", nargs="?", help="a model or a plan to open")
     parser.add_argument("--theme", choices=("system", "light", "dark"), help="colours")
     parser.add_argument("--python", help="the Python that the engine runs in")
+    parser.add_argument(
+        "--host", type=_host, help="another machine that the engine runs on, as ssh knows it"
+    )
     return parser

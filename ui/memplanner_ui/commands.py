@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QMessageBox
 from memplanner_ui import files
 from memplanner_ui.actions import ACTIONS
 from memplanner_ui.export_dialog import ExportDialog
+from memplanner_ui.keys_dialog import KeysDialog
 from memplanner_ui.look.theme import SchemeChoice, apply_theme
 from memplanner_ui.open_dialog import OpenDialog
 from memplanner_ui.palette import Entry
@@ -76,6 +77,7 @@ class Commands(QObject):
             "timeline_table": self.show_as_table,
             "left_dock": window.show_docks,
             "right_dock": window.show_docks,
+            "plan_changes": window.show_docks,
             "next_pane": lambda: focus_next_pane(window.panes(), QApplication.focusWidget()),
             "last_pane": lambda: focus_next_pane(
                 window.panes(), QApplication.focusWidget(), back=True
@@ -101,7 +103,11 @@ class Commands(QObject):
             "stop_now": window.runs.stop_at_once,
             "engine_log": lambda: window.log.setVisible(window.actions_["engine_log"].isChecked()),
             "engine_restart": session.restart_engine,
-            "engine_choose": self.choose_interpreter,
+            "engine_choose": lambda: window.engine.choose(),
+            "help": lambda: window.help.show_here(),
+            "help_contents": lambda: window.help.show_contents(),
+            "explain": lambda: window.explain.ask(),
+            "tour": lambda: window.tour.begin(),
             "keys": self.show_keys,
             "about": self.show_about,
         }
@@ -109,7 +115,10 @@ class Commands(QObject):
     # Opening and saving
 
     def open_file(self) -> None:
-        """Asks for a file and opens it."""
+        """Asks for a file and opens it; on another machine, for whatever its engine opens."""
+        if self._session.engine.place.remote:
+            self.open_by_name()
+            return
         folder = self._session.settings.values.folder
         files.choose_file(
             self._window, "Open a model or a plan", files.MODELS_AND_PLANS, self._open, folder
@@ -118,17 +127,27 @@ class Commands(QObject):
     def open_folder(self) -> None:
         """Asks for a folder and opens it."""
         folder = self._session.settings.values.folder
-        files.choose_folder(self._window, "Open a model folder", self._open, folder)
+        machine = self._session.engine.place.machine
+        title = "Open a model folder"
+        files.choose_folder(self._window, title, self._open, folder, machine=machine)
 
     def _open(self, path: str) -> None:
-        self._session.settings.update(folder=str(Path(path).parent))
+        if not self._session.engine.place.remote:
+            self._session.settings.update(folder=str(Path(path).parent))
         self._session.open(path)
 
     def open_by_name(self) -> None:
         """Asks for a name and opens what it names."""
-        dialog = OpenDialog(self._window)
+        machine = self._session.engine.place.machine
+        dialog = OpenDialog(self._window, machine=machine)
+        dialog.plan_wanted.connect(self._choose_plan)
         dialog.chosen.connect(lambda source, inputs: self._session.open(source, inputs=inputs))
         dialog.open()
+
+    def _choose_plan(self) -> None:
+        """Asks for a plan's file, which the window reads itself."""
+        folder = self._session.settings.values.folder
+        files.choose_file(self._window, "Open a plan", files.PLANS, self._open, folder)
 
     def open_snapshot(self) -> None:
         """Asks for a memory snapshot and reads it."""
@@ -139,6 +158,7 @@ class Commands(QObject):
             files.SNAPSHOTS,
             self._session.snapshot_wanted.emit,
             folder,
+            machine=self._session.engine.place.machine,
         )
 
     def reopen(self) -> None:
@@ -235,8 +255,12 @@ class Commands(QObject):
                 found.append(Entry("command", declared.text, detail, action.trigger))
         for device in self._session.devices:
             choose = partial(self._session.choose_device, device)
-            where = "in this machine" if device.local else "not in this machine"
-            found.append(Entry("device", f"Plan for {device.name}", where, choose))
+            where = self._session.engine.place.where
+            words = where if device.local else f"not {where}"
+            found.append(Entry("device", f"Plan for {device.name}", words, choose))
+        for sample in self._window.samples.samples:
+            show = partial(self._window.samples.open, sample)
+            found.append(Entry("sample", f"Sample: {sample.title}", sample.sentence, show))
         if self._document.model is None:
             return found
         edit, focus = self._session.edit, self._focus_option
@@ -290,17 +314,6 @@ class Commands(QObject):
         self._window.workspace.show_view(LIVE)
         self._window.workspace.live.form.focus()
 
-    def choose_interpreter(self) -> None:
-        """Asks for the Python that the engine is to run in."""
-        folder = str(Path(self._session.engine.interpreter).parent)
-        files.choose_file(
-            self._window,
-            "Choose the engine’s Python",
-            "All files (*)",
-            self._session.restart_engine,
-            folder,
-        )
-
     def fill_plan_menu(self, menu: QMenu) -> None:
         """The menu behind the three dots of the plan."""
         for name, title in self._window.left.plan.changed_sections():
@@ -319,14 +332,8 @@ class Commands(QObject):
             menu.addAction(self._window.actions_[name])
 
     def show_keys(self) -> None:
-        """Lists the keys."""
-        rows = "".join(
-            f"<tr><td style='padding-right:18px'>{', '.join(declared.keys).replace('+', ' ')}</td>"
-            f"<td>{declared.text.rstrip('…')}</td></tr>"
-            for declared in ACTIONS
-            if declared.keys
-        )
-        self._tell("Keys", f"<table>{rows}</table>")
+        """Opens the list of keys, where they can be changed."""
+        KeysDialog(self._window.shortcuts, self._window).open()
 
     def show_about(self) -> None:
         """Says what this is."""

@@ -53,12 +53,16 @@ def connect(window: MainWindow) -> None:
     for told in (window.compare.said, window.report.said):
         told.connect(lambda words: window.status.say(words, "check", "fits"))
     engine = session.engine
-    engine.state_changed.connect(show.show_engine)
-    engine.greeted.connect(lambda _: show.show_engine(engine.state))
     engine.log_line.connect(window.log.add)
+    engine.log_line.connect(window.log_file.add)
+    window.log_file.failed.connect(window.log.add)
     session.log_wanted.connect(window.log.show)
     window.log.visibilityChanged.connect(
         lambda _: window.actions_["engine_log"].setChecked(not window.log.isHidden())
     )
+    window.changes.closed.connect(lambda: window.actions_["plan_changes"].setChecked(False))
     window.status.stop_wanted.connect(window.stop_work)
     session.settings.failed.connect(window.log.add)
+    for note in session.settings.notes:
+        window.log.add(note)
+        window.log_file.add(note)

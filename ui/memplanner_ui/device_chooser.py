@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QLineEdit, QListView, QVBoxLayout, QWidget
 
 from memplanner.messages.device import Device
-from memplanner_ui.device_list import ROW_HEIGHT, DeviceDelegate, DeviceRows, rows_of
+from memplanner_ui.device_list import HERE, ROW_HEIGHT, DeviceDelegate, DeviceRows, rows_of
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.rows import label
@@ -36,6 +36,7 @@ class DeviceChooser(QFrame):
         self._devices: Sequence[Device] = ()
         self._used: Sequence[str] = ()
         self._chosen: str | None = None
+        self._where = HERE
         # A click on the button while this is open closes it and does not open it again.
         self.setAttribute(Qt.WidgetAttribute.WA_NoMouseReplay)
         self.setAccessibleName("Choose a device")
@@ -74,8 +75,13 @@ class DeviceChooser(QFrame):
         devices: Sequence[Device],
         used: Sequence[str],
         chosen: Device | None,
+        where: str = "in this machine",
     ) -> None:
-        """Opens below ``button``; ``used`` are selectors, the last used first."""
+        """Opens below ``button``; ``used`` are selectors, the last used first.
+
+        ``where`` says which machine the local devices are in.
+        """
+        self._where = where[:1].upper() + where[1:]
         self._chosen = None if chosen is None else chosen.selector
         self._used = used
         self._devices = devices
@@ -120,7 +126,7 @@ class DeviceChooser(QFrame):
 
     def _filter(self) -> None:
         words = self.field.text()
-        self.rows.show(rows_of(self._devices, self._used, self._chosen, words))
+        self.rows.show(rows_of(self._devices, self._used, self._chosen, words, self._where))
         nothing = not self.rows.rows
         self.list.setVisible(not nothing)
         self.none.setVisible(nothing)

@@ -58,7 +58,11 @@ def matches(device: Device, words: Sequence[str]) -> bool:
 
 
 def rows_of(
-    devices: Iterable[Device], used: Sequence[str], chosen: str | None, words: str = ""
+    devices: Iterable[Device],
+    used: Sequence[str],
+    chosen: str | None,
+    words: str = "",
+    here: str = HERE,
 ) -> list[Row]:
     """The rows in their groups, each device once; ``used`` and ``chosen`` are selectors.
 
@@ -79,7 +83,7 @@ def rows_of(
         (before if device.selector in places else others).append(device)
     before.sort(key=lambda device: places[device.selector])
     rows: list[Row] = []
-    for title, group in ((HERE, local), (USED, before), (OTHERS, others)):
+    for title, group in ((here, local), (USED, before), (OTHERS, others)):
         if group:
             rows.append(Row(title))
             rows += [Row(one.name, one, one.selector == chosen) for one in group]

@@ -11,6 +11,7 @@ from memplanner.messages.device import Device
 from memplanner.messages.estimate import Estimate, ModelInfo
 from memplanner.plan import Plan, difference
 from memplanner.plan.file import read_plan, write_plan
+from memplanner_ui.plan_on_disk import PlanFile
 
 _MERGE_ID = 1
 NEW_PLAN = "new plan"
@@ -71,6 +72,8 @@ class Document(QObject):
         self.notes: tuple[str, ...] = ()
         self.path: Path | None = None
         """Of the plan's file; None before it is saved."""
+        self.file = PlanFile()
+        """What the window knows of that file."""
         self.first_plan = Plan()
         """What a reset returns to: the plan a model came with."""
         self.estimate: Estimate | None = None
@@ -156,16 +159,26 @@ class Document(QObject):
 
     def open_plan(self, path: Path) -> None:
         """Reads a plan's file, undoably. Raises ``PlanError``."""
+        found = PlanFile()
+        found.take(path)
         plan = read_plan(path)
         self.set_plan(plan, f"open {path.name}")
-        self.path = path
+        self.path, self.file = path, found
         self.history.setClean()
+        self.title_changed.emit()
+
+    def restore(self, plan: Plan, path: Path | None) -> None:
+        """Shows a plan with edits that no file has, undoably; ``path`` has the one before them."""
+        self.set_plan(plan, "restore the plan")
+        self.path = path
+        self.file.take(path)
         self.title_changed.emit()
 
     def save_plan(self, path: Path) -> None:
         """Writes the plan's file. Raises ``PlanError``."""
         write_plan(self._plan, path)
         self.path = path
+        self.file.take(path)
         self.history.setClean()
         self.title_changed.emit()
 

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from memplanner.messages.protocol import Exported, Failure
 from memplanner.units import format_bytes
+from memplanner.writing import why, write_whole
 from memplanner_ui.files import choose_new_file
 from memplanner_ui.highlighter import Highlighter
 from memplanner_ui.look import icons, theme
@@ -243,7 +244,7 @@ class ExportDialog(QDialog):
         if really is not None and really.allocated_bytes is not None:
             peak = really.device_bytes or really.allocated_bytes
             part.right.setText(f"Peak as exported: {format_bytes(peak)}")
-        elif really is not None:
+        if really is not None:
             part.add(label(f"As exported, it {really.sentence}", "body", wrap=True))
         for number, sentence in enumerate(reply.cannot_say, 1):
             part.add(label(f"{number}   {sentence}", "body", wrap=True))
@@ -270,11 +271,25 @@ class ExportDialog(QDialog):
             )
 
     def save_to(self, path: str) -> None:
-        """Has the engine write the chosen target to ``path``."""
+        """Has the engine write the chosen target to ``path``; one far away cannot, so we do."""
         self._session.settings.update(folder=str(Path(path).parent))
+        if self._session.engine.place.remote:
+            self._write_here(Path(path), self._rendered[self.targets.current])
+            return
         self._session.render(
             self.targets.current, self._on_written, self._on_not_written, output=path
         )
+
+    def _write_here(self, path: Path, reply: Exported) -> None:
+        """Writes the first file to ``path`` and the rest beside it."""
+        paths = [path, *(path.parent / file.name for file in reply.files[1:])]
+        try:
+            for place, file in zip(paths, reply.files, strict=True):
+                write_whole(place, file.text)
+        except OSError as error:
+            self._say(f"{path} cannot be written: {why(error)}.")
+        else:
+            self._say("Written: " + ", ".join(map(str, paths)))
 
     def _on_written(self, reply: Exported) -> None:
         if not self._gone:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
+
+from memplanner_ui.path_dialog import PathDialog
 
 MODELS_AND_PLANS = (
     "Models, plans and trainers’ files "
@@ -19,18 +21,39 @@ PLAN_ENDING = ".plan.yaml"
 
 
 def choose_file(
-    parent: QWidget, title: str, kinds: str, then: Callable[[str], object], folder: str = ""
-) -> QFileDialog:
-    """Opens a dialog for an existing file; ``then`` gets its path."""
+    parent: QWidget,
+    title: str,
+    kinds: str,
+    then: Callable[[str], object],
+    folder: str = "",
+    *,
+    machine: str = "",
+) -> QDialog:
+    """Opens a dialog for an existing file, on another ``machine`` if one is named.
+
+    ``then`` gets its path.
+    """
+    if machine:
+        return _ask_path(parent, title, machine, then)
     dialog = QFileDialog(parent, title, folder, kinds)
     dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
     return _open(dialog, then)
 
 
 def choose_folder(
-    parent: QWidget, title: str, then: Callable[[str], object], folder: str = ""
-) -> QFileDialog:
-    """Opens a dialog for an existing folder; ``then`` gets its path."""
+    parent: QWidget,
+    title: str,
+    then: Callable[[str], object],
+    folder: str = "",
+    *,
+    machine: str = "",
+) -> QDialog:
+    """Opens a dialog for an existing folder, on another ``machine`` if one is named.
+
+    ``then`` gets its path.
+    """
+    if machine:
+        return _ask_path(parent, title, machine, then)
     dialog = QFileDialog(parent, title, folder)
     dialog.setFileMode(QFileDialog.FileMode.Directory)
     dialog.setOption(QFileDialog.Option.ShowDirsOnly)
@@ -53,6 +76,15 @@ def choose_new_file(
         dialog.setDefaultSuffix(PLAN_ENDING[1:] if plan else name.rsplit(".", 1)[-1])
     dialog.selectFile(name)
     return _open(dialog, then)
+
+
+def _ask_path(
+    parent: QWidget, title: str, machine: str, then: Callable[[str], object]
+) -> PathDialog:
+    dialog = PathDialog(title, machine, parent)
+    dialog.chosen.connect(then)
+    dialog.open()
+    return dialog
 
 
 def _open(dialog: QFileDialog, then: Callable[[str], object]) -> QFileDialog:

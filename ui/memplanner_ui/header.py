@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolBar, QVBoxLayout, QWidget
 
 from memplanner.messages.cost import StepTime
@@ -19,6 +19,10 @@ from memplanner_ui.views.rows import ElidedLabel, label
 from memplanner_ui.views.uses import intake
 from memplanner_ui.views.verdict import Verdict
 
+VERDICT, STEP = 304, 178
+"""Widths at 100 %, in pixels."""
+MARK = 18
+"""What the step's heading leaves to the mark in its corner."""
 CAUTION_FROM = 0.03
 """An error of this share and more is written in the caution colour."""
 
@@ -35,16 +39,20 @@ class StepBlock(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._measured: RunResult | None = None
         self._estimate: Estimate | None = None
-        self._above = label("", "secondary", "secondary")
+        self._above = ElidedLabel()
         self._figure = label("", "notice")
         self._below, self._last = ElidedLabel(), ElidedLabel()
-        for line in (self._below, self._last):
+        for line in (self._above, self._below, self._last):
             line.setFont(fonts.font("secondary"))
             line.setProperty("ink", "secondary")
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 10, 10, 8)
         column.setSpacing(1)
-        for row in (self._above, self._figure, self._below, self._last):
+        top = QHBoxLayout()
+        top.addWidget(self._above, 1)
+        top.addSpacing(MARK)
+        column.addLayout(top)
+        for row in (self._figure, self._below, self._last):
             column.addWidget(row)
         column.addStretch(1)
 
@@ -57,6 +65,11 @@ class StepBlock(QWidget):
         """Shows a run's result for as long as the plan stays the one that ran."""
         self._measured = result
         self._show()
+
+    @property
+    def measured(self) -> RunResult | None:
+        """The run whose result is shown, as long as the plan is the one that ran."""
+        return self._measured
 
     def time_of(self, plan: Plan) -> StepTime | None:
         """What a step of ``plan`` is estimated to take; None where that is not known."""
@@ -112,7 +125,7 @@ class StepBlock(QWidget):
         tip: str = "",
         caution: bool = False,
     ) -> None:
-        self._above.setText(above)
+        self._above.set_text(above)
         self._figure.setText(figure)
         self._below.set_text(below)
         self._last.set_text(last)
@@ -149,12 +162,11 @@ class Header(QToolBar):
         self.verdict = Verdict()
         self.budget = BudgetBar()
         self.step = StepBlock()
-        row = _Row()
+        self.row = row = _Row()
         line = QHBoxLayout(row)
         line.setContentsMargins(0, 0, 0, 1)
         line.setSpacing(0)
-        self.verdict.setFixedWidth(304)
-        self.step.setFixedWidth(178)
+        self._fit()
         self.budget.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         line.addWidget(self.verdict)
         line.addWidget(UprightLine())
@@ -162,6 +174,16 @@ class Header(QToolBar):
         line.addWidget(UprightLine())
         line.addWidget(self.step)
         self.addWidget(row)
+
+    def _fit(self) -> None:
+        """What stands beside the bar grows with the text, up to a share of the window."""
+        for widget, width, share in ((self.verdict, VERDICT, 0.3), (self.step, STEP, 0.2)):
+            wanted = min(fonts.scaled(width), round(share * self.width()))
+            widget.setFixedWidth(max(width, wanted))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def set_estimate(self, estimate: Estimate | None) -> None:
         """Shows an estimate in all three."""

@@ -118,6 +118,8 @@ class HistoryControl(QObject):
 
     def _take(self, reply: protocol.Runs) -> None:
         self._asked, self._answered = None, True
+        if reply.notice:
+            self._session.noticed.emit(Notice("caution", reply.notice))
         self.past = PastRuns(reply.runs, reply.total, reply.unreadable, reply.cards)
         self._show()
 

@@ -11,24 +11,33 @@ from memplanner_ui.closing import Closing
 from memplanner_ui.commands import Commands
 from memplanner_ui.compare_control import CompareControl
 from memplanner_ui.connections import connect
+from memplanner_ui.crash import CrashControl
 from memplanner_ui.dropping import DropWindow
 from memplanner_ui.engine_log import EngineLog
+from memplanner_ui.environment.control import EngineControl
+from memplanner_ui.explaining import ExplainControl
 from memplanner_ui.header import Header
+from memplanner_ui.help import HelpControl, Tour
 from memplanner_ui.history_control import HistoryControl
 from memplanner_ui.icicle_control import IcicleControl
 from memplanner_ui.layer_choices import LayerChoices
+from memplanner_ui.log_file import LogFile
 from memplanner_ui.notices import Notice
 from memplanner_ui.option_effects import OptionEffects
 from memplanner_ui.palette import Palette
 from memplanner_ui.panes import LeftDock, RightDock
+from memplanner_ui.plan_changes import PlanChanges
 from memplanner_ui.ranks_control import RanksControl
+from memplanner_ui.recovery import Recovery
 from memplanner_ui.report_file import ReportFile
 from memplanner_ui.run_control import RunControl
+from memplanner_ui.sample_control import SampleControl
 from memplanner_ui.search_control import SearchControl
 from memplanner_ui.search_pins import Pins
 from memplanner_ui.search_smallest import SmallestControl
 from memplanner_ui.sensitivity_control import SensitivityControl
 from memplanner_ui.session import Session
+from memplanner_ui.shortcuts import Shortcuts
 from memplanner_ui.snapshot_control import SnapshotControl
 from memplanner_ui.start_page import StartPage
 from memplanner_ui.status_bar import StatusBar
@@ -54,12 +63,14 @@ class MainWindow(DropWindow):
         self.workspace = Workspace()
         self.left = LeftDock(self)
         self.right = RightDock(self)
+        self.changes = PlanChanges(session.document.history, self)
         self.log = EngineLog(self)
         self.header = Header(self)
         self.status = StatusBar()
         self.palette_ = Palette(self)
         self.commands = Commands(self)
         self.actions_ = Actions(self.commands.handlers(), self)
+        self.shortcuts = Shortcuts(self.actions_, session.settings, self)
         self.menus = self.actions_.fill(self.menuBar())
         self.tools = ToolBar(session, self.actions_, self)
         self.start = StartPage(session, self.actions_)
@@ -76,11 +87,20 @@ class MainWindow(DropWindow):
         self.report = ReportFile(session, self.compare, self.runs, self)
         self.snapshots = SnapshotControl(session, self.workspace, self)
         self.history = HistoryControl(self)
+        self.engine = EngineControl(self)
         self.pins = Pins(self)
         self.search = SearchControl(
             session, self.pins, self.workspace.search, self.left.search, self.right.found, self
         )
         self.smallest = SmallestControl(session, self.pins, self.workspace.layers.smallest, self)
+        self.samples = SampleControl(session, self.start, self)
+        self.help = HelpControl(self)
+        self.tour = Tour(self)
+        self.explain = ExplainControl(self)
+        self.explain.more_wanted.connect(self.help.show_page)
+        self.recovery = Recovery(self)
+        self.log_file = LogFile(session.settings.path.parent / "log", self)
+        self.crashes = CrashControl(self)
         self.closing = Closing(self.close, self.commands.save_then)
         self._assemble()
         connect(self)
@@ -94,6 +114,7 @@ class MainWindow(DropWindow):
         self.addToolBar(self.header)
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.left)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.right)
+        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.changes)
         self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.log)
         corners = (
             (Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea),
@@ -133,6 +154,7 @@ class MainWindow(DropWindow):
             self.restoreState(QByteArray.fromBase64(values.layout.encode()), LAYOUT_VERSION)
             self.actions_["left_dock"].setChecked(not self.left.isHidden())
             self.actions_["right_dock"].setChecked(not self.right.isHidden())
+            self.actions_["plan_changes"].setChecked(not self.changes.isHidden())
 
     def show_docks(self) -> None:
         """Shows the docks that are wanted and have room."""
@@ -150,8 +172,9 @@ class MainWindow(DropWindow):
     def panes(self) -> list[QWidget]:
         """The parts that F6 goes through, in order."""
         if self.session.document.model is None:
-            return [self.tools, self.start.presets, self.start.side]
-        return [self.tools, self.left, self.workspace.tabs, self.workspace.views, self.right]
+            return [self.tools, self.start.samples, self.start.presets, self.start.side]
+        panes = [self.tools, self.left, self.workspace.tabs, self.workspace.views, self.right]
+        return [self.tour.note, *panes]
 
     # Menus and closing
 
@@ -183,6 +206,7 @@ class MainWindow(DropWindow):
         super().changeEvent(event)
         if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
             self.session.refresh_devices()  # other programs may hold more or less by now
+            self.session.look_at_plan_file()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -196,10 +220,12 @@ class MainWindow(DropWindow):
             return
         if self.session.document.model is not None:
             self.keep_layout()
+        self.recovery.end()
         self.session.settings.update(geometry=_text(self.saveGeometry()))
         self.session.settings.save()
         self.hide()
         self.session.engine.stop()
+        self.log_file.write()
         super().closeEvent(event)
 
     def keep_layout(self) -> None:

@@ -19,11 +19,10 @@ class Notice:
     fixes: tuple[Fix, ...] = ()
 
     @classmethod
-    def of(cls, failure: protocol.Failure) -> Self:
-        """The notice for a failure of the engine."""
+    def of(cls, failure: protocol.Failure, meaning: str = "", fixes: tuple[Fix, ...] = ()) -> Self:
+        """The notice for a failure of the engine; a defect of ours means that alone."""
         if failure.error == "Defect":
             meaning = (
                 "This is a defect of memplanner; the engine's log (Window menu) has its trace."
             )
-            return cls("trouble", failure.sentence, meaning)
-        return cls("trouble", failure.sentence)
+        return cls("trouble", failure.sentence, meaning, fixes)

@@ -36,16 +36,21 @@ class OpenDialog(QDialog):
 
     chosen = Signal(str, tuple)
     """Source and inputs."""
+    plan_wanted = Signal()
+    """Rather a plan's file of this machine."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, machine: str = "") -> None:
+        """``machine`` is another one, where the engine runs and paths are looked up."""
         super().__init__(parent)
-        self.setWindowTitle("Open by name")
+        self.setWindowTitle(f"Open on {machine}" if machine else "Open by name")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.name = QLineEdit()
-        self.name.setPlaceholderText("org/name, preset:name or package.module:callable")
+        path = f"/path/on/{machine}, " if machine else ""
+        self.name.setPlaceholderText(f"{path}org/name, preset:name or package.module:callable")
         self.name.setAccessibleName("Name of the model")
         self.name.textChanged.connect(self._follow)
         about = label(
+            f"{f'A path is looked up on {machine}. ' if machine else ''}"
             "A Hugging Face name needs the network, or a model that was downloaded before. "
             "Of an importable, the callable is called for the module; its code runs in the "
             "engine process.",
@@ -69,6 +74,11 @@ class OpenDialog(QDialog):
         self.open_button.setProperty("primary", True)
         cancel = buttons.addButton("Cancel", QDialogButtonBox.ButtonRole.RejectRole)
         cancel.setAutoDefault(False)
+        if machine:
+            plan = buttons.addButton("A plan here…", QDialogButtonBox.ButtonRole.ResetRole)
+            plan.setToolTip("A plan’s file of this machine")
+            plan.setAutoDefault(False)
+            plan.clicked.connect(self._leave_for_plan)
         buttons.accepted.connect(self._choose)
         buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)
@@ -96,6 +106,10 @@ class OpenDialog(QDialog):
                             else "")  # fmt: skip
         self._wrong.setVisible(bool(wrong))
         self.open_button.setEnabled(bool(source) and not wrong)
+
+    def _leave_for_plan(self) -> None:
+        self.reject()
+        self.plan_wanted.emit()
 
     def _choose(self) -> None:
         source, inputs = self._values()

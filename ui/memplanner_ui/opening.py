@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memplanner.errors import PlanError
 from memplanner.messages import protocol
+from memplanner_ui.engine_words import is_path, looked_up
 from memplanner_ui.notices import Notice
 from memplanner_ui.settings import Recent
 from memplanner_ui.trainer_files import TrainerFiles, is_plan, may_be_trainers
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SNAPSHOT_ENDINGS = (".pickle", ".pkl", ".snapshot")
 """How memory snapshots of torch are usually called."""
+PROGRAMS = ("recipe", "importable")
+"""The kinds of sources that are programs themselves."""
 
 
 class Openings:
@@ -45,7 +47,7 @@ class Openings:
             what = "A plan is running; stop it before another model is opened."
             session.noticed.emit(Notice("info", what))
             return
-        if os.path.exists(source):
+        if os.path.exists(source) and not session.engine.place.remote:
             source = os.path.abspath(source)  # as recent ones are opened from anywhere
         session.solved.emit()
         session.say_working(f"Opening {_short(source)}")
@@ -76,11 +78,14 @@ class Openings:
             reply.model,
             reply.plan,
             inputs=inputs,
-            trust_code=trust_code,
+            # the engine keeps what was agreed to, and asks again when the program changes
+            trust_code=trust_code and reply.model.kind not in PROGRAMS,
             notes=reply.notes,
             keep_plan=keep_plan,
         )
         detail = f"{reply.model.class_name}, {_kind_words(reply.model.kind)}"
+        if session.engine.place.remote and is_path(source):
+            detail += f", {session.engine.place.where}"
         session.settings.remember(
             Recent(
                 source=source,
@@ -101,17 +106,7 @@ class Openings:
         session = self._session
         session.end_work()
         if failure.trust_needed:
-            fix = Fix(
-                f"Run the code that comes with {_short(source)}",
-                "",
-                "Run its code",
-                lambda: session.open(source, inputs=inputs, trust_code=True),
-            )
-            meaning = (
-                "It would run in the engine process with your rights to files and network; "
-                "agree only if you know where it is from."
-            )
-            session.noticed.emit(Notice("caution", failure.sentence, meaning, (fix,)))
+            self.ask_for_trust(source, inputs, failure.sentence)
             return
         if failure.error != "EngineEnded":
             again = Fix(
@@ -120,8 +115,28 @@ class Openings:
                 "Open again",
                 lambda: session.open(source, inputs=inputs, trust_code=trust_code),
             )
-            what = Notice.of(failure)
-            session.noticed.emit(replace(what, fixes=(*what.fixes, again)))
+            where = looked_up(session.engine.place, source)
+            fixes = [again]
+            if failure.error == "PackageMissing":
+                words = "Choose another Python, or another machine, for the engine"
+                fixes.insert(0, Fix(words, "", "Choose…", session.place_wanted.emit))
+            session.noticed.emit(Notice.of(failure, where, tuple(fixes)))
+
+    def ask_for_trust(
+        self, source: str, inputs: tuple[str, ...], sentence: str, keep_plan: bool = False
+    ) -> None:
+        """Offers to run the code of a source; until then nothing of it is run."""
+        fix = Fix(
+            f"Run the code of {_short(source)}",
+            "",
+            "Run its code",
+            lambda: self._session.open(source, inputs=inputs, trust_code=True, keep_plan=keep_plan),
+        )
+        meaning = (
+            "It would run in the engine process with your rights to files and network; "
+            "agree only if you know where it is from."
+        )
+        self._session.noticed.emit(Notice("caution", sentence, meaning, (fix,)))
 
     def wait_for_model(self, path: Path) -> None:
         """Opens a plan's file, or a trainer's, when the next model is open."""
@@ -130,7 +145,8 @@ class Openings:
     def open_plan(self, path: Path) -> None:
         """Opens a plan's file, or a trainer's; without a model it waits for the one opened next."""
         session = self._session
-        if path.exists() and not is_plan(path):
+        far = session.engine.place.remote and not path.exists()
+        if far or (path.exists() and not is_plan(path)):
             self._trainers.open(path)
             return
         if session.document.model is None:

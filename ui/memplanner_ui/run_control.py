@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from memplanner.messages import protocol
 from memplanner.messages.device import Device
+from memplanner.messages.estimate import Estimate
 from memplanner.messages.run import RunResult, RunStarted, RunStep
 from memplanner.plan import Plan
 from memplanner.units import format_bytes
@@ -25,6 +26,23 @@ class RunSettings:
     """A text file; None for generated data."""
     save: str | None = None
     """A new folder for the compressed model."""
+
+
+def _against(estimate: Estimate, device: Device) -> str:
+    """Why a run may end for want of memory, as a sentence; empty where it will not."""
+    if estimate.verdict == "does_not_fit":
+        missing = format_bytes(-(estimate.spare_bytes or 0))
+        return f"The plan is predicted to run out of memory: {missing} missing."
+    most, free = estimate.peak.device_high_bytes, device.free_bytes
+    if estimate.verdict != "at_risk" or most is None or free is None:
+        return ""
+    most -= device.used_bytes
+    if most <= free:
+        return ""
+    return (
+        f"The plan may run out of memory: it takes up to {format_bytes(most)}, and "
+        f"{format_bytes(free)} is free."
+    )
 
 
 class RunControl(QObject):
@@ -66,32 +84,28 @@ class RunControl(QObject):
         document, device = self._session.document, self.device()
         if self.running or document.model is None or device is None:
             return
-        planned = document.device
+        planned, place = document.device, self._session.engine.place
         if planned is not None and not planned.local and not elsewhere:
             fix = Fix(
-                f"Run the plan on this machine’s {device.name}",
+                f"Run the plan on {place.whose} {device.name}",
                 "",
                 f"Apply on {device.name}",
                 lambda: self.apply(settings, elsewhere=True, force=force),
             )
-            what = f"{planned.name} is not in this machine, so the plan cannot be run on it."
+            what = f"{planned.name} is not {place.where}, so the plan cannot be run on it."
             meaning = "The same plan can be run on a device that is here, with figures of its own."
             self._session.noticed.emit(Notice("caution", what, meaning, (fix,)))
             return
         estimate = document.estimate
-        too_large = (
-            estimate is not None and estimate.verdict == "does_not_fit" and device == planned
-        )
-        if too_large and estimate is not None and not force:
-            missing = format_bytes(-(estimate.spare_bytes or 0))
+        against = "" if estimate is None or device != planned else _against(estimate, device)
+        if against and not force:
             fix = Fix(
                 "Start it all the same; the engine’s process may be ended by the system",
                 "",
                 "Apply anyway",
                 lambda: self.apply(settings, elsewhere=elsewhere, force=True),
             )
-            what = f"The plan is predicted to run out of memory: {missing} missing."
-            self._session.noticed.emit(Notice("caution", what, "", (fix,)))
+            self._session.noticed.emit(Notice("caution", against, "", (fix,)))
             return
         self._start(settings, device, force=force or device != planned)
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxL
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import ModelInfo
 from memplanner.plan import Plan
+from memplanner_ui.engine import HERE, Place
 from memplanner_ui.files import choose_file, choose_folder
 from memplanner_ui.look import type as fonts
 from memplanner_ui.run_control import RunSettings
@@ -35,6 +36,7 @@ class RunForm(QWidget):
         self._data: str | None = None
         self._save: str | None = None
         self._name = "model"
+        self._place = HERE
         self.steps = QSpinBox()
         self.steps.setRange(1, MOST_STEPS)
         self.steps.setAccessibleName("Optimizer steps to run")
@@ -99,9 +101,13 @@ class RunForm(QWidget):
         real = model is not None and model.weights == "real"
         self._saving.setVisible(real and compresses(plan))
 
-    def set_device(self, device: Device | None) -> None:
-        """Says where a run would take place."""
-        self._device.set_text("" if device is None else f"runs on this machine’s {device.name}")
+    def set_device(self, device: Device | None, place: Place = HERE) -> None:
+        """Says where a run would take place, and its files be looked up."""
+        if place.machine != self._place.machine:  # nothing chosen on one is on another
+            self.set_data(None)
+            self.set_save(None)
+        self._place = place
+        self._device.set_text("" if device is None else f"runs on {place.whose} {device.name}")
 
     def focus(self) -> None:
         """Gives the focus to the number of steps."""
@@ -110,11 +116,15 @@ class RunForm(QWidget):
 
     def _choose_file(self) -> None:
         choose_file(self, "Choose a text to train on", "Text (*.txt *.md *.jsonl);;All files (*)",
-                    self.set_data)  # fmt: skip
+                    self.set_data, machine=self._place.machine)  # fmt: skip
 
     def _choose_folder(self) -> None:
-        title = "Choose a folder for the compressed model"
-        choose_folder(self, title, lambda path: self.set_save(str(new_folder(path, self._name))))
+        title, machine = "Choose a folder for the compressed model", self._place.machine
+
+        def take(path: str) -> None:
+            self.set_save(path if machine else str(new_folder(path, self._name)))
+
+        choose_folder(self, title, take, machine=machine)
 
 
 def compresses(plan: Plan) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from pydantic import ValidationError
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from memplanner.errors import PlanError
 from memplanner.messages import protocol
-from memplanner.messages.search import FoundPlan
+from memplanner.messages.search import FoundPlan, SearchGoal
 from memplanner.plan import Plan
 from memplanner_ui.notices import Notice
 from memplanner_ui.search_pins import Pins
@@ -62,7 +63,11 @@ class SearchControl(QObject):
         document.device_changed.connect(self._on_device)
         document.model_changed.connect(self._forget)
         session.answered.connect(self._on_answered)
+        form.restore(_goal_in(session), session.settings.values.price_per_hour)
+        panel.set_price(form.price_per_hour)
         form.changed.connect(self._on_goal)
+        form.changed.connect(self._remember)
+        form.price_changed.connect(self._on_price)
         form.pin_wanted.connect(pins.set)
         pins.changed.connect(self._on_pins)
         view.selected.connect(self._select)
@@ -178,6 +183,16 @@ class SearchControl(QObject):
         if self._shown:
             self._settled.start()
 
+    def _remember(self) -> None:
+        """Keeps the goal for the next start; pins are of a model."""
+        goal = self._form.goal().model_copy(update={"pinned": ()})
+        self._session.settings.update(search_goal=goal.model_dump(mode="json"))
+
+    def _on_price(self) -> None:
+        price = self._form.price_per_hour
+        self._session.settings.update(price_per_hour=price)
+        self._panel.set_price(price)
+
     def _on_pins(self) -> None:
         self._show_form()
         self._on_goal()
@@ -263,6 +278,14 @@ class SearchControl(QObject):
         plan = self._plan_of(found)
         if plan is not None:
             self.compare_wanted.emit(plan, title_of(found))
+
+
+def _goal_in(session: Session) -> SearchGoal:
+    """The goal as it was left; the usual one where another version remembered it otherwise."""
+    try:
+        return SearchGoal.model_validate(session.settings.values.search_goal)
+    except ValidationError:
+        return SearchGoal()
 
 
 def title_of(found: FoundPlan) -> str:

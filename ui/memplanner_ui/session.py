@@ -17,10 +17,12 @@ from memplanner.messages import protocol
 from memplanner.messages.device import Device
 from memplanner.messages.estimate import Moment
 from memplanner_ui.document import Document
-from memplanner_ui.engine import EngineClient, Outcome
+from memplanner_ui.engine import HERE, EngineClient, Outcome, Place
 from memplanner_ui.engine.client import EngineState
+from memplanner_ui.engine_words import Way, looked_up, no_engine, not_answering
 from memplanner_ui.notices import Notice
 from memplanner_ui.opening import Openings
+from memplanner_ui.plan_on_disk import changed_elsewhere
 from memplanner_ui.selection import Selection
 from memplanner_ui.settings import SettingsFile
 from memplanner_ui.views.notice import Fix
@@ -47,6 +49,8 @@ class Session(QObject):
     """The engine has said what it can of the plan as it is."""
     log_wanted = Signal()
     """The user wants to read what the engine wrote."""
+    place_wanted = Signal()
+    """The user wants to choose where the engine runs."""
 
     def __init__(
         self,
@@ -68,6 +72,8 @@ class Session(QObject):
         """Of a plan over several cards, the one whose figures are wanted; None: the fullest."""
         self._openings = Openings(self)
         self._forget_model = False
+        self._moved = False
+        """The engine has begun on another machine, whose devices are not told yet."""
         self.locked = False
         """A plan is running: the model stays."""
         self._wrong = ""
@@ -75,6 +81,8 @@ class Session(QObject):
         engine.greeted.connect(self._on_greeted)
         engine.restarted.connect(self._on_restarted)
         engine.ended.connect(self._on_engine_ended)
+        engine.silent.connect(self._on_silent)
+        engine.answering.connect(self.solved)
         document.plan_changed.connect(lambda _: self.estimate())
         document.device_changed.connect(lambda _: self.estimate())
         self.selection.changed.connect(lambda _: self._describe())
@@ -94,6 +102,9 @@ class Session(QObject):
         now = self.document.device
         selector = now.selector if now else wanted
         found = next((one for one in self.devices if one.selector == selector), None)
+        if self._moved and (now is None or now.local):  # the device of another machine
+            found = _best_local(self.devices) or found
+        self._moved = False
         self.document.set_device(found or now or _best_local(self.devices))
         self.devices_changed.emit()
 
@@ -115,28 +126,49 @@ class Session(QObject):
             inputs=self.document.inputs,
             trust_code=self.document.trust_code,
             then=lambda _: self.estimate(),
-            failed=self._on_failure,
+            failed=lambda failure: self._on_not_reopened(source, failure),
         )
+
+    def _on_not_reopened(self, source: str, failure: protocol.Failure) -> None:
+        if failure.trust_needed:
+            inputs = self.document.inputs
+            self._openings.ask_for_trust(source, inputs, failure.sentence, keep_plan=True)
+        elif failure.error != "EngineEnded":
+            where = looked_up(self.engine.place, source)
+            here = Fix("Compute in this machine again", "", "Compute here", self.compute_here)
+            self.noticed.emit(Notice.of(failure, where, (here,) if where else ()))
+
+    def compute_here(self) -> None:
+        """Starts the engine in this program's own Python."""
+        self.restart_engine(HERE)
 
     def _on_engine_ended(self, outcome: Outcome) -> None:
         self.end_work()
         if self.engine.state is EngineState.FAILED:
-            fixes = (
-                Fix("Start the engine again", "", "Start again", self.restart_engine),
-                Fix("Read what the engine wrote", "", "Show the log", self.log_wanted.emit),
-            )
-            said = _last_line(outcome.stderr)
-            self.noticed.emit(Notice("trouble", outcome.sentence, said, fixes))
+            ways: dict[Way, Callable[[], object]] = {
+                "start": self.restart_engine,
+                "here": self.compute_here,
+                "choose": self.place_wanted.emit,
+                "log": self.log_wanted.emit,
+            }
+            self.noticed.emit(no_engine(outcome, ways))
             return
         meaning = "It has been started again, with the model and the plan as they were."
         self.noticed.emit(Notice("caution", outcome.sentence, meaning))
 
-    def restart_engine(self, interpreter: str | None = None) -> None:
-        """Starts the engine anew, in another interpreter if one is named."""
-        if interpreter is not None:
-            self.settings.update(interpreter=interpreter)
+    def _on_silent(self, _seconds: float) -> None:
+        engine = self.engine
+        self.noticed.emit(
+            not_answering(engine.place, engine.halted, self.restart_engine, self.solved.emit)
+        )
+
+    def restart_engine(self, place: Place | None = None) -> None:
+        """Starts the engine anew, in another place if one is named."""
+        if place is not None:
+            self.settings.remember_place(place)
+            self._moved = place.machine != self.engine.place.machine
         self.solved.emit()
-        self.engine.restart(interpreter)
+        self.engine.restart(place)
 
     def cancel(self) -> None:
         """Ends what takes long: the engine is started again, with the model that was open."""
@@ -174,14 +206,42 @@ class Session(QObject):
         """Opens a plan's file; without a model it waits for the one opened next."""
         self._openings.open_plan(path)
 
-    def save_plan(self, path: Path) -> bool:
-        """Writes the plan's file; whether it could be."""
+    def save_plan(self, path: Path, *, replace: bool = False) -> bool:
+        """Writes the plan's file; whether it was.
+
+        One that another program has changed is only replaced when that is said.
+        """
+        if path == self.document.path and self.document.file.changed and not replace:
+            self._tell_changed(path)
+            return False
         try:
             self.document.save_plan(path)
         except PlanError as error:
             self.noticed.emit(Notice("trouble", str(error)))
             return False
+        if replace:
+            self.solved.emit()
         return True
+
+    def look_at_plan_file(self) -> None:
+        """Tells once that another program has changed the open plan's file."""
+        path = self.document.path
+        if path is not None and self.document.file.change_to_tell():
+            self._tell_changed(path)
+
+    def _tell_changed(self, path: Path) -> None:
+        def read() -> None:
+            self.solved.emit()
+            self.open_plan(path)
+
+        self.noticed.emit(
+            changed_elsewhere(
+                path,
+                dirty=self.document.dirty,
+                save=lambda: self.save_plan(path, replace=True),
+                read=read,
+            )
+        )
 
     def edit(self, key: str, value: object, merge: bool = False) -> None:
         """Changes one key of the plan; what is wrong with it is a notice."""
@@ -326,8 +386,3 @@ def _best_local(devices: tuple[Device, ...]) -> Device | None:
     local = [one for one in devices if one.local]
     cards = [one for one in local if one.kind == "cuda"]
     return next(iter(cards or local), None)
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""

@@ -1,26 +1,26 @@
 """What the window remembers between starts: one JSON file, the user's alone.
 
 The file is written to a new name, flushed and renamed, so that a full disk or a crash leaves the
-old one. A file that cannot be read is set aside, never overwritten.
+old one. A file that cannot be read is set aside, never overwritten; of one that can, a value that
+makes no sense is left out alone. Keys of a newer version are kept for it.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from PySide6.QtCore import QObject, QTimer, Signal
 
-SCHEMA = 1
-"""Of the settings file."""
+from memplanner.writing import why, write_whole
+from memplanner_ui.engine.place import HERE, Place
+from memplanner_ui.settings_reading import SCHEMA, read_settings
 
 RECENT = 12
 RECENT_DEVICES = 5
+RECENT_PLACES = 8
 SAVE_AFTER_MS = 500
 
 Scheme = Literal["system", "light", "dark"]
@@ -59,13 +59,15 @@ class KeptPlan(BaseModel):
 
 
 class Settings(BaseModel):
-    """The remembered values. Unknown keys of a newer version are left out."""
+    """The remembered values, and what a newer version has put beside them."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     schema_version: int = SCHEMA
     scheme: Scheme = "system"
-    interpreter: str | None = None
+    place: Place | None = None
+    places: tuple[Place, ...] = ()
+    """Where an engine ran, the last first."""
     device: str | None = None
     devices: tuple[str, ...] = ()
     """Selectors of those planned for, the last first."""
@@ -79,8 +81,21 @@ class Settings(BaseModel):
     folder: str = ""
     """Where the last file was chosen."""
     steps: int = 3
+    keys: dict[str, tuple[str, ...]] = {}
+    """By action: the keys that the user gave it."""
+    tour_seen: bool = False
+    """The tour was gone through, or skipped for good."""
+    search_goal: dict[str, Any] = {}
+    """What was searched for last, as a ``SearchGoal``; an older version's may not be one."""
+    price_per_hour: float | None = None
+    """Of one card, in whatever currency."""
     kept: dict[str, tuple[KeptPlan, ...]] = {}
     """By the source of a model: its plans that are kept."""
+
+    @property
+    def engine_place(self) -> Place:
+        """Where the engine runs: as it was chosen last, else this program's own Python."""
+        return self.place or HERE
 
 
 def settings_path() -> Path:
@@ -97,7 +112,10 @@ class SettingsFile(QObject):
     def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.path = path or settings_path()
-        self.values = _read(self.path)
+        found = read_settings(self.path, Settings)
+        self.values = found.values
+        self.notes = found.notes
+        """What could not be read, a sentence each."""
         self._saved = self.values
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -120,39 +138,21 @@ class SettingsFile(QObject):
         others = [one for one in self.values.devices if one != selector]
         self.update(device=selector, devices=(selector, *others)[:RECENT_DEVICES])
 
+    def remember_place(self, place: Place) -> None:
+        """Puts where the engine runs at the top of those used; this program's own is no choice."""
+        others = [one for one in self.values.places if not one.same_as(place)]
+        places = others if place == HERE else [place, *others]
+        self.update(place=place, places=tuple(places[:RECENT_PLACES]))
+
     def save(self) -> None:
         """Writes the file now, if anything changed."""
         self._later.stop()
         if self.values == self._saved:
             return
         try:
-            _write(self.path, self.values.model_dump_json(indent=2))
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_whole(self.path, self.values.model_dump_json(indent=2), private=True)
         except OSError as error:
-            self.failed.emit(f"{self.path} could not be saved: {error.strerror}.")
+            self.failed.emit(f"{self.path} could not be saved: {why(error)}.")
         else:
             self._saved = self.values
-
-
-def _read(path: Path) -> Settings:
-    try:
-        return Settings.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return Settings()
-    except (OSError, ValidationError):
-        with suppress(OSError):
-            path.replace(path.with_suffix(".unreadable.json"))
-        return Settings()
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".window-", suffix=".json")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:  # mkstemp's mode is 0600
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -6,8 +6,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import QLabel, QPushButton, QStatusBar, QWidget
 
 from memplanner.messages.estimate import Estimate
-from memplanner.messages.protocol import EngineInfo
-from memplanner_ui.engine import EngineState
+from memplanner_ui.environment.button import EngineButton
 from memplanner_ui.header import UprightLine
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
@@ -31,7 +30,7 @@ class StatusBar(QStatusBar):
         self.setFixedHeight(fonts.scaled(26))
         self._icon = QLabel()
         self._fact = ShrinkingLabel()
-        self._engine = QLabel()
+        self.engine = EngineButton()
         self._stop = QPushButton("Stop")
         self._stop.setProperty("small", True)
         self._stop.setFixedHeight(fonts.scaled(20))
@@ -39,7 +38,7 @@ class StatusBar(QStatusBar):
         self._stop.clicked.connect(self.stop_wanted)
         self._stop.hide()
         line = UprightLine()
-        for widget in (self._icon, self._fact, self._stop, line, self._engine):
+        for widget in (self._icon, self._fact, self._stop, line, self.engine):
             widget.setFont(fonts.font("secondary"))
             self.addWidget(widget)
         self._icon.setFixedWidth(24)
@@ -93,21 +92,6 @@ class StatusBar(QStatusBar):
             self._later.start()
         elif not self._late.isActive():
             self._show()
-
-    def show_engine(self, state: EngineState, info: EngineInfo | None) -> None:
-        """Says which Python and torch compute, or why none does."""
-        if info is not None:
-            torch = f"torch {info.torch}" if info.torch else "no torch"
-            self._engine.setText(f"Engine: Python {info.python}, {torch}")
-            self._engine.setToolTip(f"{info.interpreter}, process {info.process_id}")
-            return
-        words = {
-            EngineState.STARTING: "Engine is starting",
-            EngineState.FAILED: "Engine has ended",
-            EngineState.STOPPED: "Engine is stopped",
-        }
-        self._engine.setText(words.get(state, ""))
-        self._engine.setToolTip("")
 
     @property
     def text(self) -> str:

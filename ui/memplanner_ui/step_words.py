@@ -6,21 +6,14 @@ from collections.abc import Sequence
 from statistics import median
 
 from memplanner.messages.cost import StepTime
+from memplanner.report.explained.cost import PARTS
 from memplanner.units import MINUS, format_count, format_duration
 
-_PARTS = {
-    "products": "Matrix products",
-    "attention": "Attention",
-    "other_kernels": "Other kernels, which wait for memory",
-    "recomputation": "Recomputed in backward",
-    "optimizer": "Optimizer",
-    "host_transfers": "Between device and host",
-    "communication": "Waiting for other cards",
-    "launches": "Starting kernels",
-}
 _LEAST = 0.005
 """A part below half a per cent is not told."""
 SAME = "same time"
+_LONG = ((86400, "days"), (3600, "h"), (60, "min"))
+"""Units that a whole range is told in, and their seconds."""
 
 
 def rate(time: StepTime) -> str:
@@ -33,6 +26,11 @@ def likely(time: StepTime) -> str:
     """Such as ``likely 4.7 to 6.0 s``; ``measured here`` where it is."""
     if time.source == "measured":
         return "measured here"
+    for least, unit in _LONG:
+        if time.low_seconds >= least:  # minutes and seconds of both have no room
+            ends = (time.low_seconds / least, time.high_seconds / least)
+            low, high = (f"{end:.0f}" if end >= 10 else f"{end:.1f}" for end in ends)
+            return f"likely {low} to {high} {unit}"
     low, high = format_duration(time.low_seconds), format_duration(time.high_seconds)
     figure, _, unit = low.rpartition(" ")
     if high.count(" ") == 1 and high.endswith(f" {unit}"):
@@ -47,7 +45,7 @@ def explained(time: StepTime) -> str:
         share = part.seconds / time.seconds
         if share >= _LEAST:
             length = format_duration(part.seconds)
-            lines.append(f"{_PARTS[part.name]}: {length}, {100 * share:.0f} %")
+            lines.append(f"{PARTS[part.name]}: {length}, {100 * share:.0f} %")
     return "\n".join([*lines, time.how])
 
 

@@ -54,6 +54,7 @@ class ModelButton(ChoiceButton):
             self.setToolTip(f"{model.class_name} from {model.source}")
 
     def fill_menu(self, menu: QMenu) -> None:
+        """Lists the models opened lately, then the ways to open another."""
         for recent in self._session.settings.values.recent:
             if recent.kind == "model" and recent.source != self._session.document.source:
                 action = menu.addAction(recent.title)
@@ -76,19 +77,24 @@ class DeviceButton(ChoiceButton):
         self.chooser.chosen.connect(session.choose_device)
         session.document.device_changed.connect(lambda _: self._show())
         session.devices_changed.connect(self._refresh)
+        session.engine.greeted.connect(lambda _: self._refresh())
         self._show()
 
     def _show(self) -> None:
         device = self._session.document.device
         self.setEnabled(device is not None)
+        machine = self._session.engine.place.machine
         if device is None:
             self.show_choice("Looking for devices…")
-        elif device.memory_bytes is None or device.free_bytes is None:
-            self.show_choice(device.name, "memory not known")
+            return
+        name = f"{device.name} on {machine}" if device.local and machine else device.name
+        if device.memory_bytes is None or device.free_bytes is None:
+            self.show_choice(name, "memory not known")
         else:
             share = device.used_bytes / device.memory_bytes
-            self.show_choice(device.name, f"{format_bytes(device.free_bytes)} free", share)
-            here = "in this machine" if device.local else "of the catalogue, not in this machine"
+            self.show_choice(name, f"{format_bytes(device.free_bytes)} free", share)
+            where = self._session.engine.place.where
+            here = where if device.local else f"of the catalogue, not {where}"
             self.setToolTip(
                 f"{device.name}, {here}: {format_bytes(device.memory_bytes)}, "
                 f"others hold {format_bytes(device.used_bytes)}"
@@ -99,7 +105,9 @@ class DeviceButton(ChoiceButton):
         session = self._session
         session.refresh_devices()
         used = session.settings.values.devices
-        self.chooser.open_below(self, session.devices, used, session.document.device)
+        self.chooser.open_below(
+            self, session.devices, used, session.document.device, session.engine.place.where
+        )
 
     def _refresh(self) -> None:
         self._show()
@@ -189,9 +197,9 @@ class ToolBar(QToolBar):
         self.addSeparator()
         fit = ActionButton(actions["fit"], "fit", text=actions["fit"].text())
         self._fit_place = self.addWidget(fit)
-        apply = ActionButton(actions["apply"], "apply", primary=True)
+        self.apply = ActionButton(actions["apply"], "apply", primary=True)
         stop = ActionButton(actions["stop"], "stop", primary=True, text="Stop")
-        self._apply_place = self.addWidget(apply)
+        self._apply_place = self.addWidget(self.apply)
         self._stop_place = self.addWidget(stop)
         self.addWidget(ActionButton(actions["export"], "export"))
         space = QWidget()

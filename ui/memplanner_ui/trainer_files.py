@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from memplanner.errors import PlanError
 from memplanner.messages import protocol
 from memplanner.plan.file import read_plan
+from memplanner_ui.engine_words import looked_up
 from memplanner_ui.notices import Notice
 from memplanner_ui.views.notice import Fix
 
@@ -52,7 +53,9 @@ class TrainerFiles:
             path=str(path.absolute()),
             plan=session.document.plan,
             then=lambda reply: self._on_imported(path, reply),
-            failed=lambda failure: session.noticed.emit(Notice.of(failure)),
+            failed=lambda failure: session.noticed.emit(
+                Notice.of(failure, looked_up(session.engine.place, str(path)))
+            ),
         )
 
     def _on_imported(self, path: Path, reply: protocol.Imported) -> None:

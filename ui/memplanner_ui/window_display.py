@@ -8,7 +8,6 @@ from PySide6.QtCore import QObject
 
 from memplanner.messages.estimate import Estimate
 from memplanner.plan import Plan
-from memplanner_ui.engine import EngineState
 from memplanner_ui.look import type as fonts
 from memplanner_ui.notices import Notice
 from memplanner_ui.run_display import RunDisplay
@@ -40,6 +39,7 @@ class WindowDisplay(QObject):
         )
 
     def show_model(self) -> None:
+        """Shows that a model was opened or closed, and everything that follows from it."""
         window, document = self._window, self._window.session.document
         opened = document.model is not None
         if not opened and window.pages.currentWidget() is window.workspace:
@@ -63,12 +63,14 @@ class WindowDisplay(QObject):
         self.show_view()
 
     def show_plan(self, plan: Plan) -> None:
+        """Puts a plan into the form, the run’s form and the title."""
         window, document = self._window, self._window.session.document
         window.left.plan.show_plan(plan, document.first_plan)
         window.workspace.live.form.set_plan(plan, document.model)
         self.show_title()
 
     def show_title(self) -> None:
+        """Names the model and the plan in the title, with a mark where it is not saved."""
         window, document = self._window, self._window.session.document
         window.left.show_plan_name(document.plan_name, document.dirty)
         if document.model is None:
@@ -79,6 +81,7 @@ class WindowDisplay(QObject):
         window.setWindowModified(document.dirty)
 
     def show_estimate(self, estimate: Estimate | None) -> None:
+        """Hands an estimate to the parts that always show it; None while there is none."""
         window, document = self._window, self._window.session.document
         window.header.set_estimate(estimate)
         window.workspace.layers.set_estimate(estimate)
@@ -92,6 +95,7 @@ class WindowDisplay(QObject):
             window.left.plan.offer_names(sorted(name for name in leaves if not name.isdigit()))
 
     def show_running(self) -> None:
+        """Shows whether a run goes on; at its end, asks the devices what is free on them."""
         window, document = self._window, self._window.session.document
         running = window.runs.running
         opened = document.model is not None
@@ -103,6 +107,7 @@ class WindowDisplay(QObject):
         self.show_view()
 
     def show_view(self) -> None:
+        """Follows a change of the view: actions, what the docks explain, and the docks themselves."""
         window = self._window
         view = window.workspace.current
         window.actions_.check_view(view)
@@ -139,6 +144,7 @@ class WindowDisplay(QObject):
         right_wanted = right_wanted and self.main_view != COMPARE  # the plans take all the room
         narrow = window.width() < fonts.scaled(FOLDS_BELOW)
         window.left.setVisible(opened and window.actions_["left_dock"].isChecked())
+        window.changes.setVisible(opened and window.actions_["plan_changes"].isChecked())
         window.right.fold_into(window.workspace, right_wanted and narrow)
         window.right.setVisible(right_wanted and not narrow)
 
@@ -153,6 +159,7 @@ class WindowDisplay(QObject):
             window.status.say(notice.what, "caution", "trouble")
 
     def clear_notices(self) -> None:
+        """Takes every notice away."""
         window, document = self._window, self._window.session.document
         window.start.notice.clear()
         window.workspace.notice.clear()
@@ -161,14 +168,12 @@ class WindowDisplay(QObject):
             window.status.say("No model open")
 
     def show_work(self, words: str, share: float | None) -> None:
+        """Says what the engine is at, and how far (0 to 1, None where not known); no words: nothing."""
         window = self._window
         window.status.show_work(words)
         window.workspace.progress.set_work(bool(words), share)
 
-    def show_engine(self, state: EngineState) -> None:
-        window = self._window
-        window.status.show_engine(state, window.session.engine.info)
-
     def show_run_device(self) -> None:
+        """Tells the run’s form on which device, and where, a run would go."""
         window = self._window
-        window.workspace.live.form.set_device(window.runs.device())
+        window.workspace.live.form.set_device(window.runs.device(), window.session.engine.place)

@@ -21,7 +21,11 @@ from memplanner.techniques.parallel.context_ring import RingAttention
 
 NAME = "ring"
 """The ring among transformers' attentions."""
-_TAKEN = {"input_ids", "labels"}
+_RING = "own_ring"
+"""The attribute of modules that holds theirs."""
+_TOKENS, _HIDDEN = "input_ids", "inputs_embeds"
+"""Whole sequences; and what a later stage of a pipeline is handed, this rank's part of them."""
+_TAKEN = {_TOKENS, _HIDDEN, "labels"}
 _LOSSES = {"ForCausalLMLoss", "loss_function"}
 """Names of transformers' loss of next tokens, and of the one in chunks (``chunked_loss.py``)."""
 _IGNORED = -100
@@ -31,22 +35,28 @@ _IGNORED = -100
 def split_context(module: nn.Module, mesh: DeviceMesh, plan: Plan, *, on_cpu: bool) -> None:
     """Makes ``module`` take its part of whole sequences, and attend round a ring, in place.
 
-    It still takes whole ``input_ids`` and ``labels``, shaped (batch, positions). Raises
-    ``PlanError`` for what is no causal language model of transformers, or does more than attend
-    from one position to another.
+    It still takes whole ``input_ids`` and ``labels``, shaped (batch, positions); as a later stage
+    of a pipeline the hidden states of its part. Raises ``PlanError`` for what is no causal language
+    model of transformers, or does more than attend from one position to another.
     """
     from transformers import AttentionInterface
 
     model = _language_model(module)
     ring = RingAttention(mesh.get_group(), plan.sharding.context_rotation, on_cpu)
     # without a function for masks of that name transformers makes none
-    AttentionInterface.register(NAME, ring)
+    AttentionInterface.register(NAME, _attend)
     for part in model.modules():
+        vars(part)[_RING] = ring
         if hasattr(part, "set_attn_implementation"):
             part.set_attn_implementation(NAME)
     parts = _Parts(model, mesh.size(), mesh.get_local_rank(), ring)
     module.register_forward_pre_hook(parts.deal_out, prepend=True, with_kwargs=True)
     module.register_forward_hook(parts.check)
+
+
+def _attend(module: nn.Module, *given: Any, **named: Any) -> Any:
+    """One function for all models, as transformers keeps it: each asks its own ring."""
+    return vars(module)[_RING](module, *given, **named)
 
 
 def _language_model(module: nn.Module) -> Any:
@@ -94,13 +104,16 @@ class _Parts:
 
     def deal_out(self, module: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """A hook before the forward: this rank's tokens, their positions and next tokens."""
-        if args or not kwargs.keys() <= _TAKEN or "input_ids" not in kwargs:
+        if args or not kwargs.keys() <= _TAKEN or not kwargs.keys() & {_TOKENS, _HIDDEN}:
             more = ", ".join(sorted(kwargs.keys() - _TAKEN)) or "no named tokens"
             raise _refused(self._model, f"is given {more}")
         self._ring.calls = 0
-        ids = kwargs["input_ids"]
-        places = torch.arange(ids.size(1), device=ids.device).unsqueeze(0)
-        given = {"input_ids": self._own(ids), "position_ids": self._own(places)}
+        name = _TOKENS if _TOKENS in kwargs else _HIDDEN
+        taken: torch.Tensor = kwargs[name]
+        length = taken.size(1) * (self._degree if name == _HIDDEN else 1)
+        places = torch.arange(length, device=taken.device).unsqueeze(0)
+        given = {name: taken if name == _HIDDEN else self._own(taken)}
+        given["position_ids"] = self._own(places)
         labels = kwargs.get("labels")
         if labels is not None:
             following = nn.functional.pad(labels, (0, 1), value=_IGNORED)[:, 1:]

@@ -20,13 +20,6 @@ def conflicts_with_context(plan: Plan, target: Target) -> Iterator[str]:
     asked = f"sharding.context={section.context}"
     if target.kind not in _KINDS:
         yield f"{asked} needs kernels that {target.kind} does not have; choose sharding.context=1."
-    for name in ("pipeline", "expert"):
-        degree = getattr(section, name)
-        if degree > 1:
-            yield (
-                f"{asked} is not planned together with sharding.{name}={degree}; choose "
-                f"sharding.{name}=1, or sharding.context=1."
-            )
     if not trains(plan):
         yield f"{asked} is planned for training alone; choose sharding.context=1."
     if kernel in {"math", "eager"}:

@@ -21,7 +21,7 @@ from memplanner.errors import PlanError
 from memplanner.plan import Plan
 from memplanner.plan.factoring import divisors, nearest
 from memplanner.plan.sharding import Sharding
-from memplanner.techniques.parallel.fully_sharded import mixed_precision_policy
+from memplanner.techniques.parallel.fully_sharded import mixed_precision_policy, offload_policy
 from memplanner.techniques.parallel.tensor import styles_by_word
 from memplanner.techniques.parallel.tensor_rules import Rules, expanded
 
@@ -80,9 +80,10 @@ def deal_out_experts(
             mesh=mesh[_COPIES],
             reshard_after_forward=section.data == "zero_3",
             mp_policy=mixed_precision_policy(plan),
+            offload_policy=offload_policy(plan),
         )
         # a rank's gradients come from its whole group's batches, not from its copies' alone
-        unit.set_gradient_divide_factor(float(section.data_degree))
+        unit.set_gradient_divide_factor(float(section.gradient_degree))
         if mesh[_COPIES].size() > 1:
             unit.set_force_sum_reduction_for_comms(True)
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 import torch
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import (
+    CPUOffloadPolicy,
+    FSDPModule,
+    MixedPrecisionPolicy,
+    OffloadPolicy,
+    fully_shard,
+)
 
 from memplanner.errors import PlanError
 from memplanner.model.blocks import block_lists
 from memplanner.plan import Plan
+from memplanner.techniques.parallel.shares_on_host import put_shares_on_host, shares_lie_on_host
 
 
 def shard_fully(module: nn.Module, mesh: DeviceMesh, plan: Plan) -> None:
@@ -26,13 +33,19 @@ def shard_fully(module: nn.Module, mesh: DeviceMesh, plan: Plan) -> None:
                 f"sharding.data={section.data} cannot share out {name}, which is a scalar; choose "
                 "sharding.data=zero_1."
             )
-    policy = mixed_precision_policy(plan)
+    policy, place = mixed_precision_policy(plan), offload_policy(plan)
     free = section.data == "zero_3"
     units = [block for blocks in block_lists(module)
              for block in module.get_submodule(blocks.path).children()]  # fmt: skip
     for unit in units:
-        fully_shard(unit, mesh=mesh, reshard_after_forward=free, mp_policy=policy)
-    fully_shard(module, mesh=mesh, reshard_after_forward=free, mp_policy=policy)
+        fully_shard(
+            unit, mesh=mesh, reshard_after_forward=free, mp_policy=policy, offload_policy=place
+        )
+    fully_shard(
+        module, mesh=mesh, reshard_after_forward=free, mp_policy=policy, offload_policy=place
+    )
+    if shares_lie_on_host(plan):
+        put_shares_on_host(module)
     if section.prefetch:
         _prefetch([unit for unit in units if isinstance(unit, FSDPModule)], section.prefetch)
 
@@ -46,6 +59,13 @@ def mixed_precision_policy(plan: Plan) -> MixedPrecisionPolicy:
     if compute is None:
         return MixedPrecisionPolicy()
     return MixedPrecisionPolicy(param_dtype=compute, reduce_dtype=torch.float32)
+
+
+def offload_policy(plan: Plan) -> OffloadPolicy:
+    """Where the shares lie."""
+    if not shares_lie_on_host(plan):
+        return OffloadPolicy()
+    return CPUOffloadPolicy(pin_memory=plan.offload.pin_memory)
 
 
 def _prefetch(units: list[FSDPModule], ahead: int) -> None:

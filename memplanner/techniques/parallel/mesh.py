@@ -32,6 +32,11 @@ def make_mesh(section: Sharding, device_kind: str) -> DeviceMesh:
     )
 
 
+def data_place(section: Sharding, rank: int) -> int:
+    """Which part of the data a rank trains on; the ranks of one model-parallel group share it."""
+    return rank // (section.context * section.tensor) % section.data_degree
+
+
 def data_mesh(mesh: DeviceMesh, section: Sharding) -> DeviceMesh:
     """The cards that share one copy of the parameters: one dimension, or two with replicas.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from memplanner.plan import Plan
 from memplanner.plan.per_layer import parse
+from memplanner.techniques.inference import trains
 from memplanner.techniques.parallel.context_conflicts import (
     conflicts_with_context,
     divided_lengths,
@@ -21,6 +22,12 @@ def conflicts_with_splitting(plan: Plan, target: Target) -> Iterator[str]:
         yield (
             "sharding.sequence_parallel=true splits over the cards of tensor parallelism, and "
             "sharding.tensor is 1; choose sharding.sequence_parallel=false."
+        )
+    if section.loss_parallel and not (section.tensor > 1 and trains(plan)):
+        yield (
+            "sharding.loss_parallel=true splits the loss of training over the cards of tensor "
+            "parallelism; choose sharding.loss_parallel=false, or sharding.tensor=2 and "
+            "inference.use=training."
         )
     if section.tensor > 1:
         yield from _with_layers(plan)
@@ -55,12 +62,6 @@ def _with_shares(plan: Plan) -> Iterator[str]:
 
 def _with_layers(plan: Plan) -> Iterator[str]:
     section = plan.sharding
-    if section.gradient_degree > 1 and section.data in {"replicated", "zero_1"}:
-        yield (
-            f"sharding.data={section.data} cannot reduce gradients of layers that "
-            f"sharding.tensor={section.tensor} splits (torch's DDP takes no DTensor); choose "
-            "sharding.data=zero_2 or zero_3."
-        )
     length = plan.training.sequence_length
     if section.sequence_parallel and section.context == 1 and length % section.tensor:
         choices = divided_lengths(length, section.tensor)

@@ -20,6 +20,7 @@ from memplanner.techniques.parallel.pipeline import (
     make_schedule,
     sent_to_the_end,
 )
+from memplanner.techniques.parallel.split_loss import splitting_loss
 from memplanner.techniques.parallel.stages import Stages
 from memplanner.techniques.parallel.wrapped import unwrapped
 from memplanner.techniques.precision import autocast_type, stored_type
@@ -95,7 +96,10 @@ class PipelineStep:
         parts, anatomy = self._stages.parts, self._stages.anatomy
         first = _first_rows(batch, 1, self._plan.training.gradient_accumulation_steps)
         taken = first[anatomy.main_input]
-        self._shapes = (tuple(taken.shape), taken.dtype), anatomy.hidden_shape(first)
+        samples, *rest = anatomy.hidden_shape(first)
+        if self._plan.sharding.context > 1:  # of each sequence a card hands on its part
+            rest[0] //= self._plan.sharding.context
+        self._shapes = (tuple(taken.shape), taken.dtype), (samples, *rest)
         return anatomy.inputs_of(
             batch,
             first=any(part.is_first for part in parts),
@@ -125,7 +129,8 @@ class PipelineStep:
         target = next((part for part in given.values() if isinstance(part, torch.Tensor)), None)
         losses: list[torch.Tensor] = []
         messages = self._left_out * sent_to_the_end(self._plan.sharding, parts)
-        with exchange(weightless=self._device.type == "meta", left_out=messages):
+        weightless = self._device.type == "meta"
+        with exchange(weightless=weightless, left_out=messages), splitting_loss(self._plan):
             self._schedule.step(
                 *main,
                 target=target if ends else None,

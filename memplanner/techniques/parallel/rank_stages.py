@@ -9,7 +9,7 @@ from memplanner.model.loaded import Model
 from memplanner.plan.sharding import Sharding
 from memplanner.techniques.parallel.pipeline_anatomy import META, anatomy
 from memplanner.techniques.parallel.pipeline_parts import Part, deal_blocks, parts_of_rank
-from memplanner.techniques.parallel.stages import Stages, check_handed_on, copy_out, cut_out
+from memplanner.techniques.parallel.stages import Stages, check_handed_on, copy_out, cut
 
 
 def parts_for(
@@ -33,10 +33,7 @@ def cut_for_rank(module: nn.Module, model: Model, section: Sharding, rank: int) 
     """The rank's stages of a whole module, which is used up; stages come back as they are."""
     if isinstance(module, Stages):
         return module
-    parts, found = parts_for(model, section, rank), anatomy(model)
-    if len(parts) == 1:
-        return Stages(found, parts, [cut_out(module, found, parts[0])])
-    return Stages(found, parts, [copy_out(module, found, part) for part in parts])
+    return cut(module, anatomy(model), parts_for(model, section, rank))
 
 
 def copy_for_rank(module: nn.Module, model: Model, parts: tuple[Part, ...]) -> Stages:

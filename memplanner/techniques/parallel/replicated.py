@@ -15,7 +15,14 @@ from memplanner.plan.sharding import Sharding
 
 
 def replicate(module: nn.Module, mesh: DeviceMesh, section: Sharding) -> nn.Module:
-    """The module in a DDP that averages gradients over ``mesh``, in buckets."""
+    """The module in a DDP that averages gradients over ``mesh``, in buckets.
+
+    Of layers that are split, those of this rank's parts.
+    """
+    if section.tensor > 1:
+        from memplanner.techniques.parallel.local_parts import hold_local_parts  # takes a while
+
+        hold_local_parts(module)
     weightless = any(part.is_meta for part in module.parameters())
     wrapped = DistributedDataParallel(
         module,

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from memplanner.plan.sharding import Sharding
+from memplanner.techniques.parallel.wrapped import group_of
 
 
 def shares_states(section: Sharding) -> bool:
@@ -23,9 +24,14 @@ def shares_states(section: Sharding) -> bool:
 
 
 def shared_states(
-    parameters: list[nn.Parameter], make: Callable[[list[Any]], torch.optim.Optimizer]
+    module: nn.Module,
+    parameters: list[nn.Parameter],
+    make: Callable[[list[Any]], torch.optim.Optimizer],
 ) -> torch.optim.Optimizer:
-    """An optimizer over this rank's share; ``make`` makes the one inside it."""
+    """An optimizer over this rank's share of ``parameters``; ``make`` makes the one inside it.
+
+    They are shared out over the cards whose gradients ``module`` brings together.
+    """
     with catch_warnings():  # torch's own use of what it will remove
         simplefilter("ignore", DeprecationWarning)
         from torch.distributed.optim import ZeroRedundancyOptimizer  # takes a while to import
@@ -33,7 +39,11 @@ def shared_states(
     def own(part: list[Any], **options: Any) -> torch.optim.Optimizer:
         return make(part)
 
-    return ZeroRedundancyOptimizer(parameters, own)  # type: ignore[arg-type]  # a class is meant
+    return ZeroRedundancyOptimizer(
+        parameters,
+        own,  # type: ignore[arg-type]  # a class is meant
+        process_group=group_of(module),
+    )
 
 
 def inside(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:

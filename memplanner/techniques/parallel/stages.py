@@ -199,6 +199,13 @@ class Stages(nn.Module):
         return f"{prefix}{int(number) + first}{dot}{rest}"
 
 
+def cut(module: nn.Module, anatomy: Anatomy, parts: Sequence[Part]) -> Stages:
+    """The stages ``parts`` of a whole module, which is used up."""
+    if len(parts) == 1:
+        return Stages(anatomy, parts, [cut_out(module, anatomy, parts[0])])
+    return Stages(anatomy, parts, [copy_out(module, anatomy, part) for part in parts])
+
+
 def check_handed_on(stage: nn.Module, anatomy: Anatomy, part: Part, batch: dict[str, Any]) -> None:
     """Raises ``PlanError`` where a weightless stage changes hidden states before its first block.
 

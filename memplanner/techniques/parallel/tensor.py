@@ -20,6 +20,7 @@ from memplanner.techniques.parallel.sequence import (
     sequence_rules,
     split_sequence,
 )
+from memplanner.techniques.parallel.split_loss import HEAD_IN_PARTS, split_loss
 from memplanner.techniques.parallel.tensor_rules import Rules, rules_of
 
 
@@ -33,6 +34,8 @@ def split_layers(
     rules = rules_of(module, mesh.size(), but=dealt_out)
     if plan.sharding.sequence_parallel:
         rules = sequence_rules(module, rules)
+    if plan.sharding.splits_loss:
+        rules = split_loss(module, rules)
     apply_rules(module, mesh, rules)
     if plan.sharding.sequence_parallel:
         split_sequence(module, mesh)
@@ -62,15 +65,18 @@ def styles_by_word() -> dict[str, Any]:
     try:
         from transformers.distributed.expert_parallel import ALL_PARALLEL_STYLES
         from transformers.distributed.tensor_parallel import ALL_PARALLEL_STYLES as STYLES
-        from transformers.distributed.tensor_parallel import RowwiseParallel
+        from transformers.distributed.tensor_parallel import ColwiseParallel, RowwiseParallel
     except ImportError as error:
         raise PlanError(
             "sharding.tensor and sharding.expert need a newer transformers; install "
             "transformers>=5.21, or choose sharding.tensor=1 and sharding.expert=1."
         ) from error
     assert STYLES is ALL_PARALLEL_STYLES
-    to_parts = RowwiseParallel(output_layouts=PARTS)
-    return {word: STYLES[word] for word in STYLES} | {ROW_TO_PARTS: to_parts}
+    own = {
+        ROW_TO_PARTS: RowwiseParallel(output_layouts=PARTS),
+        HEAD_IN_PARTS: ColwiseParallel(use_local_output=False),
+    }
+    return {word: STYLES[word] for word in STYLES} | own
 
 
 def _tied(module: nn.Module, rules: Rules) -> dict[tuple[str, str], list[tuple[str, str]]]:

@@ -23,6 +23,8 @@ Rules = dict[str, str]
 """The word for each path of a parameter or a module; a module's parameters come before it."""
 
 COLUMN, ROW, EMBEDDING, HEAD = "colwise", "rowwise", "embedding_rowwise", "colwise_gather_output"
+GATHERED = frozenset({HEAD, "colwise_rep"})
+"""Layers split by columns whose outputs every rank gets: heads."""
 _SPLIT = {COLUMN, ROW, HEAD, "packed_colwise", "packed_rowwise", "rowwise_split_input"}
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
 

@@ -5,6 +5,7 @@ Kept apart from what makes it, which takes a while to import.
 
 from __future__ import annotations
 
+import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -18,6 +19,11 @@ def unwrapped(module: nn.Module) -> nn.Module:
         assert isinstance(inner, nn.Module)
         return inner
     return module
+
+
+def group_of(module: nn.Module) -> dist.ProcessGroup | None:
+    """The cards whose gradients are averaged in buckets; None where they are not."""
+    return module.process_group if isinstance(module, DistributedDataParallel) else None
 
 
 def own_type(module: nn.Module) -> type[nn.Module]:

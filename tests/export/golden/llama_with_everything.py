@@ -31,6 +31,7 @@ BLOCKS = ("model.layers",)
 # What a recomputed block keeps: what costs the most time to compute again.
 KEPT = {
     torch.ops.aten.mm,
+    torch.ops.aten._scaled_mm,
     torch.ops.aten.bmm,
     torch.ops.aten.addmm,
     torch.ops.aten.baddbmm,

@@ -2,5 +2,6 @@
 
 from memplanner_ui.engine.client import EngineClient, EngineState
 from memplanner_ui.engine.outcome import Outcome
+from memplanner_ui.engine.place import HERE, Place
 
-__all__ = ["EngineClient", "EngineState", "Outcome"]
+__all__ = ["HERE", "EngineClient", "EngineState", "Outcome", "Place"]

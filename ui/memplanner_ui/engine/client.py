@@ -8,8 +8,8 @@ and 4 000 points in eight categories (1.1 MB), less than a frame.
 from __future__ import annotations
 
 import json
-import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -22,10 +22,14 @@ from shiboken6 import isValid
 from memplanner.messages import protocol
 from memplanner.messages.base import SCHEMA
 from memplanner_ui.engine.outcome import Outcome
+from memplanner_ui.engine.place import HERE, Place
 from memplanner_ui.engine.process import EngineProcess
+from memplanner_ui.engine.pulse import Pulse
 
+SERVER = ("-P", "-m", "memplanner.server")
 RESTARTS = 3
 RESTART_WINDOW_SECONDS = 60.0
+KEPT_MESSAGES = 40
 
 
 class EngineState(Enum):
@@ -38,7 +42,7 @@ class EngineState(Enum):
     FAILED = "failed"
 
 
-_IDLE = protocol.ListEffects | protocol.SearchPlans | protocol.FindSmallestChange
+_IDLE = protocol.Hello | protocol.ListEffects | protocol.SearchPlans | protocol.FindSmallestChange
 """What the engine does while it has nothing else to do."""
 
 Then = Callable[[Any], None]
@@ -54,11 +58,11 @@ class _Pending:
 
 
 class EngineClient(QObject):
-    """Starts ``python -m memplanner.server`` and talks to it.
+    """Starts ``python -m memplanner.server``, here or over ssh, and talks to it.
 
     Estimates never pile up: at most one is under way and one waits, the newest. When the process
     ends by itself it is started again and ``restarted`` says so: three times a minute at most,
-    and only when it had answered before.
+    and only when it had answered before. A connection that was lost is the user's to make again.
     """
 
     state_changed = Signal(object)
@@ -69,19 +73,28 @@ class EngineClient(QObject):
     """After ``greeted``, when the process replaces an earlier one."""
     ended = Signal(object)
     """``Outcome`` of a process that ended unasked."""
+    silent = Signal(float)
+    """It owes an answer and has not been heard for so many seconds: it is stopped, or hangs."""
+    defect = Signal(object)
+    """``Failure``: the engine met what nobody foresaw."""
+    answering = Signal()
+    """It is heard again."""
     log_line = Signal(str)
     """A line that is no message: what user code printed, or rubbish on the channel."""
 
     def __init__(
         self,
-        interpreter: str | None = None,
-        arguments: Sequence[str] = ("-P", "-m", "memplanner.server"),
+        place: Place = HERE,
+        arguments: Sequence[str] | None = None,
         parent: QObject | None = None,
     ) -> None:
+        """``arguments`` stand in for those that start the real engine."""
         super().__init__(parent)
-        self.interpreter = interpreter or sys.executable
+        self.place = place
+        self.bringing = False
+        """The engine is on its way to where it is to run."""
         self.info: protocol.EngineInfo | None = None
-        self._arguments = tuple(arguments)
+        self._arguments = None if arguments is None else tuple(arguments)
         self._state = EngineState.STOPPED
         self._last_id = 0
         self._pending: dict[int, _Pending] = {}
@@ -91,6 +104,11 @@ class EngineClient(QObject):
         self._stranger = ""
         self._replaces_another = False
         self._restart_times: list[float] = []
+        self.recent: deque[str] = deque(maxlen=KEPT_MESSAGES)
+        """The last messages, by kind and number: what they said is not kept."""
+        self._pulse = Pulse(lambda: self.request(protocol.Hello), lambda: bool(self._pending), self)
+        self._pulse.silent.connect(self.silent)
+        self._pulse.answering.connect(self.answering)
 
     @property
     def state(self) -> EngineState:
@@ -102,23 +120,48 @@ class EngineClient(QObject):
         """Of the running process; None when there is none."""
         return None if self._process is None else self._process.process_id
 
+    @property
+    def log(self) -> str:
+        """What the running process wrote that is no message, the middle elided."""
+        return "" if self._process is None else self._process.log
+
+    @property
+    def halted(self) -> int | None:
+        """Its id where a signal has stopped it; None where it runs, or nobody knows."""
+        process = self._process
+        return process.process_id if process is not None and process.halted else None
+
     # Starting and ending
 
     def start(self) -> None:
         """Starts the process; requests may be made at once and wait for it."""
         if self._process is not None:
             return
-        process = EngineProcess(self.interpreter, self._arguments, self)
+        process = self._make_process()
         process.line.connect(self._on_line)
         process.log_line.connect(self.log_line)
         process.ended.connect(self._on_ended)
+        process.delivering.connect(self._on_delivering)
         self._process = process
         self._stranger = ""
         self._set_state(EngineState.STARTING)
         hello = protocol.Hello(id=self._take_id())
         self._pending[hello.id] = _Pending(hello, self._on_hello, None, None)
         process.started.connect(lambda: process.write(_encode(hello)))
+        self._pulse.begin()
         process.start()
+
+    def _make_process(self) -> EngineProcess:
+        if self._arguments is None and self.place.brought:
+            from memplanner_ui.engine import bringing  # other windows start without an archive
+
+            arguments = bringing.bootstrap_arguments()
+            return EngineProcess(self.place, arguments, self, delivery=bringing.delivery)
+        return EngineProcess(self.place, self._arguments or SERVER, self)
+
+    def _on_delivering(self) -> None:
+        self.bringing = True
+        self.state_changed.emit(self._state)
 
     def stop(self) -> None:
         """Ends the process and waits: two seconds by the protocol, then it is killed."""
@@ -126,13 +169,16 @@ class EngineClient(QObject):
         if process is None:
             self._set_state(EngineState.STOPPED)
             return
-        process.ask_to_stop(_encode(protocol.Shutdown(id=self._take_id())))
+        if self.place.remote and self.info is None:
+            process.give_up()  # nothing is there yet that could hear it
+        else:
+            process.ask_to_stop(_encode(protocol.Shutdown(id=self._take_id())))
         process.wait()
 
-    def restart(self, interpreter: str | None = None) -> None:
-        """Ends the process and starts a new one, in another interpreter if one is named."""
+    def restart(self, place: Place | None = None) -> None:
+        """Ends the process and starts a new one, in another place if one is named."""
         self.stop()
-        self.interpreter = interpreter or self.interpreter
+        self.place = place or self.place
         self._restart_times.clear()
         self._replaces_another = True
         self.start()
@@ -180,6 +226,8 @@ class EngineClient(QObject):
     def _send(self, pending: _Pending) -> None:
         if not isinstance(pending.request, protocol.StopSearch):  # the search itself is answered
             self._pending[pending.request.id] = pending
+        asked = pending.request
+        self.recent.append(f"to the engine: {type(asked).__name__} {asked.id}")
         line = _encode(pending.request)
         if self.info is None or self._process is None:
             self._queued.append(line)  # until it has said who it is
@@ -193,6 +241,9 @@ class EngineClient(QObject):
         process = self._process
         if process is None:
             return
+        self._pulse.heard()
+        if self.info is None:
+            line = line[max(line.find(b'{"'), 0) :]  # a start-up file may print no line's end
         try:
             reply = protocol.read_reply.validate_json(line)
         except ValidationError:
@@ -201,6 +252,7 @@ class EngineClient(QObject):
             else:
                 process.note("not a message: " + line[:200].decode("utf-8", "replace"))
             return
+        self.recent.append(f"from the engine: {type(reply).__name__} {reply.id}")
         pending = self._pending.get(reply.id)
         if pending is None:
             process.note(f"an answer to nothing that was asked: {reply.kind} {reply.id}")
@@ -218,6 +270,8 @@ class EngineClient(QObject):
         self._settle()
         if isinstance(reply, protocol.Failure):
             _tell(pending.failed, reply)
+            if reply.error == "Defect":
+                self.defect.emit(reply)
         elif not isinstance(reply, protocol.Superseded):
             _tell(pending.then, reply)
 
@@ -225,7 +279,8 @@ class EngineClient(QObject):
         if info.schema_ != SCHEMA or self._process is None:
             self._refuse(info.version)
             return
-        self.info = info
+        self.info, self.bringing = info, False
+        self._pulse.greet()
         for line in self._queued:
             self._process.write(line)
         self._queued.clear()
@@ -263,6 +318,7 @@ class EngineClient(QObject):
         if process is None:
             return
         process.deleteLater()
+        self._pulse.end()
         outcome = replace(outcome, answered=self.info is not None, stranger=self._stranger)
         abandoned = [*self._pending.values()]
         if self._waiting_estimate is not None:
@@ -270,13 +326,13 @@ class EngineClient(QObject):
         self._pending.clear()
         self._queued.clear()
         self._waiting_estimate = None
-        self.info = None
+        self.info, self.bringing = None, False
         if process.asked_to_stop:
             self._set_state(EngineState.STOPPED)
             sentence = "The engine was stopped."
         else:
             sentence = outcome.sentence
-            if outcome.answered and self._may_restart():
+            if outcome.answered and not outcome.lost and self._may_restart():
                 self._replaces_another = True
                 self.start()
             else:

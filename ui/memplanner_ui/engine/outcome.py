@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections import deque
 from dataclasses import dataclass
 
+from memplanner_ui.engine.place import HERE, Place
+from memplanner_ui.engine.ssh_words import FAILED, not_connected
+
 HEAD_LINES = 5
 TAIL_LINES = 40
 LONGEST_LINE = 2000
+NOT_RUNNABLE, NOT_FOUND, FAR_SIGNALS = 126, 127, 128
+"""What a shell's exit codes mean; above the last, the signal's number is added."""
+_MISSING = re.compile(r"No module named '?([\w.]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """The end of an engine process."""
 
-    interpreter: str
+    place: Place = HERE
     exit_code: int | None = None
     signal_number: int | None = None
     started: bool = True
-    """False when the interpreter could not be run at all."""
+    """False when the interpreter, or ssh, could not be run at all."""
     answered: bool = False
     """Whether it had said who it is before it ended."""
     stranger: str = ""
@@ -28,25 +35,59 @@ class Outcome:
     """The first and last lines it wrote to stderr, the middle elided."""
 
     @property
+    def lost(self) -> bool:
+        """Whether the connection ended, not the engine: ssh failed, or was ended itself."""
+        ended = self.exit_code == FAILED or self.signal_number is not None
+        return self.place.remote and ended and not self.stranger
+
+    @property
     def sentence(self) -> str:
         """What happened and what to do, as one sentence."""
+        where = self.place.title
         if not self.started:
-            return f"{self.interpreter} could not be started; choose another Python for the engine."
+            if self.place.remote:
+                return "There is no ssh in this machine; install OpenSSH’s client."
+            return f"{where} could not be started; choose another Python for the engine."
         if self.stranger:
             return (
-                f"{self.interpreter} has memplanner {self.stranger}, which speaks another "
-                "protocol; install the window's version there, or choose another Python."
+                f"{where} has memplanner {self.stranger}, which speaks another protocol; "
+                "install the window’s version there, or choose another Python."
             )
-        if "No module named memplanner" in self.stderr.replace("'", ""):
-            return (
-                f"{self.interpreter} has no memplanner; install it there with "
-                "“pip install memplanner”, or choose another Python."
-            )
-        if self.signal_number is not None:
-            return f"The engine was ended by {_signal_name(self.signal_number)}."
+        if self.lost:
+            if self.answered:
+                return f"The connection to {self.place.machine} was lost."
+            return not_connected(self.place, self.stderr)
+        if not self.answered and (lacking := self._lacking()):
+            return lacking
+        if (number := self._signal()) is not None:
+            return f"The engine was ended by {_signal_name(number)}."
         if not self.answered:
             return f"The engine ended with code {self.exit_code} before it answered; see its log."
         return f"The engine ended with code {self.exit_code}."
+
+    def _lacking(self) -> str:
+        """What that Python has not, as a sentence; empty when it is something else."""
+        where, python = self.place.title, self.place.interpreter
+        if self.place.remote and self.exit_code in (NOT_RUNNABLE, NOT_FOUND):
+            return (
+                f"{self.place.machine} has no Python at “{python}”; name one by its path there, "
+                "such as ~/venv/bin/python."
+            )
+        if "Unknown option: -P" in self.stderr or "too old for the engine" in self.stderr:
+            return f"{where} is older than Python 3.11, which the engine needs; choose another."
+        missing = _MISSING.search(self.stderr)
+        if missing is None:
+            return ""
+        package = missing.group(1).partition(".")[0]
+        install = self.place.shown_command("-m", "pip", "install", package)
+        return f"{where} has no {package}; install it there with “{install}”, or choose another."
+
+    def _signal(self) -> int | None:
+        """Which signal ended it: a far shell tells it as a code above 128."""
+        far = self.exit_code or 0
+        if self.place.remote and FAR_SIGNALS < far <= FAR_SIGNALS + 64:
+            return far - FAR_SIGNALS
+        return self.signal_number
 
 
 def _signal_name(number: int) -> str:

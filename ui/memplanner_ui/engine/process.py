@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
 
+from memplanner.masking import mask
 from memplanner_ui.engine.lines import LineReader
-from memplanner_ui.engine.outcome import ElidedLog, Outcome
+from memplanner_ui.engine.outcome import LONGEST_LINE, ElidedLog, Outcome
+from memplanner_ui.engine.place import Place
 
 SHUTDOWN_MS = 2000
 """How long a process may take to end when it is asked to."""
@@ -23,6 +26,9 @@ class EngineProcess(QObject):
     """
 
     started = Signal()
+    """It may be written to."""
+    delivering = Signal()
+    """It has no engine yet, and is sent one."""
     line = Signal(bytes)
     """One whole line of the channel."""
     log_line = Signal(str)
@@ -30,25 +36,34 @@ class EngineProcess(QObject):
     """``Outcome``; told once, after the last line."""
 
     def __init__(
-        self, interpreter: str, arguments: Sequence[str], parent: QObject | None = None
+        self,
+        place: Place,
+        arguments: Sequence[str],
+        parent: QObject | None = None,
+        *,
+        delivery: Callable[[], bytes] | None = None,
     ) -> None:
+        """``delivery`` makes what is sent to a bootstrap that asks for the engine."""
         super().__init__(parent)
-        self.interpreter = interpreter
+        self.place = place
         self.asked_to_stop = False
+        self._delivery = delivery
         self._log = ElidedLog()
         self._replies = LineReader()
         self._errors = LineReader()
         self._gone = False
         self._process = QProcess(self)
-        self._process.setProgram(interpreter)
-        self._process.setArguments(list(arguments))
+        program, *words = place.command(*arguments)
+        self._process.setProgram(program)
+        self._process.setArguments(words)
         self._process.setProcessEnvironment(_environment())
         if os.name == "posix":
             # A session of its own: ending the engine's group also ends a run it has started.
             parameters = QProcess.UnixProcessParameters()
             parameters.flags = QProcess.UnixProcessFlag.CreateNewSession
             self._process.setUnixProcessParameters(parameters)
-        self._process.started.connect(self.started)
+        if delivery is None:
+            self._process.started.connect(self.started)
         self._process.readyReadStandardOutput.connect(self._on_output)
         self._process.readyReadStandardError.connect(self._on_error_output)
         self._process.finished.connect(self._on_finished)
@@ -66,6 +81,15 @@ class EngineProcess(QObject):
         return int(self._process.processId()) or None
 
     @property
+    def halted(self) -> bool:
+        """Whether a signal has stopped it, as Ctrl+Z and ``kill -STOP`` do; False elsewhere."""
+        try:
+            status = Path(f"/proc/{self.process_id}/stat").read_text("utf-8", "replace")
+        except OSError:
+            return False
+        return status.rpartition(")")[2].split()[:1] in (["T"], ["t"])
+
+    @property
     def log(self) -> str:
         """What is no message, the middle elided."""
         return self._log.text()
@@ -80,7 +104,8 @@ class EngineProcess(QObject):
             self._process.write(line)
 
     def note(self, text: str) -> None:
-        """Adds a line to the log."""
+        """Adds a line to the log, without secrets."""
+        text = mask(text[: LONGEST_LINE + 1])
         self._log.add(text)
         self.log_line.emit(text)
 
@@ -92,6 +117,11 @@ class EngineProcess(QObject):
         self.write(farewell)
         self._process.closeWriteChannel()
         self._deadline.start(SHUTDOWN_MS)
+
+    def give_up(self) -> None:
+        """Ends it at once, as one that was asked to stop."""
+        self.asked_to_stop = True
+        self.kill()
 
     def wait(self) -> None:
         """Blocks until it has ended, at most for the time it is given; then kills it."""
@@ -123,8 +153,24 @@ class EngineProcess(QObject):
         line = self._replies.next()
         if line is None:
             self._turn.stop()
+        elif self._delivery is not None:
+            self._deliver(line)
         else:
             self.line.emit(line)
+
+    def _deliver(self, line: bytes) -> None:
+        """Answers the bootstrap, before which only start-up files print."""
+        from memplanner_ui.engine.bringing import is_answer  # other engines are there already
+
+        wanted = is_answer(line)
+        if wanted is None or self._delivery is None:
+            self.note(line.decode("utf-8", "replace"))
+            return
+        if wanted:
+            self.delivering.emit()
+            self.write(self._delivery())
+        self._delivery = None
+        self.started.emit()
 
     def _on_error_output(self) -> None:
         self._errors.feed(bytes(self._process.readAllStandardError().data()))
@@ -133,7 +179,7 @@ class EngineProcess(QObject):
 
     def _on_error(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
-            self._end(Outcome(interpreter=self.interpreter, started=False))
+            self._end(Outcome(place=self.place, started=False))
 
     def _on_finished(self, code: int, status: QProcess.ExitStatus) -> None:
         self._on_output()
@@ -145,7 +191,7 @@ class EngineProcess(QObject):
         crashed = status == QProcess.ExitStatus.CrashExit
         self._end(
             Outcome(
-                interpreter=self.interpreter,
+                place=self.place,
                 exit_code=None if crashed else code,
                 signal_number=code if crashed else None,
                 stderr=self._log.text(),

@@ -64,6 +64,10 @@ class PanelEffects(QObject):
                     rows.set_effect("", None)
                 self._show_offers(section, key)
 
+    def effects_of(self, key: str) -> tuple[OptionEffect, ...]:
+        """What is known of an option's other values."""
+        return tuple(effect for effect, _ in self._known.get(key, {}).values())
+
     def dim(self) -> None:
         """The plan has changed."""
         for section in self._panel.sections().values():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from memplanner_ui.actions import Actions
@@ -12,7 +12,7 @@ from memplanner_ui.look import type as fonts
 from memplanner_ui.tool_bar import ActionButton
 from memplanner_ui.views.rows import label
 
-_TOP = 46
+_TOP, _SIDE = 46, 16
 
 
 class DropZone(QWidget):
@@ -27,7 +27,10 @@ class DropZone(QWidget):
             "a plan, or a trainer’s file",
             "body",
             "secondary",
+            wrap=True,
         )
+        about.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._about = about
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
         buttons.addStretch(1)
@@ -38,14 +41,24 @@ class DropZone(QWidget):
         buttons.addWidget(by_name)
         buttons.addStretch(1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(16, _TOP, 16, 16)
+        column.setContentsMargins(_SIDE, _TOP, _SIDE, 16)
         column.setSpacing(8)
-        for words in (title, about):
-            column.addWidget(words, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(title, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(about)
         column.addSpacing(2)
         column.addLayout(buttons)
-        self.setFixedHeight(fonts.scaled(150))
+        self._fit()
         theme.current().changed.connect(self.update)
+
+    def _fit(self) -> None:
+        """As high as the words need at this width, never lower than in one line."""
+        room = max(1, self.width() - 2 * _SIDE)
+        line = self._about.fontMetrics().height()
+        self.setFixedHeight(fonts.scaled(150) - line + max(line, self._about.heightForWidth(room)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def set_over(self, over: bool) -> None:
         """Whether something that can be dropped is over the window."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QVBoxLayout, QWidget
 
+from memplanner.plan.samples import samples
 from memplanner.units import format_bytes
 from memplanner_ui.actions import Actions
 from memplanner_ui.look import icons
@@ -13,12 +14,15 @@ from memplanner_ui.look import type as fonts
 from memplanner_ui.session import Session
 from memplanner_ui.start_page.drop_zone import DropZone
 from memplanner_ui.start_page.presets import PresetList, matching
+from memplanner_ui.start_page.samples import SampleList
 from memplanner_ui.start_page.side import StartSide
 from memplanner_ui.views.notice import NoticeBar
 from memplanner_ui.views.rows import label
 from memplanner_ui.views.segments import Segments
 
 SIDE_WIDTH = 360
+_TWO_ROWS, _ROW = 740, 560
+"""Of samples: the page's height from which there are two rows, or one."""
 
 
 class StartPage(QWidget):
@@ -30,6 +34,7 @@ class StartPage(QWidget):
         self._family = ""
         self.notice = NoticeBar()
         self.drop_zone = DropZone(actions)
+        self.samples = SampleList(samples())
         self.presets = PresetList()
         self.presets.chosen.connect(session.open)
         self.side = StartSide(session, actions)
@@ -62,6 +67,14 @@ class StartPage(QWidget):
         column.addWidget(self.notice)
         column.addWidget(self.drop_zone)
         column.addSpacing(8)
+        self._samples_title = label("Samples", "notice")
+        self._samples_about = label("a model, a device and a plan, to look at", "body", "secondary")
+        line = QHBoxLayout()
+        line.addWidget(self._samples_title)
+        line.addSpacing(4)
+        line.addWidget(self._samples_about, 1)
+        column.addLayout(line)
+        column.addWidget(self.samples)
         column.addLayout(heading)
         column.addLayout(self._families)
         column.addWidget(self._none)
@@ -85,6 +98,13 @@ class StartPage(QWidget):
         """Puts the cursor into the filter of presets."""
         self.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.filter.selectAll()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        height = self.height()
+        self.samples.show_rows(2 if height >= fonts.scaled(_TWO_ROWS) else 1)
+        for widget in (self._samples_title, self._samples_about, self.samples):
+            widget.setVisible(height >= fonts.scaled(_ROW))
 
     def _show_presets(self) -> None:
         presets = self._session.presets

@@ -10,33 +10,22 @@ from PySide6.QtCore import (
     QObject,
     QPersistentModelIndex,
     QRect,
-    QRectF,
-    QSize,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPen, QResizeEvent
-from PySide6.QtWidgets import (
-    QListView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QWidget,
-)
+from PySide6.QtGui import QFontMetrics, QPainter
+from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
 
 from memplanner.messages.protocol import Preset
 from memplanner.units import format_bytes, format_parameters
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.start_page.cards import Card, CardList
 
 BYTES_A_PARAMETER = 2
 """Of weights in bf16."""
 
 _PRESET = Qt.ItemDataRole.UserRole
-_GAP = 10
-_NARROWEST = 240
-_WIDEST = 360
-
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -87,28 +76,18 @@ class PresetModel(QAbstractListModel):
         return preset if role == _PRESET else None
 
 
-class PresetCard(QStyledItemDelegate):
+class PresetCard(Card):
     """Name, publisher, size, and the weights in bf16 against the device."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.memory_bytes: int | None = None
-        self.size = QSize(_NARROWEST, 100)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         preset: Preset = index.data(_PRESET)
         colors = theme.current()
-        whole: QRect = option.rect
-        state = option.state
-        area = whole.adjusted(0, 0, -_GAP, -_GAP)
-        hovered = bool(state & QStyle.StateFlag.State_MouseOver)
-        focused = bool(state & QStyle.StateFlag.State_HasFocus)
         painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(colors.color("accent" if focused else "border"), 2 if focused else 1))
-        painter.setBrush(colors.color("hover" if hovered else "raised"))
-        painter.drawRoundedRect(QRectF(area).adjusted(1, 1, -1, -1), 7, 7)
-        inner = area.adjusted(13, 10, -13, -10)
+        inner = self.ground(painter, option)
         row = fonts.scaled(18)
         right, left = Qt.AlignmentFlag.AlignRight, Qt.AlignmentFlag.AlignLeft
         middle = Qt.AlignmentFlag.AlignVCenter
@@ -143,52 +122,26 @@ class PresetCard(QStyledItemDelegate):
             bar.setWidth(max(1, round(area.width() * min(1.0, share))))
             painter.fillRect(bar, colors.color("trouble" if share > 1 else "text2"))
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return self.size
 
-
-class PresetList(QListView):
-    """Cards in as many columns as there is room for; Enter or a click opens one."""
+class PresetList(CardList):
+    """The presets; Enter or a click opens one."""
 
     chosen = Signal(str)
     """A source, such as ``preset:gpt2``."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.cards = PresetModel(self)
-        self.card = PresetCard(self)
-        self.setModel(self.cards)
-        self.setItemDelegate(self.card)
-        self.setViewMode(QListView.ViewMode.IconMode)
-        self.setMovement(QListView.Movement.Static)
-        self.setResizeMode(QListView.ResizeMode.Adjust)
-        self.setUniformItemSizes(True)
-        self.setSpacing(0)
-        self.setMouseTracking(True)
-        self.setProperty("ownFocusRing", True)  # the focused card has it
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAccessibleName("Presets")
-        self.setStyleSheet("QListView { background: transparent; border: none; }")
-        self.clicked.connect(self._choose)
+        self.cards = PresetModel()
+        self.card = PresetCard()
+        super().__init__("Presets", self.cards, self.card, fonts.scaled(98), parent)
+        self.cards.setParent(self)
+        self.card.setParent(self)
 
     def set_memory(self, memory_bytes: int | None) -> None:
         """The memory that bars are drawn against."""
         self.card.memory_bytes = memory_bytes
         self.viewport().update()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        room = self.viewport().width() - 4
-        columns = max(1, min(3, room // _NARROWEST) if room < 4 * _WIDEST else room // _WIDEST)
-        self.card.size = QSize(room // columns, fonts.scaled(98))
-        self.setGridSize(self.card.size)
-        super().resizeEvent(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
-            self._choose(self.currentIndex())
-        else:
-            super().keyPressEvent(event)
-
-    def _choose(self, index: Index) -> None:
+    def choose(self, index: QModelIndex) -> None:
+        """Emits ``chosen`` with the source of a row."""
         preset: Preset = index.data(_PRESET)
         self.chosen.emit(f"preset:{preset.name}")

@@ -13,6 +13,7 @@ from memplanner.messages.device import Device
 from memplanner.messages.protocol import EngineInfo
 from memplanner.units import format_bytes
 from memplanner_ui.actions import Actions
+from memplanner_ui.engine_words import engine_words
 from memplanner_ui.look import hatch, icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.session import Session
@@ -110,7 +111,7 @@ class StartSide(Panel):
         self.rebuild()
 
     def _engine_state(self) -> None:
-        if self._info is not self._session.engine.info:
+        if self._info is not self._session.engine.info or self._info is None:
             self.rebuild()
 
     def rebuild(self) -> None:
@@ -157,9 +158,13 @@ class StartSide(Panel):
     def _engine_part(self) -> Part:
         part = Part("Engine")
         info = self._info
+        engine = self._session.engine
         if info is None:
-            part.add(label("Starting…", "body", "faint"))
+            words = engine_words(engine.state, engine.place, None, bringing=engine.bringing)
+            part.add(label(words, "body", "faint"))
         else:
+            if engine.place.remote:
+                part.add_pair("Machine", engine.place.machine)
             shown = part.add_pair("Interpreter", f"Python {info.python}")
             shown.setToolTip(info.interpreter)
             part.add_pair("torch", info.torch or "not installed")

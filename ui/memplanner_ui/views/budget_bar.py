@@ -12,21 +12,19 @@ from memplanner.messages.estimate import Estimate
 from memplanner.units import format_bytes
 from memplanner_ui.look import hatch, motion, theme
 from memplanner_ui.look import type as fonts
-from memplanner_ui.views import swatch, ticks
+from memplanner_ui.views import budget_legend, ticks
 from memplanner_ui.views.budget_words import (
     capacity_label,
     description,
-    legend,
+    free_tip,
     margin_tip,
     part_tip,
 )
 from memplanner_ui.views.parts import (
     PARTS,
-    SHORT_TITLES,
     TITLES,
     Budget,
     budget,
-    exact,
     plain_number,
     shown,
 )
@@ -35,6 +33,8 @@ HEIGHT = 98
 LABEL_WIDTH = 120
 """A segment wider than this carries its name and number; above ``NUMBER_WIDTH`` the number."""
 NUMBER_WIDTH = 30
+MARGIN, FREE = "margin", "free"
+"""What can be pointed at beside the parts."""
 _SIDE = 16.0
 _RIGHT = 72.0  # room for the card's label and a whisker past the end
 _BAR_TOP, _BAR_HEIGHT = 24.0, 24.0
@@ -228,7 +228,7 @@ class BudgetBar(QWidget):
             width = QFontMetricsF(number_font).horizontalAdvance(number)
             painter.setPen(colors.color(f"on_{name}"))
             middle = Qt.AlignmentFlag.AlignVCenter
-            if area.width() > LABEL_WIDTH:
+            if area.width() > fonts.scaled(LABEL_WIDTH):
                 inner = area.adjusted(8, 0, -8, 0)
                 _draw(painter, title_font, inner, middle | Qt.AlignmentFlag.AlignLeft, TITLES[name])
                 _draw(painter, number_font, inner, middle | Qt.AlignmentFlag.AlignRight, number)
@@ -295,53 +295,14 @@ class BudgetBar(QWidget):
         _draw(painter, font, area, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_legend(self, painter: QPainter, budget: Budget) -> None:
-        colors = theme.current()
-        entries = legend(budget)
-        font, strong = fonts.font("secondary"), fonts.semibold("secondary")
-        metrics, strong_metrics = QFontMetricsF(font), QFontMetricsF(strong)
-        room = self.width() - _SIDE - 6
-
-        def width_of(title: str, number: str) -> float:
-            text = metrics.horizontalAdvance(title) + strong_metrics.horizontalAdvance(number)
-            return swatch.SIZE + 6 + text + 5
-
-        spacing = 16.0
-        titles = [TITLES[name] for name, _ in entries]
-
-        def needed() -> float:
-            pairs = zip(titles, entries, strict=True)
-            return sum(width_of(title, number) + spacing for title, (_, number) in pairs) - spacing
-
-        if needed() > room:
-            spacing = 10.0
-        if needed() > room:
-            titles = [SHORT_TITLES.get(name, TITLES[name]) for name, _ in entries]
-        if needed() > room:  # the numbers that stand in the bar are not said twice
-            numbers = shown(budget.parts, budget.peak_bytes)
-            wide = {
-                PARTS[index]
-                for index, area in self._segments(_frame(budget))
-                if area.width() > _room_for(plain_number(numbers[index], budget.peak_bytes))
-            }
-            entries = [(name, "" if name in wide else number) for name, number in entries]
-        left, center = _SIDE, self._y(_LEGEND_Y)
-        for title, (name, number) in zip(titles, entries, strict=True):
-            if left + width_of(title, number) > self.width():
-                break  # half a number would be a wrong one; tool tips have them all
-            swatch.paint(
-                painter, QRectF(left, center - swatch.SIZE / 2, swatch.SIZE, swatch.SIZE), name
-            )
-            x = left + swatch.SIZE + 6
-            width = metrics.horizontalAdvance(title)
-            area = QRectF(x, center - 8, width + 2, 16)
-            painter.setPen(colors.color("text2"))
-            _draw(painter, font, area, Qt.AlignmentFlag.AlignVCenter, title)
-            painter.setPen(colors.color("text"))
-            area = QRectF(
-                x + width + 5, center - 8, strong_metrics.horizontalAdvance(number) + 2, 16
-            )
-            _draw(painter, strong, area, Qt.AlignmentFlag.AlignVCenter, number)
-            left += width_of(title, number) + spacing
+        numbers = shown(budget.parts, budget.peak_bytes)
+        in_bar = {
+            PARTS[index]
+            for index, area in self._segments(_frame(budget))
+            if area.width() > _room_for(plain_number(numbers[index], budget.peak_bytes))
+        }
+        row = QRectF(_SIDE, self._y(_LEGEND_Y) - 8, self.width() - _SIDE, 16)
+        budget_legend.paint(painter, budget, row, in_bar)
 
     # Tool tips
 
@@ -360,22 +321,30 @@ class BudgetBar(QWidget):
 
         Empty outside the bar.
         """
+        part = self.part_at(x, y)
+        if self._budget is None or not part:
+            return ""
+        if part == MARGIN:
+            return margin_tip(self._budget)
+        return free_tip(self._budget) if part == FREE else part_tip(self._budget, PARTS.index(part))
+
+    def part_at(self, x: float, y: float | None = None) -> str:
+        """Which of ``PARTS`` is at ``x``, ``FREE``, or above the bar ``MARGIN``; else empty."""
         if self._budget is None or self._now is None:
             return ""
         if y is not None and y < self._bar().top() and self._budget.margin_bytes is not None:
-            return margin_tip(self._budget)
+            return MARGIN
         for index, area in self._segments(self._now):
             if area.left() <= x < area.right():
-                return part_tip(self._budget, index)
-        if self._bar().left() <= x <= self._x(self._now, self._now.capacity):
-            free = self._budget.free_bytes
-            return f"Free at the peak: {format_bytes(free)}\n{exact(free)}"
-        return ""
+                return PARTS[index]
+        inside = self._bar().left() <= x <= self._x(self._now, self._now.capacity)
+        return FREE if inside else ""
 
 
 def _room_for(number: str) -> float:
     """The width from which a segment carries its number."""
-    return max(NUMBER_WIDTH, QFontMetricsF(fonts.semibold("body")).horizontalAdvance(number) + 8)
+    least = fonts.scaled(NUMBER_WIDTH)
+    return max(least, QFontMetricsF(fonts.semibold("body")).horizontalAdvance(number) + 8)
 
 
 def _draw(painter: QPainter, font: QFont, area: QRectF, flags: Qt.AlignmentFlag, text: str) -> None:

@@ -46,6 +46,11 @@ def part_tip(budget: Budget, index: int) -> str:
     return "\n".join(lines)
 
 
+def free_tip(budget: Budget) -> str:
+    """The tool tip of what is left, to the byte."""
+    return f"Free at the peak: {format_bytes(budget.free_bytes)}\n{exact(budget.free_bytes)}"
+
+
 def margin_tip(budget: Budget) -> str:
     """The tool tip of the whisker: the margin, and where its width comes from."""
     if budget.margin_bytes is None:

@@ -129,6 +129,11 @@ class PlanCard(QWidget):
         column.addWidget(self._bar)
         column.addLayout(self._below)
 
+    @property
+    def place(self) -> int:
+        """Which of the plans side by side it is."""
+        return self._place
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         narrow = self.width() < fonts.scaled(_NARROW)

@@ -59,6 +59,25 @@ class CompareTable(FiguresTable):
         self._plans, self._baseline, self._layers = plans, baseline, layers
         self._fill()
 
+    def figure_at(self, row: int, column: int) -> tuple[Compared, str] | None:
+        """The plan and the category that a cell is of; an empty category is the whole peak.
+
+        None where the cell is a title, a setting or a module's.
+        """
+        places = [None, *self._places_of_columns()]
+        sizes = differences.by_category(self._plans) if self._plans and not self._layers else ()
+        if not (0 <= row < len(sizes) and 0 <= column < len(places)):
+            return None
+        place = places[column]
+        return None if place is None else (self._plans[place], sizes[row].part)
+
+    def _places_of_columns(self) -> list[int]:
+        """The plan that each column behind the first is of."""
+        places: list[int] = []
+        for place in range(len(self._plans)):
+            places += [place] if place == self._baseline else [place, place]
+        return places
+
     def _fill(self) -> None:
         self.clearSpans()
         self._fill_titles()

@@ -157,6 +157,11 @@ class ComparisonModel(QAbstractTableModel):
         self._rows = rows
         self.endResetModel()
 
+    @property
+    def lines(self) -> tuple[Row, ...]:
+        """Every row, in order."""
+        return tuple(self._rows)
+
     def row(self, index: Index) -> Row:
         """The row of ``index``."""
         return self._rows[index.row()]
@@ -279,6 +284,11 @@ class ComparisonTable(RowTable):
         self._model.set_rows([] if result is None else rows(result))
         words = "" if result is None else f"error of the allocated peak {percent(result.error)}"
         self.setAccessibleDescription(words)
+
+    @property
+    def lines(self) -> tuple[Row, ...]:
+        """Every row, in order."""
+        return self._model.lines
 
     def full_height(self) -> int:
         """The height that shows every row."""

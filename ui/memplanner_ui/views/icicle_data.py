@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from memplanner.messages.estimate import Estimate
+from memplanner_ui.views import layer_table
 from memplanner_ui.views.layer_query import Booleans, Query
 from memplanner_ui.views.layer_table import LayerTable
 from memplanner_ui.views.parts import NAMED, PARTS, TITLES, budget
 
 Integers = npt.NDArray[np.int64]
-Kind = Literal["device", "module", "own", "group", "around", "free"]
+Kind = Literal["device", "free"] | layer_table.Kind
 
 COLUMNS = (*PARTS, "free")
 """Of a tile's bytes."""

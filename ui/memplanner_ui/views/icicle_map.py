@@ -29,7 +29,8 @@ from memplanner_ui.views.layer_query import Booleans
 
 _MARGIN = 3
 """Around the tiles, so that the frame of those at the edge can be seen."""
-_ROW_LEAST, _ROW_MOST = 30, 60
+_ROW_LEAST, _ROW_MOST = 30, 112
+"""Pixels of a row: few rows are higher, so that a small plan on a large device fills the view."""
 
 
 class IcicleMap(QWidget):
@@ -227,6 +228,19 @@ class IcicleMap(QWidget):
     def _tile_at_cursor(self) -> Tile | None:
         inside = (tile for tile in self._tiles if tile.first <= self._cursor < tile.stop)
         return next(inside, None)
+
+    def tile_under(self, place: QPointF | None) -> Tile | None:
+        """The tile at a place; without one that with the cursor, else the one zoomed into."""
+        if place is not None:
+            return self._tile_at(place)
+        at_cursor = self._tile_at_cursor()
+        zoomed = (tile for tile in self._tiles if tile.first == self._zoom)
+        return next(zoomed, None) if at_cursor is None else at_cursor
+
+    @property
+    def column(self) -> str:
+        """The category that is shown, or ``icicle_data.ALL``."""
+        return self._column
 
     def say(self) -> None:
         """Tells the tile under the pointer, or else the one with the cursor."""

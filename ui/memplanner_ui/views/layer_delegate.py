@@ -102,7 +102,8 @@ class LayerDelegate(QStyledItemDelegate):
         if mark:
             area = area.adjusted(0, 0, -self._paint_mark(painter, area, mark, selected), 0)
         room = int(area.width()) - 4
-        shown = metrics.elidedText(name, Qt.TextElideMode.ElideRight, room)
+        cut = Qt.TextElideMode.ElideMiddle if "." in name else Qt.TextElideMode.ElideRight
+        shown = metrics.elidedText(name, cut, room)
         painter.setFont(self._type if kind == "own" else font)
         painter.setPen(ink)
         painter.drawText(area.adjusted(2, 0, 0, 0), _MIDDLE, shown)

@@ -23,7 +23,7 @@ from memplanner_ui.views.layer_query_rows import TableRows
 from memplanner_ui.views.parts import IN_OVERHEAD, NAMED, Around, lower, shown
 
 Integers = npt.NDArray[np.int64]
-Kind = Literal["module", "own", "group", "around"]
+Kind = Literal["module", "own", "group", "type", "around"]
 Column = Literal["name", "share", "total"] | int
 
 _FIELDS = tuple(f"{name}_bytes" for name in (*NAMED, *IN_OVERHEAD))
@@ -65,10 +65,8 @@ class LayerTable:
         self._own = self._read_rows(layers, title, known)
         self._extra: list[tuple[int, ...]] = []
         self._add_around(around)
-        self._add_own_operations(root_work)
         self._blocks: dict[int, int] = {}
-        if group:
-            self._add_groups(layers, single_out)
+        self._add_rows(root_work, group, single_out)
         first = len(self._own)
         rows = zip(self.names[first:], self.titles[first:], strict=True)
         self._our_rows = {row: first + place for place, row in enumerate(rows)}
@@ -143,6 +141,12 @@ class LayerTable:
                 sizes[column] = size
                 self._add("around", top, title, explanation, sizes)
 
+    def _add_rows(self, root_work: str, group: bool, single_out: str) -> None:
+        """Adds the rows that make the hierarchy of modules easier to read."""
+        self._add_own_operations(root_work)
+        if group:
+            self._add_groups(self._layers, single_out)
+
     def _add_own_operations(self, root_work: str) -> None:
         """A row below each module with children for the bytes that none of them holds."""
         count = len(self._own)
@@ -151,9 +155,12 @@ class LayerTable:
         has_children[parents[parents >= 0]] = True
         root = self._node_of[""]
         for node in np.flatnonzero(has_children & self._own.any(axis=1)):
-            explanation = root_work if node == root else ""
-            self._add("own", int(node), _OWN_NAME, explanation, self._own[node].tolist())
-        self._own[has_children] = 0
+            self._add_own(int(node), root_work if node == root else "")
+
+    def _add_own(self, node: int, explanation: str) -> None:
+        """Moves what a module holds itself into a row below it."""
+        self._add("own", node, _OWN_NAME, explanation, self._own[node].tolist())
+        self._own[node] = 0
 
     def _add_groups(self, layers: Sequence[Layer], single_out: str) -> None:
         """Gathers blocks that stand in a row and are alike below a row of their own."""

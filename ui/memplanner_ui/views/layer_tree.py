@@ -243,15 +243,15 @@ class LayerTree(QTreeView):
             self.module_selected.emit(current.data(NAME_ROLE))
 
     def picked(self) -> tuple[str, ...]:
-        """The modules of the selected rows; of a group, each of its blocks."""
+        """The modules of the selected rows; of a group or a type, each that it gathers."""
         table = self._model.table
         if table is None:
             return ()
         found: dict[str, None] = {}
         for index in self.selectionModel().selectedRows():
             node = self._model.node_of(index)
-            if table.kinds[node] == "group":
-                found.update((table.names[int(block)], None) for block in table.children(node))
+            if table.kinds[node] in ("group", "type"):
+                found.update((table.names[int(below)], None) for below in table.children(node))
             elif table.kinds[node] == "module":
                 found[table.names[node]] = None
         return tuple(found)

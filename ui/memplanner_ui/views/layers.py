@@ -23,6 +23,7 @@ from memplanner_ui.views.layer_query import Query
 from memplanner_ui.views.layer_query_field import QueryField
 from memplanner_ui.views.layer_table import LayerTable
 from memplanner_ui.views.layer_tree import LayerTree
+from memplanner_ui.views.layer_types import TypeTable
 from memplanner_ui.views.parts import absent_parts, around_rows
 from memplanner_ui.views.segments import Segments
 from memplanner_ui.views.smallest_change import SmallestChangeBar
@@ -62,6 +63,7 @@ class LayersView(QWidget):
         self.filter_field = QueryField("Filter modules")
         self.moments = Segments("Bytes at", MOMENTS)
         self.group_box = QCheckBox("Group alike blocks")
+        self.type_box = QCheckBox("By type")
         self.smallest = SmallestChangeBar()
         self._said = QLabel()
         self._set_up()
@@ -74,6 +76,8 @@ class LayersView(QWidget):
         self.moments.chosen.connect(self._moment_chosen)
         self.group_box.setChecked(True)
         self.group_box.toggled.connect(self._rebuild)
+        self.type_box.setToolTip("Modules below their types, the largest type first")
+        self.type_box.toggled.connect(self._group_by_type)
         label = QLabel("Bytes at")
         label.setProperty("ink", "secondary")
         self._moment_row = QWidget()
@@ -93,6 +97,7 @@ class LayersView(QWidget):
         bar.addWidget(self._moment_row, 0, 1)
         bar.addWidget(self._said, 0, 2)
         bar.addWidget(self.group_box, 0, 4)
+        bar.addWidget(self.type_box, 0, 5)
         bar.setColumnStretch(0, 1)
         bar.setColumnStretch(3, 1)
         layout = QVBoxLayout(self)
@@ -114,13 +119,17 @@ class LayersView(QWidget):
     def resizeEvent(self, event: object) -> None:
         """Gives the moments a row of their own where they have no room beside the filter."""
         margins = self._bar.contentsMargins()
-        needed = margins.left() + margins.right() + 4 * self._bar.horizontalSpacing()
+        needed = margins.left() + margins.right() + 5 * self._bar.horizontalSpacing()
         needed += self.filter_field.minimumWidth()
-        needed += self._moment_row.sizeHint().width() + self.group_box.sizeHint().width()
+        for part in (self._moment_row, self.group_box, self.type_box):
+            needed += part.sizeHint().width()
         if needed <= self.width():
             self._bar.addWidget(self._moment_row, 0, 1)
         else:
-            self._bar.addWidget(self._moment_row, 1, 0, 1, 5)
+            self._bar.addWidget(self._moment_row, 1, 0, 1, 6)
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()  # else one frame would show them over each other
 
     def set_estimate(self, estimate: Estimate | None) -> None:
         """Shows the layers of ``estimate``; asks for those of another moment when one is chosen."""
@@ -179,7 +188,8 @@ class LayersView(QWidget):
             return
         around = around_rows(estimate) if self._moment == "peak" else ()
         before = self.tree.layer_model.table
-        table = LayerTable(
+        kind = TypeTable if self.type_box.isChecked() else LayerTable
+        table = kind(
             self._layers,
             estimate.model.name or estimate.model.class_name,
             around,
@@ -192,6 +202,10 @@ class LayersView(QWidget):
         self.tree.set_table(table)
         apart = self._moment == "own_maximum"
         self._say("each row at its own moment" if apart else "")
+
+    def _group_by_type(self, by_type: bool) -> None:
+        self.group_box.setEnabled(not by_type)
+        self._rebuild()
 
     def _moment_chosen(self, value: str) -> None:
         moment = next(moment for moment in get_args(Moment) if moment == value)

@@ -156,6 +156,11 @@ class RanksView(QWidget):
                 found.setdefault(cell.figures.first, cell)
         return list(found.values())
 
+    def cell_of_row(self, row: int) -> Cell | None:
+        """The cell that a row of the table tells; None for a row that is not there."""
+        cells = self._cells_of_table()
+        return cells[row] if 0 <= row < len(cells) else None
+
     def _rank_of(self, row: int) -> int:
         return self._cells_of_table()[row].figures.first
 

@@ -51,7 +51,8 @@ _RISKS: tuple[tuple[QualityRisk, str], ...] = (
     ("small_change", "Small"),
     ("check_quality", "Check"),
 )
-_LARGEST_MARGIN = 256.0
+_LARGEST_MARGIN, _LARGEST_HOST, _HIGHEST_PRICE = 256.0, 65536.0, 1000.0
+_ANY_HOST = "any size"
 SEQUENCE = "training.sequence_length"
 
 
@@ -60,6 +61,8 @@ class SearchForm(Panel):
 
     changed = Signal()
     """The goal is another one."""
+    price_changed = Signal()
+    """The price of an hour is another one."""
     pin_wanted = Signal(str, bool)
     """A key, and whether it is to be pinned."""
 
@@ -68,7 +71,7 @@ class SearchForm(Panel):
         self._plan = Plan()
         self._pinned: tuple[str, ...] = ()
         self.where, self.prefer = QComboBox(), QComboBox()
-        self.margin = QDoubleSpinBox()
+        self.margin, self.host, self.price = QDoubleSpinBox(), QDoubleSpinBox(), QDoubleSpinBox()
         self.risk = Segments("Largest quality risk", _RISKS)
         self.allowed: dict[str, QCheckBox] = {}
         self.pin_button = QPushButton("Pin another")
@@ -97,17 +100,12 @@ class SearchForm(Panel):
             )
             for value, title in options:
                 box.addItem(title, value)
-        margin = self.margin
-        margin.setAccessibleName("Margin to leave over, in GiB")
-        margin.setToolTip("Left over beyond the estimate’s own margin")
-        margin.setLocale(QLocale.c())
-        margin.setSuffix(" GiB")
-        margin.setDecimals(1)
-        margin.setSingleStep(0.5)
-        margin.setRange(0.0, _LARGEST_MARGIN)
-        margin.setKeyboardTracking(False)
-        margin.setFixedWidth(fonts.scaled(96))
-        for title, field in (("Fit in", self.where), ("Margin", margin), ("Prefer", self.prefer)):
+        self._prepare_numbers()
+        numbers = (self.margin, self.host, self.price)
+        for title, field in (
+            ("Fit in", self.where), ("Margin", self.margin), ("Host", self.host),
+            ("Prefer", self.prefer), ("Price", self.price),
+        ):  # fmt: skip
             row = QWidget()
             line = QHBoxLayout(row)
             line.setContentsMargins(0, 0, 0, 0)
@@ -116,14 +114,45 @@ class SearchForm(Panel):
             name_label.setMinimumWidth(fonts.scaled(58))
             name_label.setBuddy(field)
             line.addWidget(name_label)
-            line.addWidget(field, 1 if field is not margin else 0)
-            if field is margin:
+            line.addWidget(field, 0 if field in numbers else 1)
+            if field in numbers:
                 line.addStretch(1)
             part.add(row)
         self.where.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.prefer.currentIndexChanged.connect(lambda _: self._on_preference())
-        margin.valueChanged.connect(lambda _: self.changed.emit())
+        self.margin.valueChanged.connect(lambda _: self.changed.emit())
+        self.host.valueChanged.connect(lambda _: self.changed.emit())
+        self.price.valueChanged.connect(lambda _: self.price_changed.emit())
         self.add_part(part)
+
+    def _prepare_numbers(self) -> None:
+        for box, name, tip, suffix, step, most in (
+            (
+                self.margin, "Margin to leave over, in GiB",
+                "Left over beyond the estimate’s own margin", " GiB", 0.5, _LARGEST_MARGIN,
+            ),
+            (
+                self.host, "Memory of the host, in GiB",
+                "What a plan may put into the memory of the machine with the card", " GiB", 16.0,
+                _LARGEST_HOST,
+            ),
+            (
+                self.price, "Price of an hour of one card",
+                "In any currency; told beside time in the panel of the selected plan", " an hour",
+                0.5, _HIGHEST_PRICE,
+            ),
+        ):  # fmt: skip
+            box.setAccessibleName(name)
+            box.setToolTip(tip)
+            box.setLocale(QLocale.c())
+            box.setSuffix(suffix)
+            box.setDecimals(2 if box is self.price else 1)
+            box.setSingleStep(step)
+            box.setRange(0.0, most)
+            box.setKeyboardTracking(False)
+            box.setFixedWidth(fonts.scaled(96 if box is self.margin else 128))
+        self.host.setSpecialValueText(_ANY_HOST)
+        self.price.setSpecialValueText("not given")
 
     def _add_pins(self) -> None:
         part = self._pins = Part("Pinned")
@@ -171,13 +200,36 @@ class SearchForm(Panel):
             prefer=self.prefer.currentData(),
             where=self.where.currentData(),
             margin_bytes=round(self.margin.value() * GIB),
+            host_memory_bytes=round(self.host.value() * GIB) or None,
             worst_risk=self.risk.value,
             pinned=self._pinned,
             techniques=None if len(allowed) == len(self.allowed) else allowed,
         )
 
+    @property
+    def price_per_hour(self) -> float | None:
+        """Of one card; None where none is given."""
+        return self.price.value() or None
+
+    def restore(self, goal: SearchGoal, price_per_hour: float | None) -> None:
+        """Shows a goal but for its pins, and a price, as they were left; nothing is told of it."""
+        fields = (self.where, self.prefer, self.margin, self.host, self.price)
+        before = [field.blockSignals(True) for field in fields]
+        self.where.setCurrentIndex(self.where.findData(goal.where))
+        self.prefer.setCurrentIndex(self.prefer.findData(goal.prefer))
+        self.margin.setValue(goal.margin_bytes / GIB)
+        self.host.setValue((goal.host_memory_bytes or 0) / GIB)
+        self.price.setValue(price_per_hour or 0.0)
+        for field, blocked in zip(fields, before, strict=True):
+            field.blockSignals(blocked)
+        self.risk.choose(goal.worst_risk)
+        for name, check in self.allowed.items():
+            check.setChecked(goal.techniques is None or name in goal.techniques)
+
     def show_device(self, device: Device | None) -> None:
         """Says how large the card is."""
+        local = device is not None and device.local and device.kind != "cpu"
+        self.host.setSpecialValueText("what is free" if local else _ANY_HOST)
         title = "this card" if device is None or device.kind != "cpu" else "this machine"
         if device is not None and device.memory_bytes is not None:
             title += f", {format_bytes(device.memory_bytes)}"

@@ -18,6 +18,7 @@ from memplanner_ui.views.search_marks import RiskMark
 from memplanner_ui.views.stacked_bar import StackedBar
 from memplanner_ui.views.swatch import icon as swatch_icon
 
+_LONGEST_CHANGE = 120
 _NOTHING = "Select a plan in the plot or the table: this explains what it changes and costs."
 
 
@@ -34,6 +35,7 @@ class FoundPanel(Panel):
         self._found = FoundPlans()
         self._plan: FoundPlan | None = None
         self._stale = False
+        self._price_per_hour: float | None = None
         self._told: tuple[FoundPlan | None, FoundPlan | None, bool] = (None, None, False)
         theme.current().changed.connect(self._draw_again)
         self.show_plan(self._found, None)
@@ -41,6 +43,11 @@ class FoundPanel(Panel):
     def _draw_again(self) -> None:
         self._told = (None, None, False)
         self.show_plan(self._found, self._plan, stale=self._stale)
+
+    def set_price(self, per_hour: float | None) -> None:
+        """Tells a price beside time from now on: ``per_hour`` is one card's."""
+        self._price_per_hour = per_hour
+        self._draw_again()
 
     def show_plan(self, found: FoundPlans, plan: FoundPlan | None, *, stale: bool = False) -> None:
         """Explains a plan; ``stale``: it is of a plan that is no longer the current one."""
@@ -90,6 +97,8 @@ class FoundPanel(Panel):
         if plan.cards > 1 or not self._found.is_here(plan):
             text += f", on {plan.cards} × {plan.device}"
         part.add(label(text, "body", "secondary", wrap=True))
+        for more in words.beside_words(plan, self._price_per_hour):
+            part.add(label(more, "secondary", "secondary", wrap=True))
         own = self._found.unchanged
         values = self._sizes(plan)
         before = None if own is None else self._sizes(own)
@@ -162,13 +171,18 @@ def _rows(
 
 def _changes(plan: FoundPlan) -> Part:
     part = Part("What it changes")
-    told = [words.change_words(change) for change in plan.changes]
-    for section, group in groupby(told, key=lambda one: one.section):
+    told = [(words.change_words(change), change.words) for change in plan.changes]
+    for section, group in groupby(told, key=lambda one: one[0].section):
         part.add(label(section, "body"))
-        for change in group:
+        for change, in_short in group:
             name = "" if change.option == section else f"{change.option}: "
-            text = f"{name}{change.before} → {change.after}"
-            part.add(label(text, "secondary", "secondary", wrap=True))
+            text = f"{name}{change.before or 'none'} → {change.after or 'none'}"
+            if len(text) > _LONGEST_CHANGE and in_short:  # names of many modules
+                said = label(f"{name}{in_short}", "secondary", "secondary", wrap=True)
+                said.setToolTip(change.after)
+            else:
+                said = label(text, "secondary", "secondary", wrap=True)
+            part.add(said)
     return part
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from memplanner.messages.cost import QualityRisk
 from memplanner.messages.search import FoundPlan, PlanChange, SearchState, SmallestChange
 from memplanner.plan import Plan
+from memplanner.report.price import price_words
 from memplanner.units import MINUS, NOTHING, format_bytes, format_count, format_difference
 from memplanner_ui.plan_panel.form import OptionForm, SectionForm, sections_of
 from memplanner_ui.views.ranks_panel import seconds_words
@@ -62,6 +63,11 @@ def headline(found: FoundPlan, whole_bytes: int) -> Headline:
         return Headline("fits", "fits", f"Fits, {words} to spare")
     if found.verdict == "at_risk":
         return Headline("may_not_fit", "caution", f"May not fit{_at_the_high_end(found)}")
+    on_host = found.host_spare_bytes
+    if found.verdict == "does_not_fit" and on_host is not None and on_host < 0:
+        return Headline(
+            "trouble", "trouble", f"Too large for the host: {format_bytes(-on_host)} missing"
+        )
     if found.verdict == "does_not_fit":
         missing = spare_words(found, whole_bytes).removeprefix(MINUS)
         missing = "" if spare is None else f": {missing} missing"
@@ -93,6 +99,16 @@ def spare_words(found: FoundPlan, whole_bytes: int) -> str:
 def time_words(found: FoundPlan) -> str:
     """A step's time: ``5.3 s``."""
     return NOTHING if found.time is None else seconds_words(found.time.seconds)
+
+
+def beside_words(found: FoundPlan, per_hour: float | None) -> list[str]:
+    """What a plan takes beside a card's memory and time: of the host, in money and energy."""
+    told = []
+    if found.host_bytes:
+        told.append(f"{format_bytes(found.host_bytes)} of the host’s memory")
+    if found.time is not None and (cost := price_words(found.time, found.cards, per_hour)):
+        told.append(cost)
+    return told
 
 
 def share_words(share: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -210,6 +210,11 @@ class TimelinePlot(QWidget):
         edges, points = self._in_sight(scale)
         place = int(edges.searchsorted(scale.event(x), "right")) - 1
         return int(points[max(0, min(len(points) - 1, place))])
+
+    def point_at(self, place: QPoint) -> int | None:
+        """The point painted at a place; None outside the plot."""
+        inside = self._step is not None and self._scale().area.contains(QPointF(place))
+        return self._point_at(place.x()) if inside else None
 
     def _band_at(self, at: QPoint) -> Stretch | None:
         if self._step is None:

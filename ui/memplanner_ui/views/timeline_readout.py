@@ -65,6 +65,11 @@ class TimelineReadout(QWidget):
         """What is read out, in words."""
         return self.accessibleDescription()
 
+    @property
+    def moment(self) -> Moment | None:
+        """What is read out."""
+        return self._moment
+
     def show_moment(
         self, moment: Moment | None, events: int, measured_bytes: int | None = None
     ) -> None:

@@ -188,6 +188,6 @@ class Verdict(QWidget):
             painter.setFont(font)
             painter.setPen(colors.color(color))
             shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, int(width))
-            row = QRectF(_TEXT_LEFT, center * grown - 12, width, 24)
+            row = QRectF(_TEXT_LEFT, (center - 12) * grown, width, 24 * grown)
             painter.drawText(row, int(middle), shown)
         painter.end()

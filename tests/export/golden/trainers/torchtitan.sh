@@ -7,6 +7,7 @@
 #   optimizer.implementation=fused.
 # - Loss, method (loss.method=whole): runs with loss.method=chunked; torchtitan computes the loss in
 #   chunks.
+# - Cards, loss parallel (sharding.loss_parallel=False): runs with sharding.loss_parallel=True.
 
 set -euo pipefail
 torchrun --nnodes 1 --nproc_per_node 8 \

@@ -1,6 +1,6 @@
 """Takes the README's pictures: the real window on the real engine, in light and in dark.
 
-python docs/screenshots.py [FOLDER]
+python packaging/screenshots.py [FOLDER]
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from memplanner_ui.session import Session
 from memplanner_ui.settings import SettingsFile
 from memplanner_ui.workspace import COMPARE, RANKS, SEARCH, TIMELINE
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SIZE = QSize(1440, 900)
 SOURCE, DEVICE, LARGER_DEVICE = "preset:llama-3.1-8b", "H100 80GB", "H200 141GB"
 PLAN: dict[str, object] = {
@@ -121,8 +121,10 @@ def take(picture: Picture, path: Path) -> None:
     """Opens a window, brings it to what the picture shows, saves it and closes the window."""
     with tempfile.TemporaryDirectory() as settings:
         os.environ["XDG_DATA_HOME"] = settings  # a run goes into no history of the user's
-        engine = EngineClient(None)
-        session = Session(Document(), engine, SettingsFile(Path(settings) / "window.json"))
+        engine = EngineClient()
+        file = SettingsFile(Path(settings) / "window.json")
+        file.update(tour_seen=True)
+        session = Session(Document(), engine, file)
         window = MainWindow(session)
         session.setParent(window)
         window.resize(SIZE)

@@ -1,0 +1,1 @@
+"""The project's pages; the window shows them as its help."""

@@ -1,0 +1,1 @@
+"""Choosing where the engine runs: which Python, on which machine."""
