@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -15,6 +16,7 @@ def write_whole(path: Path, text: str, *, private: bool = False) -> None:
     link stays; a file keeps its mode, unless it is ``private``, and then none but its owner can
     read it; a device or pipe is written to directly. Raises ``OSError`` and leaves nothing behind.
     """
+    _refuse_strangers_link(path)
     path = Path(os.path.realpath(path))
     try:
         mode = path.stat().st_mode
@@ -37,6 +39,21 @@ def write_whole(path: Path, text: str, *, private: bool = False) -> None:
         new.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+def _refuse_strangers_link(path: Path) -> None:
+    """Raises ``PermissionError`` for a link that another user left in a folder such as /tmp.
+
+    The rule is that of Linux' ``protected_symlinks``, which asking for the real path would evade.
+    """
+    if os.name != "posix" or not path.is_symlink():
+        return
+    folder, link = path.parent.stat(), path.lstat()
+    all_write = stat.S_ISVTX | stat.S_IWOTH
+    if folder.st_mode & all_write == all_write and link.st_uid not in (
+        os.geteuid(), folder.st_uid,
+    ):  # fmt: skip
+        raise PermissionError(errno.EACCES, "a link that another user left in a folder of all")
 
 
 def _open_private(name: str, flags: int) -> int:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
-import click
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from memplanner.cli.commands import app
 from memplanner.hardware import find_device
@@ -42,14 +43,23 @@ def blocks(page: Path, *kinds: str) -> list[str]:
     return [text for kind, text in found if kind in kinds]
 
 
-def commands(page: Path) -> Iterator[str]:
-    """Every command of ``memplanner`` that a page names, in a block or in a line."""
+class Command(NamedTuple):
+    """A command of ``memplanner`` that a page names."""
+
+    text: str
+    whole: bool
+    """Whether it stands in a block, as it is typed, and not in a sentence."""
+
+
+def commands(page: Path) -> Iterator[Command]:
+    """Every command that a page names."""
     for text in blocks(page, "", "console", "yaml"):
         for line in text.replace("\\\n", " ").splitlines():
             named = re.sub(r"^\s*(\$ |- run: )", "", line).partition("  #")[0].strip()
             if named.startswith("memplanner "):
-                yield named
-    yield from _INLINE.findall(_BLOCK.sub("", page.read_text("utf-8")))
+                yield Command(named, whole=True)
+    for text in _INLINE.findall(_BLOCK.sub("", page.read_text("utf-8"))):
+        yield Command(text, whole=False)
 
 
 def sessions(text: str) -> Iterator[tuple[str, str]]:
@@ -105,15 +115,17 @@ def test_the_readme_says_what_the_accuracy_page_does() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_commands_are_ones_that_the_terminal_takes(page: Path) -> None:
-    assert isinstance(COMMANDS, click.Group)
+    assert isinstance(COMMANDS, TyperGroup)
     sections = {key.partition(".")[0] for key in keys()}
-    for text in commands(page):
+    for text, whole in commands(page):
         _, name, *arguments = shlex.split(text)
         assert name in COMMANDS.commands, text
         if _SCHEMATIC.search(text) or "--help" in arguments or not arguments:
             continue
         command = COMMANDS.commands[name]
-        asked = command.make_context(name, arguments, resilient_parsing="SOURCE" in text).params
+        known = {option for one in command.params for option in one.opts}
+        assert {one for one in arguments if one.startswith("--")} <= known, text
+        asked = command.make_context(name, arguments, resilient_parsing=not whole).params
         Plan().with_values(dict(one.split("=", 1) for one in asked.get("sets") or ()))
         for key in (*(asked.get("pins") or ()), *(asked.get("techniques") or ())):
             assert key in {*keys(), *sections}, text

@@ -58,6 +58,8 @@ def _inside(module: str, prefix: str, node: ast.Module | ast.ClassDef) -> Iterat
             yield Definition(module, prefix + one.name, one)
             if isinstance(one, ast.ClassDef):
                 yield from _inside(module, f"{prefix}{one.name}.", one)
+            else:
+                del one.body[1:]  # what garbage collection would go through again and again
 
 
 @cache

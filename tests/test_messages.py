@@ -200,6 +200,7 @@ requests: st.SearchStrategy[Any] = st.one_of(
     st.builds(protocol.MakeEstimate, id=numbers, plan=plans(), device=words),
     st.builds(protocol.ListLayers, id=numbers, moment=st.sampled_from(get_args(Moment))),
     st.builds(protocol.ApplyPlan, id=numbers, plan=plans(), device=words, data=st.none() | words),
+    st.builds(protocol.DescribeRun, id=numbers, plan=plans(), device=words, save=st.none() | words),
     st.builds(protocol.StopRun, id=numbers, now=st.booleans()),
     st.builds(
         protocol.ExportPlan, id=numbers, target=words, plan=plans(), output=st.none() | words

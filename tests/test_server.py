@@ -110,12 +110,13 @@ def test_empty_lines_mean_nothing_and_too_long_ones_are_refused(engine: Engine) 
     [
         (lambda number: protocol.MakeEstimate(id=number, plan=PLAN, device="cpu"), "No model"),
         (lambda number: protocol.ApplyPlan(id=number, plan=PLAN, device="cpu"), "No model"),
+        (lambda number: protocol.DescribeRun(id=number, plan=PLAN, device="cpu"), "No model"),
         (lambda number: protocol.ListLayers(id=number, moment="peak"), "estimated"),
         (lambda number: protocol.DescribeModule(id=number, name=""), "estimated"),
         (lambda number: protocol.ExportPlan(id=number, target="plan", plan=PLAN), "No model"),
         (lambda number: protocol.OpenModel(id=number, source="preset:none"), "not a preset"),
     ],
-    ids=["estimate", "apply", "layers", "describe", "export", "open"],
+    ids=["estimate", "apply", "dry run", "layers", "describe", "export", "open"],
 )
 def test_what_has_nothing_to_work_on_is_a_sentence(
     engine: Engine, request_: Callable[[int], protocol.Request], words: str
@@ -293,6 +294,8 @@ def test_a_run_that_cannot_start_leaves_room_for_the_next(engine: Engine, tmp_pa
     engine.open(recipe(tmp_path))
     for _ in range(2):
         failure = engine.ask(Failure, protocol.ApplyPlan, plan=PLAN, device="cpu", steps=0)
+        as_told = engine.ask(Failure, protocol.DescribeRun, plan=PLAN, device="cpu", steps=0)
+        assert as_told.sentence == failure.sentence
         assert failure.error == "RunError"
         assert "steps is 0" in failure.sentence
 

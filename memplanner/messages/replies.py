@@ -11,6 +11,7 @@ from memplanner.messages.device import Device
 from memplanner.messages.effects import OptionEffect
 from memplanner.messages.estimate import Estimate, Layer, ModelInfo, ModuleDetail, Moment
 from memplanner.messages.history import KeptRun
+from memplanner.messages.intention import RunIntention
 from memplanner.messages.run import RunEvent
 from memplanner.messages.search import FoundPlan, SearchState, SmallestChange
 from memplanner.messages.sensitivity import BitAssignment, Sensitivity
@@ -291,6 +292,13 @@ class Runs(Reply):
     """What happened to the history's file, as a sentence: its copy is used, for one."""
 
 
+class RunDescribed(Reply):
+    """Answers ``describe_run``."""
+
+    kind: Literal["run_described"] = "run_described"
+    intention: RunIntention
+
+
 class Progress(Reply):
     """Something is being done."""
 
@@ -314,6 +322,6 @@ AnyReply = Annotated[
     EngineInfo | Devices | Presets | Ready | Opened | FirstFigures | Estimated | Superseded
     | Effect | EffectsListed | PlansFound | SearchEnded | SmallestChanges | Compared | Layers
     | Described | Run | SensitivityMeasured | BitsAssigned | SnapshotRead | Targets | Exported
-    | Imported | Runs | Progress | Failure,
+    | Imported | Runs | RunDescribed | Progress | Failure,
     Field(discriminator="kind"),
 ]  # fmt: skip

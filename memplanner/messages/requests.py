@@ -143,6 +143,19 @@ class ApplyPlan(Request):
     """A new folder for the compressed model."""
 
 
+class DescribeRun(Request):
+    """Asks what ``apply_plan`` with the same values would do; nothing is started."""
+
+    kind: Literal["describe_run"] = "describe_run"
+    plan: Plan
+    device: str
+    steps: int = 3
+    data: str | None = None
+    force: bool = False
+    quality: bool = True
+    save: str | None = None
+
+
 class MeasureSensitivity(Request):
     """Measures what layers lose in few bits, as a run of its own; ``stop_run`` ends it at once."""
 
@@ -220,6 +233,6 @@ AnyRequest = Annotated[
     Hello | ListDevices | ListPresets | WarmUp | OpenModel | MakeEstimate | ListEffects
     | SearchPlans | StopSearch | FindSmallestChange | ComparePlans | ListLayers | DescribeModule
     | ApplyPlan | MeasureSensitivity | AssignBits | ReadSnapshot | StopRun | ExportPlan | ImportPlan
-    | ListTargets | ListRuns | Shutdown,
+    | DescribeRun | ListTargets | ListRuns | Shutdown,
     Field(discriminator="kind"),
 ]  # fmt: skip

@@ -38,13 +38,13 @@ class PlainReader(PickleBytes):
         """How high the stack was at each mark."""
         self._memo: list[Any] = []
         self._memo_beyond: dict[int, Any] = {}  # at places that did not follow one another
-        self._left = most_values
+        self._left, self._wide_keys = most_values, 0
         self._kept = 0  # in containers; others are on the stack or in the memo
-        self._wide_keys = 0
 
     def read(self) -> Any:
         """The value. Raises ``SourceError``."""
         data, size, steps, common = self._data, self._size, _STEPS, self._common
+        stack, memo, most = self._stack, self._memo, self._most_kept()
         while self._place < size:
             self._place = common(data, self._place, size)
             if self._place >= size:
@@ -60,8 +60,10 @@ class PlainReader(PickleBytes):
             if self._left < 0:
                 raise self._too_many()
             step(self)
-            if self._kept + len(self._stack) + len(self._memo) > self._most_kept():
-                raise self._too_many()
+            if self._kept + len(stack) + len(memo) > most:
+                most = self._most_kept()  # it grows with the place
+                if self._kept + len(stack) + len(memo) > most:
+                    raise self._too_many()
         raise self._damaged("no end")
 
     def _most_kept(self) -> int:
@@ -328,8 +330,7 @@ _U1, _U2, _U4, _U8 = (struct.Struct(form) for form in ("<B", "<H", "<I", "<Q"))
 _I4, _DOUBLE = struct.Struct("<i"), struct.Struct(">d")
 _LONGEST_NUMBER, _LONGEST_DECIMAL, _LONGEST_PLACE, _WIDEST_KEY = 64, 400, 9, 16
 _MOST_WIDE_KEYS = 1024
-_STRETCH = 2**18
-"""Bytes after which what is kept is counted at the latest."""
+_STRETCH = 2**18  # bytes after which what is kept is counted at the latest
 _STOP = ord(".")
 
 _Step = Callable[[PlainReader], object]

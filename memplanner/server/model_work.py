@@ -90,6 +90,8 @@ class ModelWork:
             self._channel.send(protocol.Layers(id=request.id, moment=request.moment, layers=layers))
         elif isinstance(request, protocol.DescribeModule):
             self._describe(request)
+        elif isinstance(request, protocol.DescribeRun):
+            self._describe_run(request)
         elif isinstance(request, protocol.ListTargets):
             from memplanner.export import targets
 
@@ -213,6 +215,22 @@ class ModelWork:
                 f"{self.model.name} has no module “{request.name}”; choose one of its layers."
             ) from error
         self._channel.send(protocol.Described(id=request.id, detail=detail))
+
+    def _describe_run(self, request: protocol.DescribeRun) -> None:
+        from memplanner.hardware import find_device
+        from memplanner.run import intention
+
+        found = intention(
+            self.model,
+            request.plan,
+            find_device(request.device),
+            steps=request.steps,
+            data=request.data,
+            force=request.force,
+            quality=request.quality,
+            save=request.save,
+        )
+        self._channel.send(protocol.RunDescribed(id=request.id, intention=found))
 
     def _export(self, request: protocol.ExportPlan) -> None:
         from memplanner.export import render

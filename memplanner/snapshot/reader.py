@@ -30,9 +30,11 @@ ACTIONS = ("alloc", "free_completed", "segment_alloc", "segment_free", "segment_
 ALLOC, FREE, SEGMENT_ALLOC, SEGMENT_FREE, SEGMENT_MAP, SEGMENT_UNMAP, OOM = range(len(ACTIONS))
 MOST_VALUES = 2**32
 KEPT_AT_ONCE = 2**22
-BYTES_FOR_ONE_KEPT = 16
-"""Of the file, beyond ``KEPT_AT_ONCE``. An event takes a hundred or so, and keeps four at most:
-itself and words of its own in the memo."""
+BYTES_FOR_ONE_KEPT = 8
+"""Of the file, beyond ``KEPT_AT_ONCE``. An event takes a hundred or so, and keeps six at most:
+itself, words of its own in the memo, and its frames."""
+_KEYS = range(5, 33)
+"""How many an event has."""
 TOLD_EVERY = 2**24
 """Bytes between two tellings of how far it is."""
 LARGEST_BYTES = 2**50
@@ -122,6 +124,13 @@ class _Reader(PlainReader):
     def _most_kept(self) -> int:
         return KEPT_AT_ONCE + self._place // BYTES_FOR_ONE_KEPT
 
+    def _set(self, values: list[Any]) -> None:
+        super()._set(values)
+        if len(values) // 2 in _KEYS and "action" in values[::2]:
+            # waits to be taken, in some files until its list is whole: its words and numbers are
+            # few and small, and count as one
+            self._kept += 1 - len(values) + sum(type(one) not in _SMALL for one in values)
+
     def _append(self, values: list[Any]) -> None:
         target = self._top()
         rest: list[Any] = []
@@ -158,7 +167,7 @@ class _Reader(PlainReader):
             own.time_us.append(moment)
             own.stack.append(self._stack_of(entry.get("frames")))
             self._kept += 1  # its numbers
-        self._kept -= 2 * len(entry)
+        self._kept -= 1 if len(entry) in _KEYS else 2 * len(entry)
         entry.clear()
 
     def _stack_of(self, frames: Any) -> int:
@@ -180,6 +189,7 @@ class _Reader(PlainReader):
         return found[1]
 
 
+_SMALL = frozenset({int, str, bool, type(None)})
 _CODES = {action: place for place, action in enumerate(ACTIONS)}
 
 

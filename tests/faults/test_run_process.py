@@ -66,7 +66,11 @@ def follow(
     request_: RunRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Follow]:
     """Follows a worker that does what a test says, by the code that follows real ones."""
-    before = set(psutil.Process().children(recursive=True)), set(os.listdir(tempfile.gettempdir()))
+    before = set(psutil.Process().children(recursive=True))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     popen = subprocess.Popen
     begun = RunStarted(
         model=request_.model, device=request_.device, plan=request_.plan, steps=2,
@@ -90,9 +94,8 @@ def follow(
         return run_process._Worker(request_, on_event).result(stop)
 
     yield follow
-    assert set(psutil.Process().children(recursive=True)) <= before[0], "a process is left"
-    mine = set(os.listdir(tempfile.gettempdir())) - before[1]
-    assert not [name for name in mine if "memplanner" in name], "a temporary file is left"
+    assert set(psutil.Process().children(recursive=True)) <= before, "a process is left"
+    assert not list(temporary.iterdir()), "a temporary file is left"
 
 
 def test_a_worker_that_is_stopped_is_told_of_goes_on_and_finishes(
@@ -150,7 +153,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_line_is_a_failure(
 def test_a_flood_on_both_channels_costs_no_memory_and_hides_nothing(follow: Follow) -> None:
     flood = (
         "started()\n"
-        "for _ in range(60):\n"
+        "for _ in range(20):\n"
         "    os.write(2, b'x' * 2**20)\n"
         "    os.write(1, b'rubbish\\n' * 5000)\n"
         "for _ in range(70):\n"

@@ -136,3 +136,19 @@ def test_a_private_file_is_private_from_its_first_byte(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives links away")
+def test_a_strangers_link_in_a_folder_of_all_is_not_followed(tmp_path: Path) -> None:
+    shared, mine = tmp_path / "shared", tmp_path / "mine"
+    shared.mkdir()
+    os.chown(shared, 3, 3)
+    shared.chmod(0o1777)
+    mine.write_text("mine")
+    link = shared / "a.plan.yaml"
+    link.symlink_to(mine)
+    write_whole(link, "through a link of ours")
+    os.lchown(link, 2, 2)
+    with pytest.raises(PlanError, match="could not be written: a link that another user left"):
+        write_plan(Plan(), link)
+    assert mine.read_text() == "through a link of ours"

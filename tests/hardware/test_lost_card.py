@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from time import monotonic
 
 import pynvml
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from memplanner.hardware import HostMemory
 from memplanner.messages.device import Device
 from memplanner.messages.run import RunSample
 from memplanner.run.failure import FaultWatch
@@ -38,3 +40,15 @@ def test_samples_go_on_without_a_driver_that_answers(
     assert samples[1].device_bytes is None
     assert samples[1].allocated_bytes == 100, "torch still tells what it has"
     assert sampler.highest_device_bytes == known, "what was measured is kept"
+
+
+def test_a_run_on_a_card_ends_before_the_machine_swaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memplanner.run.sampler.host_memory", lambda: HostMemory(2**36, 2**20))
+    device = Device(name="card", kind="cuda", memory_bytes=80 * GIB, index=0, local=True)
+    told = Event()
+    sampler = Sampler(device, Position(), lambda _: None, told.set, started=monotonic())
+    sampler.start()
+    try:
+        assert told.wait(20)
+    finally:
+        sampler.stop()

@@ -90,16 +90,16 @@ def test_stacks_are_kept_once_and_in_words(tmp_path: Path) -> None:
 def test_what_real_histories_keep_is_granted_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "KEPT_AT_ONCE", 200)
-    words = [f"word {number}" for number in range(4000)]  # torch makes new ones for each event
+    monkeypatch.setattr(reader, "KEPT_AT_ONCE", 8000)
+    words = [f"word {number}" for number in range(40_000)]  # torch makes new ones for each event
     many = [
         event("alloc", number, 512, compile_context=words[2 * number],
               user_metadata=words[2 * number + 1])
-        for number in range(2000)
+        for number in range(20_000)
     ]  # fmt: skip
     path = written(tmp_path / "s.pickle", many)
-    assert len(read_snapshot(path)[0]) == 2000
-    path.write_bytes(pickle.dumps({"device_traces": [[{} for _ in range(3000)]]}))
+    assert len(read_snapshot(path)[0]) == 20_000
+    path.write_bytes(pickle.dumps({"device_traces": [[{} for _ in range(20_000)]]}))
     with pytest.raises(SourceError, match="more values than"):
         read_snapshot(path)
 

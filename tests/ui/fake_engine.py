@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from fake_figures import CARD, CPU, GIB, PRESETS, categories, layers, make_estimate, model_info
 from fake_history import past_runs
-from fake_run import run_of
+from fake_run import described, run_of
 from fake_search import search_of, smallest_of
 from fake_snapshot import read_snapshot
 
@@ -174,6 +174,8 @@ class FakeEngine:
                 yield past_runs(request, self.applied)
             case protocol.ReadSnapshot():
                 yield from read_snapshot(request)
+            case protocol.DescribeRun():
+                yield described(request, self.source, self.device(request.device))
             case protocol.ApplyPlan():
                 self.applied += 1
                 yield from run_of(request, self.source, self.stop)

@@ -6,10 +6,13 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from fake_figures import CPU, GIB, categories, model_info  # beside this file, which is a script's
 
 from memplanner.messages import protocol
+from memplanner.messages.device import Device
+from memplanner.messages.intention import RunIntention
 from memplanner.messages.run import (
     RunEvent,
     RunFigures,
@@ -19,6 +22,19 @@ from memplanner.messages.run import (
     RunStarted,
     RunStep,
 )
+from memplanner.plan import Plan
+
+
+def figures_of(plan: Plan) -> RunFigures:
+    parts = categories(plan)
+    return RunFigures(
+        allocated_bytes=parts.total_bytes,
+        phase="backward",
+        by_category=parts,
+        by_phase={"forward": parts.total_bytes // 2, "backward": parts.total_bytes},
+        curve_bytes=(parts.total_bytes // 2, parts.total_bytes, parts.total_bytes // 2),
+        curve_phases=("forward", "backward", "optimizer_step"),
+    )
 
 
 def run_of(
@@ -27,14 +43,7 @@ def run_of(
     """The replies to ``request``: a sample each hundredth of a second, until ``stop``."""
     stop.clear()
     parts = categories(request.plan)
-    figures = RunFigures(
-        allocated_bytes=parts.total_bytes,
-        phase="backward",
-        by_category=parts,
-        by_phase={"forward": parts.total_bytes // 2, "backward": parts.total_bytes},
-        curve_bytes=(parts.total_bytes // 2, parts.total_bytes, parts.total_bytes // 2),
-        curve_phases=("forward", "backward", "optimizer_step"),
-    )
+    figures = figures_of(request.plan)
 
     def run(event: RunEvent) -> protocol.Run:
         return protocol.Run(id=request.id, event=event)
@@ -101,4 +110,32 @@ def run_of(
             where="backward, lm_head" if out_of_memory else "",
             seconds=float(done),
         )
+    )
+
+
+def described(
+    request: protocol.DescribeRun, source: str, device: Device
+) -> protocol.RunDescribed | protocol.Failure:
+    """What such a run would do; a text that is not there is refused."""
+    if request.data is not None and not Path(request.data).exists():
+        sentence = f"{request.data} is not there; choose another text."
+        return protocol.Failure(id=request.id, error="RunError", sentence=sentence)
+    return protocol.RunDescribed(
+        id=request.id,
+        intention=RunIntention(
+            device=device,
+            plan=request.plan,
+            steps=request.steps,
+            processes=1,
+            predicted=figures_of(request.plan),
+            limit_bytes=12 * GIB,
+            low_seconds=None,
+            high_seconds=None,
+            reads=(source,),
+            writes=(),
+            sentences=(
+                f"Runs {request.steps} steps of {source} on {device.name}, in a process.",
+                "Adds what it measures to the history.",
+            ),
+        ),
     )

@@ -110,3 +110,18 @@ def test_a_plan_that_does_not_fit_is_applied_only_when_asked(
     assert not opened.runs.running
     press(opened.workspace.notice, "Apply anyway")
     qtbot.waitUntil(lambda: opened.runs.result is not None, timeout=LONG)
+
+
+def test_what_a_run_would_do_is_said_and_nothing_is_started(
+    qtbot: QtBot, opened: MainWindow
+) -> None:
+    form, notice = opened.workspace.live.form, opened.workspace.notice
+    form.steps.setValue(7)
+    form.describe.click()
+    qtbot.waitUntil(lambda: notice.text.startswith("Runs 7 steps of"), timeout=LONG)
+    assert "history" in notice.text
+    form.set_data("/nowhere/text.txt")
+    form.describe.click()
+    qtbot.waitUntil(lambda: "is not there" in notice.text, timeout=LONG)
+    assert not opened.runs.running
+    assert opened.runs.result is None

@@ -94,7 +94,7 @@ def test_the_engine_is_brought_and_estimates_there_as_it_does_here(
     qtbot: QtBot, far: EngineClient, host: SshHost, trainer: str, tmp_path: Path
 ) -> None:
     path = recipe(tmp_path)
-    assert ask(qtbot, far, protocol.OpenModel, source=str(path)).kind == "opened"
+    assert ask(qtbot, far, protocol.OpenModel, source=str(path), trust_code=True).kind == "opened"
     there = ask(qtbot, far, protocol.MakeEstimate, plan=PLAN, device="H100 80GB").estimate
     assert far.info is not None
     assert far.info.interpreter == trainer
@@ -111,7 +111,7 @@ def test_a_plan_runs_there_until_the_connection_is_cut_which_ends_run_and_engine
     qtbot: QtBot, far: EngineClient, host: SshHost, tmp_path: Path
 ) -> None:
     slow = recipe(tmp_path, forward="time.sleep(0.1 if ids.device.type == 'cpu' else 0)")
-    opened = ask(qtbot, far, protocol.OpenModel, source=str(slow))
+    opened = ask(qtbot, far, protocol.OpenModel, source=str(slow), trust_code=True)
     assert opened.kind == "opened"
     started: list[RunStarted] = []
     steps: list[RunStep] = []

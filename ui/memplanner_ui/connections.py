@@ -49,6 +49,7 @@ def connect(window: MainWindow) -> None:
     plan.folded_changed.connect(lambda folded: session.settings.update(folded=folded))
     form = window.workspace.live.form
     form.steps_changed.connect(lambda steps: session.settings.update(steps=steps))
+    form.description_wanted.connect(lambda: window.runs.describe(form.settings))
     window.runs.running_changed.connect(lambda _: show.show_running())
     for told in (window.compare.said, window.report.said):
         told.connect(lambda words: window.status.say(words, "check", "fits"))

@@ -129,6 +129,26 @@ class RunControl(QObject):
             failed=self._on_failure,
         )
 
+    def describe(self, settings: RunSettings) -> None:
+        """Says in a notice what applying the plan would do; nothing is started."""
+        document, device = self._session.document, self.device()
+        if self.running or document.model is None or device is None:
+            return
+        self._session.engine.request(
+            protocol.DescribeRun,
+            plan=document.plan,
+            device=device.selector,
+            steps=settings.steps,
+            data=settings.data,
+            save=settings.save,
+            then=self._on_described,
+            failed=lambda failure: self._session.noticed.emit(Notice.of(failure)),
+        )
+
+    def _on_described(self, reply: protocol.RunDescribed) -> None:
+        first, *rest = reply.intention.sentences
+        self._session.noticed.emit(Notice("info", first, " ".join(rest)))
+
     def stop(self, *, now: bool = False) -> None:
         """Stops the run: after its step, or now."""
         if self.running:

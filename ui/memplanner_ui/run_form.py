@@ -30,6 +30,8 @@ class RunForm(QWidget):
     """
 
     steps_changed = Signal(int)
+    description_wanted = Signal()
+    """Before anything starts, the user wants to know what would be done."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,6 +58,11 @@ class RunForm(QWidget):
         assert isinstance(line, QHBoxLayout)
         line.addStretch(1)
         line.addWidget(self._device)
+        self.describe = _button("Dry run", self.description_wanted.emit)
+        self.describe.setToolTip(
+            "What it would do: processes, limits, files and time; nothing is started"
+        )
+        line.addWidget(self.describe)
         self._folder = ShrinkingLabel()
         self._folder.setProperty("ink", "secondary")
         self._choose_save = _button("Save the compressed model to…", self._choose_folder)

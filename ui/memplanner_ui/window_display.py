@@ -107,7 +107,7 @@ class WindowDisplay(QObject):
         self.show_view()
 
     def show_view(self) -> None:
-        """Follows a change of the view: actions, what the docks explain, and the docks themselves."""
+        """Follows a change of the view: actions, docks, and what the docks explain."""
         window = self._window
         view = window.workspace.current
         window.actions_.check_view(view)
@@ -168,7 +168,7 @@ class WindowDisplay(QObject):
             window.status.say("No model open")
 
     def show_work(self, words: str, share: float | None) -> None:
-        """Says what the engine is at, and how far (0 to 1, None where not known); no words: nothing."""
+        """Says what the engine is at, and how far (0 to 1, None where not known)."""
         window = self._window
         window.status.show_work(words)
         window.workspace.progress.set_work(bool(words), share)

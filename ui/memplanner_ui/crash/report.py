@@ -9,10 +9,10 @@ from pathlib import Path
 
 import PySide6
 
-from memplanner import __version__
 from memplanner.masking import mask, mask_paths
 from memplanner.messages.protocol import EngineInfo
 from memplanner.writing import write_whole
+from memplanner_ui.environment.fitness import own_version
 
 MOST_REPORTS = 10
 LARGEST_CHARACTERS = 200_000
@@ -33,7 +33,7 @@ def report_text(what: str, trace: str, messages: Iterable[str], info: EngineInfo
     parts = (
         "Crash report of memplanner. It lies on this machine alone and is sent to nobody.",
         what,
-        f"Window: memplanner {__version__}, Python {platform.python_version()}, "
+        f"Window: memplanner {own_version()}, Python {platform.python_version()}, "
         f"PySide6 {PySide6.__version__}, {platform.platform()}\nEngine: {engine}",
         f"Trace:\n{trace.strip() or 'none'}",
         "The last messages between window and engine:\n" + ("\n".join(messages) or "none"),
