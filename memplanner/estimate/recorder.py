@@ -37,13 +37,14 @@ from memplanner.estimate.recording import Point, Recordings
 from memplanner.estimate.step_work import StepWork, at_one_point, between
 from memplanner.estimate.structure import named_lengths, sizes_follow_forms, structure_of
 from memplanner.estimate.whole import same_forward
+from memplanner.model.garbage import without_collection
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.plan.activation_checkpointing import ActivationCheckpointing
 from memplanner.plan.quantization import Quantization
 from memplanner.plan.sharding import Sharding
 from memplanner.tape.interruption import Interrupted, give_up_if_asked
-from memplanner.tape.record import StepError, without_collection
+from memplanner.tape.record import StepError
 from memplanner.tape.tape import Array, Tape
 from memplanner.techniques.inference import sequence_length
 from memplanner.techniques.parallel.pipeline_parts import Part

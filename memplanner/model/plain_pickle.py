@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from memplanner.errors import SourceError
+from memplanner.model.garbage import without_collection
 from memplanner.model.pickle_bytes import PickleBytes
 from memplanner.model.plain_values import Made, Name, Persistent
 
@@ -25,7 +26,8 @@ NEWEST_PROTOCOL = 5
 
 def read_plain(data: bytes, origin: str, *, most_values: int = MOST_VALUES) -> Any:
     """The value that the pickle ``data`` describes. Raises ``SourceError`` where it is none."""
-    return PlainReader(data, origin, most_values).read()
+    with without_collection():
+        return PlainReader(data, origin, most_values).read()
 
 
 class PlainReader(PickleBytes):
@@ -45,10 +47,15 @@ class PlainReader(PickleBytes):
         """The value. Raises ``SourceError``."""
         data, size, steps, common = self._data, self._size, _STEPS, self._common
         stack, memo, most = self._stack, self._memo, self._most_kept()
+        alone = 0  # opcodes to take one by one, where none of the common ones stood
         while self._place < size:
-            self._place = common(data, self._place, size)
-            if self._place >= size:
-                break
+            if alone:
+                alone -= 1
+            else:
+                first, self._place = self._place, common(data, self._place, size)
+                alone = 0 if self._place > first else _ALONE
+                if self._place >= size:
+                    break
             code = data[self._place]
             self._place += 1
             if code == _STOP:
@@ -110,6 +117,9 @@ class PlainReader(PickleBytes):
                 place += 1
             elif code == 0x28:  # MARK
                 marks.append(len(stack))
+                place += 1
+            elif code == 0x5D:  # EMPTY_LIST
+                push([])
                 place += 1
             elif code == 0x7D:  # EMPTY_DICT
                 push({})
@@ -331,6 +341,7 @@ _I4, _DOUBLE = struct.Struct("<i"), struct.Struct(">d")
 _LONGEST_NUMBER, _LONGEST_DECIMAL, _LONGEST_PLACE, _WIDEST_KEY = 64, 400, 9, 16
 _MOST_WIDE_KEYS = 1024
 _STRETCH = 2**18  # bytes after which what is kept is counted at the latest
+_ALONE = 15
 _STOP = ord(".")
 
 _Step = Callable[[PlainReader], object]

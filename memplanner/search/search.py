@@ -24,6 +24,7 @@ from memplanner.search.front import front
 from memplanner.search.limits import Limits
 from memplanner.search.risk import added_risk
 from memplanner.search.space import Space
+from memplanner.search.telling import as_found
 
 _GROWS = frozenset({"largest_micro_batch", "longest_sequence"})
 """Goals for which each plan is made as large as it can be."""
@@ -125,7 +126,7 @@ class Search:
             known = (place in best, entry.on_device is not None)
             if entry.told_as != known and (self.fits(entry) or not self.goal.fits_only):
                 entry.told_as = known
-                found.append(self._message(entry, best=known[0]))
+                found.append(as_found(entry, self.device, self.limits, best=known[0]))
         return tuple(found)
 
     def fits(self, entry: Entry) -> bool:
@@ -362,37 +363,13 @@ class Search:
     def _would_be_chosen(self, entry: Entry) -> bool:
         return self.chosen is None or self.preference(entry) < self.preference(self.chosen)
 
-    def _message(self, entry: Entry, *, best: bool) -> FoundPlan:
-        known = entry.on_device
-        holds = self.limits.holds_bytes
-        on_host = None if known is None else self.limits.leaves_host(known)
-        too_large = holds is not None and entry.figures.allocated_bytes > holds
-        verdict = known.verdict if known is not None else "does_not_fit" if too_large else None
-        return FoundPlan(
-            changes=entry.changes,
-            device=self.device.selector,
-            cards=entry.plan.sharding.ranks,
-            allocated_bytes=entry.figures.allocated_bytes,
-            device_bytes=None if known is None else known.device_bytes,
-            device_high_bytes=None if known is None else known.device_high_bytes,
-            spare_bytes=None if known is None else known.spare_bytes,
-            host_bytes=None if known is None else known.host_bytes,
-            host_spare_bytes=on_host,
-            verdict="does_not_fit" if on_host is not None and on_host < 0 else verdict,
-            phase=entry.figures.phase,
-            by_category=entry.figures.by_category,
-            time=entry.figures.time,
-            quality=entry.quality,
-            best=best,
-        )
-
     def best(self) -> tuple[FoundPlan, ...]:
         """The plans of the front, the smallest first; those that fit where the goal says so."""
         entries = sorted(
             (self.entries[place] for place in self._front()), key=lambda entry: entry.cost.order
         )
         return tuple(
-            self._message(entry, best=True)
+            as_found(entry, self.device, self.limits, best=True)
             for entry in entries
             if self.fits(entry) or not self.goal.fits_only
         )
@@ -400,8 +377,9 @@ class Search:
     def found_on(self, entry: Entry, device: Device, known: DeviceFigures) -> FoundPlan:
         """The plan as it is told on another device."""
         there = Entry(entry.plan, entry.changes, entry.quality, known.figures, known)
-        return self._message(there, best=True).model_copy(update={"device": device.selector})
+        return as_found(there, device, self.limits, best=True)
 
     def found(self, entry: Entry) -> FoundPlan:
         """The plan as it is told."""
-        return self._message(entry, best=self.entries.index(entry) in self._front())
+        best = self.entries.index(entry) in self._front()
+        return as_found(entry, self.device, self.limits, best=best)

@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from memplanner.errors import MemplannerError
 from memplanner.messages.estimate import Phase
+from memplanner.model.garbage import without_collection
 from memplanner.model.loaded import Batch, Model
 from memplanner.plan import Plan
 from memplanner.plan.inference import Inference
@@ -31,7 +32,6 @@ from memplanner.tape.record import (
     StepError,
     types_around,
     uncompiled,
-    without_collection,
 )
 from memplanner.tape.stand_in import StandIns
 from memplanner.tape.steady import Ownership

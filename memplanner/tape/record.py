@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import torch
 from torch import nn
 
 from memplanner.errors import EstimateError, MemplannerError
+from memplanner.model.garbage import without_collection
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.backends import CpuBackend, MetaBackend, Recomputation, RecordingBackend
@@ -307,21 +307,6 @@ def uncompiled() -> Iterator[None]:
     with warnings.catch_warnings(), torch.compiler.set_stance("force_eager"):
         warnings.filterwarnings("ignore", "Using `torch.compile.module.` when there are global")
         yield
-
-
-@contextmanager
-def without_collection() -> Iterator[None]:
-    """Storages die by reference counts alone: a garbage collection comes at no certain moment.
-
-    And where nothing is waste it only takes time.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _run(

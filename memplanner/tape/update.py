@@ -12,11 +12,12 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
+from memplanner.model.garbage import without_collection
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.backends import MetaBackend
 from memplanner.tape.ranks import watching_shards, weightless_ranks
-from memplanner.tape.record import META, MetaWatch, StepError, without_collection
+from memplanner.tape.record import META, MetaWatch, StepError
 from memplanner.tape.steady import Ownership, steady_tape
 from memplanner.tape.tape import Tape
 from memplanner.techniques import step as step_parts

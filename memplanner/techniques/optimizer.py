@@ -19,7 +19,7 @@ from torch import nn
 from memplanner.errors import PlanError
 from memplanner.messages.cost import QualityReason
 from memplanner.plan import Plan
-from memplanner.plan.optimizer import FEW_BITS, PROJECTED
+from memplanner.plan.optimizer import FEW_BITS
 from memplanner.techniques.base import (
     Alternative,
     Recurring,
@@ -40,6 +40,7 @@ from memplanner.techniques.low_bit.states import (
 )
 from memplanner.techniques.low_rank_updates import LowRankUpdates
 from memplanner.techniques.optimizer_alternatives import optimizer_alternatives
+from memplanner.techniques.optimizer_conflicts import why_not_in_backward, why_not_projected
 from memplanner.techniques.parallel.shared_states import shared_states, shares_states
 from memplanner.techniques.parallel.shares_on_host import put_states_on_host, shares_lie_on_host
 from memplanner.techniques.parallel.together import first_parameter, together
@@ -94,9 +95,9 @@ class Optimizer(Technique):
                 "choose bitsandbytes_8bit."
             )
         if section.update == "in_backward":
-            reasons += _why_not_in_backward(plan)
+            reasons += why_not_in_backward(plan)
         if section.projection != "none":
-            reasons += _why_not_projected(plan)
+            reasons += why_not_projected(plan)
         return reasons
 
     def alternatives(self, plan: Plan, target: Target) -> Sequence[Alternative]:
@@ -140,46 +141,6 @@ class Optimizer(Technique):
         if chosen.startswith("torchao"):
             notes.append("torchao compiles its step; what that keeps meanwhile is not predicted.")
         return notes
-
-
-def _why_not_in_backward(plan: Plan) -> Iterator[str]:
-    if plan.training.gradient_accumulation_steps > 1:
-        yield (
-            "optimizer.update=in_backward uses up each gradient in the backward that made it, so "
-            "none can be accumulated; choose training.gradient_accumulation_steps=1 with a larger "
-            "batch, or after_backward."
-        )
-    if plan.precision == "fp16_mixed":
-        yield (
-            "optimizer.update=in_backward comes before a loss scaler can look for gradients that "
-            "overflowed fp16; choose precision=bf16_mixed or after_backward."
-        )
-    if plan.optimizer.implementation.startswith("torchao"):
-        yield (
-            f"optimizer.implementation={plan.optimizer.implementation} compiles its step, which "
-            "cannot run inside of backward; choose bitsandbytes_8bit or after_backward."
-        )
-
-
-def _why_not_projected(plan: Plan) -> Iterator[str]:
-    section = plan.optimizer
-    if section.name not in PROJECTED:
-        yield (
-            f"optimizer.projection={section.projection} is for adamw and adam, not for "
-            f"{section.name}; choose optimizer.name=adamw or optimizer.projection=none."
-        )
-    if section.implementation.startswith("torchao"):
-        yield (
-            f"optimizer.implementation={section.implementation} compiles one step of all "
-            f"parameters, and optimizer.projection={section.projection} steps each by itself; "
-            "choose bitsandbytes_8bit or auto."
-        )
-    if plan.adapters.method != "none":
-        yield (
-            f"optimizer.projection={section.projection} keeps gradients in a low rank, in which "
-            f"those of adapters.method={plan.adapters.method} are already; choose "
-            "optimizer.projection=none or adapters.method=none."
-        )
 
 
 def implementation(plan: Plan, target: Target) -> str:

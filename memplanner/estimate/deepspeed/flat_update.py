@@ -13,10 +13,11 @@ from functools import lru_cache
 import torch
 from torch import nn
 
+from memplanner.model.garbage import without_collection
 from memplanner.model.loaded import Batch, Model
 from memplanner.plan import Plan
 from memplanner.plan.optimizer import Optimizer
-from memplanner.tape.record import record, without_collection
+from memplanner.tape.record import record
 from memplanner.tape.tape import OPTIMIZER_STATE
 from memplanner.techniques.target import Target
 
