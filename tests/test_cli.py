@@ -249,7 +249,8 @@ def test_an_export_is_printed_or_written_the_same(tiny: Path, tmp_path: Path, ta
     assert file.read_text() == printed.stdout
     assert list(tmp_path.iterdir()) == [file]
     assert written.stderr == printed.stderr
-    assert all(f"{target} cannot say: " in line for line in written.stderr.splitlines())
+    told = [line for line in written.stderr.splitlines() if f"{target} cannot say: " not in line]
+    assert len(told) == (target == "accelerate"), told  # the peak of what it launches
 
 
 def test_every_target_goes_into_a_folder_under_its_own_name(tiny: Path, tmp_path: Path) -> None:

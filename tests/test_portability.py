@@ -17,6 +17,7 @@ FOLDERS_OF_LINUX = ("/proc", "/sys/", "/dev/", "/tmp", "/run/", "/etc/", "/usr/"
 READ_WHERE_THERE = {
     "memplanner/hardware/host.py": "what a control group leaves, where the system has one",
     "memplanner/run/kernel_kills.py": "counts of the kernel's kills; None where it keeps none",
+    "ui/memplanner_ui/engine/process.py": "whether a signal stopped it; not known elsewhere",
     "memplanner/run/memory_limit.py": "its own size, asked for under “resource” alone",
 }
 """Modules that name files of Linux, and what becomes of it elsewhere."""

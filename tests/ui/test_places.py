@@ -22,7 +22,7 @@ from memplanner_ui.engine_words import engine_words, looked_up
 from memplanner_ui.environment import candidates as found
 from memplanner_ui.environment.fitness import Requirement, asked_for, fitness, requirements
 from memplanner_ui.environment.probe import Probe, Probes
-from memplanner_ui.settings import Settings
+from memplanner_ui.settings import Settings, SettingsFile
 
 FAR = Place(host="user@gpu-box", python="/opt/venv/bin/python")
 NEEDED = (Requirement("torch", "2.10"), Requirement("peft", "0.18"))
@@ -160,8 +160,10 @@ def test_places_are_found_where_users_have_them(tmp_path: Path) -> None:
     ]
 
 
-def test_a_choice_of_an_older_version_is_still_the_choice() -> None:
-    old = Settings.model_validate_json('{"interpreter": "/opt/venv/bin/python"}')
+def test_a_choice_of_an_older_version_is_still_the_choice(tmp_path: Path) -> None:
+    file = tmp_path / "window.json"
+    file.write_text('{"interpreter": "/opt/venv/bin/python"}', encoding="utf-8")
+    old = SettingsFile(file).values
     assert old.engine_place == Place(python="/opt/venv/bin/python")
     assert Settings().engine_place == HERE
 
