@@ -150,34 +150,24 @@ def apply(
         from memplanner.cli.interrupt import stopped_by_interrupt
         from memplanner.run import apply as run_plan
         from memplanner.run import intention
+        from memplanner.run.requested import RunOptions
 
         model = load_source(source, inputs, trust_code)
-        text = None if data is None else str(data)
+        planned = changes.plan(model)
+        options = RunOptions(
+            steps=steps,
+            data=None if data is None else str(data),
+            force=force,
+            quality=quality,
+            save=save,
+        )
         if dry_run:
-            meant = intention(
-                model,
-                changes.plan(model),
-                device,
-                steps=steps,
-                data=text,
-                force=force,
-                quality=quality,
-                save=save,
-            )
+            meant = intention(model, planned, device, **options)
         else:
             try:
                 with stopped_by_interrupt() as stop:
                     result = run_plan(
-                        model,
-                        changes.plan(model),
-                        device,
-                        steps=steps,
-                        data=text,
-                        force=force,
-                        quality=quality,
-                        save=save,
-                        on_event=printer.event,
-                        stop=stop,
+                        model, planned, device, **options, on_event=printer.event, stop=stop
                     )
             finally:
                 printer.close()

@@ -24,9 +24,10 @@ from memplanner.estimate.forms import (
     padding_class,
     same_structure,
 )
-from memplanner.estimate.generation_forms import borders, forms_of
+from memplanner.estimate.generation_forms import forms_of
 from memplanner.estimate.named_blocks import Sayings, sayings
 from memplanner.estimate.periods import KEPT, Cut
+from memplanner.estimate.point_classes import PointClasses
 from memplanner.estimate.recorded_structure import (
     RecordedStructure,
     keep_whole,
@@ -35,7 +36,7 @@ from memplanner.estimate.recorded_structure import (
 )
 from memplanner.estimate.recording import Point, Recordings
 from memplanner.estimate.step_work import StepWork, at_one_point, between
-from memplanner.estimate.structure import named_lengths, sizes_follow_forms, structure_of
+from memplanner.estimate.structure import structure_of
 from memplanner.estimate.whole import same_forward
 from memplanner.model.garbage import without_collection
 from memplanner.model.loaded import Model
@@ -63,13 +64,7 @@ class Recorder:
         self._cuts: dict[tuple[int, bool, Sayings, tuple[Part, ...]], tuple[Cut, ...]] = {}
         self._agreed: dict[tuple[Cut, ...], bool] = {}
         """Whether a forward of the whole model was the folded one; presets' are tested."""
-        self._pads = False
-        """Whether lengths of one padding class were seen to take other operations than another."""
-        self._thresholds = tuple(
-            border
-            for value in sorted(set(named_lengths(model.config)))
-            for border in (value, value + 1)  # some code changes at it, some beyond it
-        )
+        self._classes = PointClasses(model.config)
 
     @property
     def model(self) -> Model:
@@ -162,7 +157,7 @@ class Recorder:
         """The structures of some points, each with their places."""
         alike: dict[tuple[int, int], list[int]] = {}
         for place, point in enumerate(points):
-            alike.setdefault(self._class(plan, point), []).append(place)
+            alike.setdefault(self._classes.of(plan, point), []).append(place)
         found: dict[int, tuple[RecordedStructure, list[int]]] = {}
         for places in alike.values():
             structure = self._structure(plan, target, points[places[0]])
@@ -189,33 +184,15 @@ class Recorder:
     def prepare_changes(self, plan: Plan, target: Target) -> None:
         """Records what later changes of batch and sequence need: for idle moments."""
         batch, length = self.point(plan)
-        pads = self._pads
+        pads = self._classes.pads
         for alike in {batch, 2 if batch == 1 else 1}:
             self._fit(self._structure(plan, target, (alike, length)), plan, target)
-        if self._pads != pads:  # then lengths of another padding are another structure
+        if self._classes.pads != pads:  # then lengths of another padding are another structure
             self.prepare_changes(plan, target)
 
     def _key(self, plan: Plan, point: Point) -> Plan:
         """The plan with every value of the same structure made one."""
-        return structure_of(plan, *self._class(plan, point))
-
-    def _class(self, plan: Plan, point: Point) -> tuple[int, int]:
-        """The same numbers for points of one structure."""
-        if not sizes_follow_forms(plan, *point):
-            return point[0], -point[1]
-        return min(point[0], 2), self._lengths_class(plan, point[1])
-
-    def _lengths_class(self, plan: Plan, length: int) -> int:
-        """The same number for lengths at which the plan's step takes the same operations."""
-        classes = [self._length_class(border) for border in borders(plan, length)]
-        return classes[0] if len(classes) == 1 else int("".join(f"{one:04}" for one in classes))
-
-    def _length_class(self, length: int) -> int:
-        """The same number for lengths that take the same operations."""
-        if length == 1:
-            return 1
-        passed = sum(length >= threshold for threshold in self._thresholds)
-        return 2 + 4 * passed + (1 + padding_class(length) if self._pads else 0)
+        return structure_of(plan, *self._classes.of(plan, point))
 
     def _structure(self, plan: Plan, target: Target, point: Point) -> RecordedStructure:
         key = (self._key(plan, point), target)
@@ -335,7 +312,7 @@ class Recorder:
             if structure.forms is None and padding_class(point[1]) != padding_class(
                 structure.point[1]
             ):
-                self._pads = not same_structure(structure.recorded, tape)
+                self._classes.pads = not same_structure(structure.recorded, tape)
             break
         else:  # or no other shape at all
             return

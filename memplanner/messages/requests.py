@@ -126,10 +126,9 @@ class DescribeModule(Request):
     name: str
 
 
-class ApplyPlan(Request):
-    """Runs the plan; answered by ``run`` replies, the last of which holds the result."""
+class RunSettings(Message):
+    """A plan to run, and how."""
 
-    kind: Literal["apply_plan"] = "apply_plan"
     plan: Plan
     device: str
     steps: int = 3
@@ -143,17 +142,16 @@ class ApplyPlan(Request):
     """A new folder for the compressed model."""
 
 
-class DescribeRun(Request):
+class ApplyPlan(RunSettings, Request):
+    """Runs the plan; answered by ``run`` replies, the last of which holds the result."""
+
+    kind: Literal["apply_plan"] = "apply_plan"
+
+
+class DescribeRun(RunSettings, Request):
     """Asks what ``apply_plan`` with the same values would do; nothing is started."""
 
     kind: Literal["describe_run"] = "describe_run"
-    plan: Plan
-    device: str
-    steps: int = 3
-    data: str | None = None
-    force: bool = False
-    quality: bool = True
-    save: str | None = None
 
 
 class MeasureSensitivity(Request):

@@ -16,7 +16,7 @@ from typing import Any
 
 from memplanner.errors import SourceError
 from memplanner.model.garbage import without_collection
-from memplanner.model.pickle_bytes import PickleBytes
+from memplanner.model.pickle_stack import PickleStack
 from memplanner.model.plain_values import Made, Name, Persistent
 
 MOST_VALUES = 2**22
@@ -30,14 +30,11 @@ def read_plain(data: bytes, origin: str, *, most_values: int = MOST_VALUES) -> A
         return PlainReader(data, origin, most_values).read()
 
 
-class PlainReader(PickleBytes):
+class PlainReader(PickleStack):
     """Reads one pickle. A subclass may take values out of lists as they come."""
 
     def __init__(self, data: bytes | mmap.mmap, origin: str, most_values: int) -> None:
         super().__init__(data, origin)
-        self._stack: list[Any] = []
-        self._marks: list[int] = []
-        """How high the stack was at each mark."""
         self._memo: list[Any] = []
         self._memo_beyond: dict[int, Any] = {}  # at places that did not follow one another
         self._left, self._wide_keys = most_values, 0
@@ -135,65 +132,6 @@ class PlainReader(PickleBytes):
         return SourceError(
             f"{self._origin} describes more values than memplanner reads; name another file."
         )
-
-    def _pop(self) -> Any:
-        self._top()
-        return self._stack.pop()
-
-    def _top(self) -> Any:
-        if len(self._stack) <= (self._marks[-1] if self._marks else 0):
-            raise self._damaged("a value too few")
-        return self._stack[-1]
-
-    def _mark(self) -> None:
-        self._marks.append(len(self._stack))
-
-    def _to_mark(self) -> list[Any]:
-        if not self._marks:
-            raise self._damaged("no mark")
-        place = self._marks.pop()
-        found = self._stack[place:]
-        del self._stack[place:]
-        return found
-
-    # Values
-
-    def _push(self, value: Any) -> None:
-        self._stack.append(value)
-
-    def _counted_text(self, form: struct.Struct) -> None:
-        self._push(self._text(self._take(self._number(form))))
-
-    def _counted_bytes(self, form: struct.Struct) -> None:
-        self._push(self._take(self._number(form)))
-
-    def _long(self, form: struct.Struct) -> None:
-        length = self._number(form)
-        if length > _LONGEST_NUMBER:
-            raise self._damaged(f"a number of {length} bytes")
-        self._push(int.from_bytes(self._take(length), "little", signed=True))
-
-    def _decimal(self) -> None:
-        line = self._line().removesuffix("L")
-        if line in ("00", "01"):  # how protocol 0 writes booleans
-            self._push(line == "01")
-            return
-        if len(line) > _LONGEST_DECIMAL:
-            raise self._damaged(f"a number of {len(line)} digits")
-        try:
-            self._push(int(line))
-        except ValueError as error:
-            raise self._damaged("a number that is none") from error
-
-    def _decimal_float(self) -> None:
-        line = self._line()
-        try:
-            self._push(float(line[:_LONGEST_DECIMAL]))
-        except ValueError as error:
-            raise self._damaged("a number that is none") from error
-
-    def _quoted(self) -> None:
-        self._push(self._line().strip("'\""))
 
     # Containers
 
@@ -338,10 +276,10 @@ class PlainReader(PickleBytes):
 
 _U1, _U2, _U4, _U8 = (struct.Struct(form) for form in ("<B", "<H", "<I", "<Q"))
 _I4, _DOUBLE = struct.Struct("<i"), struct.Struct(">d")
-_LONGEST_NUMBER, _LONGEST_DECIMAL, _LONGEST_PLACE, _WIDEST_KEY = 64, 400, 9, 16
 _MOST_WIDE_KEYS = 1024
 _STRETCH = 2**18  # bytes after which what is kept is counted at the latest
 _ALONE = 15
+_LONGEST_PLACE, _WIDEST_KEY = 9, 16
 _STOP = ord(".")
 
 _Step = Callable[[PlainReader], object]

@@ -12,7 +12,7 @@ from memplanner.messages.intention import RunIntention
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.run.request import RunRequest
-from memplanner.run.requested import requested
+from memplanner.run.requested import RunOptions, requested
 from memplanner.run.wording import counted
 from memplanner.units import format_bytes, format_duration
 
@@ -34,9 +34,8 @@ def intention(
     save: str | Path | None = None,
 ) -> RunIntention:
     """What ``run.apply`` would do with the same arguments. Raises ``RunError`` where it would."""
-    request, prediction = requested(
-        model, plan, device, steps=steps, data=data, force=force, quality=quality, save=save
-    )
+    options = RunOptions(steps=steps, data=data, force=force, quality=quality, save=save)
+    request, prediction = requested(model, plan, device, options)
     limit_bytes = _limit_bytes(request)
     low, high = _seconds(request, prediction)
     kept = default_path() if history is None else history

@@ -32,7 +32,7 @@ from memplanner.run.request import (
     RunRequest,
     read_event,
 )
-from memplanner.run.requested import requested
+from memplanner.run.requested import RunOptions, requested
 from memplanner.run.stopping import StopSignal
 from memplanner.run.stuck import answering, silent
 
@@ -74,9 +74,8 @@ def apply(
     when the estimate exceeds the free memory and not ``force``, the card is not here, or there is
     nothing to save.
     """
-    request, prediction = requested(
-        model, plan, device, steps=steps, data=data, force=force, quality=quality, save=save
-    )
+    options = RunOptions(steps=steps, data=data, force=force, quality=quality, save=save)
+    request, prediction = requested(model, plan, device, options)
     if stop is not None and stop.requested:
         result = Followed(request).stopped()
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypedDict
 
 from memplanner.errors import RunError
 from memplanner.estimate import Prediction, estimate
@@ -20,22 +21,25 @@ from memplanner.run.saving import check_save
 from memplanner.units import format_bytes
 
 
+class RunOptions(TypedDict):
+    """What ``run.apply`` and ``run.intention`` are asked beside model, plan and device."""
+
+    steps: int
+    data: str | None
+    force: bool
+    quality: bool
+    save: str | Path | None
+
+
 def requested(
-    model: Model,
-    plan: Plan | None,
-    device: Device | str,
-    *,
-    steps: int,
-    data: str | None,
-    force: bool,
-    quality: bool,
-    save: str | Path | None,
+    model: Model, plan: Plan | None, device: Device | str, options: RunOptions
 ) -> tuple[RunRequest, Prediction]:
     """The request of a run and what is predicted of it; ``run.apply`` says what they mean.
 
     Raises ``RunError``: when the estimate exceeds the free memory and not ``force``, the card is
     not here, or there is nothing to save.
     """
+    steps, data, save = options["steps"], options["data"], options["save"]
     planned = Plan() if plan is None else plan
     chosen = device_for(device, planned) if isinstance(device, str) else device
     if steps < 1:
@@ -57,7 +61,7 @@ def requested(
         check_ranks(planned, chosen, save=save is not None)
     prediction = estimate(model, planned, chosen)
     ranks = rank_predictions(prediction)
-    if not force:
+    if not options["force"]:
         _check_memory(prediction)
         check_host_memory(ranks, chosen)
     request = RunRequest(
@@ -69,7 +73,7 @@ def requested(
         device=chosen,
         steps=steps,
         data=data,
-        quality=quality,
+        quality=options["quality"],
         save=save,
         predicted=prediction.figures(),
         ranks=ranks,

@@ -2,63 +2,43 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
-    QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
 )
 
 from memplanner_ui.environment.candidates import GROUPS, Candidate
-from memplanner_ui.look import icons, theme
+from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.marked_row import DETAIL, MARK, MIDDLE, Index, MarkedRow
 
-ROW, HEADING = 41, 28
+HEADING = 28
 _CANDIDATE = Qt.ItemDataRole.UserRole
-_DETAIL = Qt.ItemDataRole.UserRole + 1
-_MARK = Qt.ItemDataRole.UserRole + 2
-_MIDDLE = int(Qt.AlignmentFlag.AlignVCenter)
-
-Index = QModelIndex | QPersistentModelIndex
 
 
-class _PlaceRow(QStyledItemDelegate):
+class _PlaceRow(MarkedRow):
+    """A heading where an item is no candidate."""
+
+    elided = Qt.TextElideMode.ElideMiddle
+
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        heading = index.data(_CANDIDATE) is None
-        return QSize(120, fonts.scaled(HEADING if heading else ROW))
+        if index.data(_CANDIDATE) is not None:
+            return super().sizeHint(option, index)
+        return QSize(120, fonts.scaled(HEADING))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        colors, area = theme.current(), QRect(option.rect)
-        painter.save()
-        if index.data(_CANDIDATE) is None:
-            painter.setFont(fonts.semibold("secondary"))
-            painter.setPen(colors.color("text3"))
-            painter.drawText(area.adjusted(14, 6, -8, 0), _MIDDLE, str(index.data()))
-            painter.restore()
+        if index.data(_CANDIDATE) is not None:
+            super().paint(painter, option, index)
             return
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)
-        if selected:
-            painter.fillRect(area, colors.color("selection"))
-            painter.fillRect(area.left(), area.top(), 2, area.height(), colors.color("accent"))
-        elif option.state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(area, colors.color("hover"))
-        if mark := index.data(_MARK):
-            place = QRectF(area.left() + 12, area.center().y() - 7, 16, 16)
-            icons.paint(painter, mark[0], place, colors.color(mark[1]))
-        half, width = area.height() // 2, area.width() - 43
-        for text, font, ink, top in (
-            (index.data(), fonts.semibold("body") if selected else fonts.font("body"), "text", 3),
-            (index.data(_DETAIL), fonts.font("secondary"), "text2", half - 2),
-        ):
-            painter.setFont(font)
-            painter.setPen(colors.color(ink))
-            middle = Qt.TextElideMode.ElideMiddle
-            shown = painter.fontMetrics().elidedText(str(text), middle, width)
-            painter.drawText(QRect(area.left() + 35, area.top() + top, width, half), _MIDDLE, shown)
+        painter.save()
+        painter.setFont(fonts.semibold("secondary"))
+        painter.setPen(theme.current().color("text3"))
+        area = QRect(option.rect).adjusted(14, 6, -8, 0)
+        painter.drawText(area, MIDDLE, str(index.data()))
         painter.restore()
 
 
@@ -102,11 +82,11 @@ class PlaceList(QListWidget):
     def mark(self, row: int, detail: str, mark: tuple[str, str] | None) -> None:
         """Says what is known of a row: words, and an icon with its colour."""
         item = self.item(row)
-        item.setData(_MARK, mark)
+        item.setData(MARK, mark)
         self._say(item, detail)
 
     def _say(self, item: QListWidgetItem, detail: str) -> None:
-        item.setData(_DETAIL, detail)
+        item.setData(DETAIL, detail)
         item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{item.text()}, {detail}")
         candidate = item.data(_CANDIDATE)
         item.setToolTip(f"{candidate.detail}\n{detail}" if candidate.detail != detail else detail)
