@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from memplanner_ui.look.theme import apply_theme
+from memplanner_ui.views.layer_table import LayerTable
 from memplanner_ui.views.layer_types import TypeTable
 from memplanner_ui.views.layers import LayersView
 from tests.ui import sample
@@ -58,3 +59,16 @@ def test_modules_found_stay_below_their_types(qtbot: QtBot, view: LayersView) ->
         return [table.titles[int(node)] for node in table.children(table.root)]
 
     qtbot.waitUntil(lambda: tops() == ["Linear"])
+
+
+def test_what_a_list_of_blocks_holds_itself_is_no_block() -> None:
+    layers = sample.layers()
+    plain = LayerTable(layers, "Llama")
+    (blocks,) = (node for node, type_ in enumerate(plain.types) if type_.endswith(" blocks"))
+    held = tuple(
+        layer.model_copy(update={"optimizer_state_bytes": 8})
+        if layer.name == plain.names[blocks]
+        else layer
+        for layer in layers
+    )
+    assert plain.types[blocks] in LayerTable(held, "Llama").types

@@ -28,6 +28,7 @@ class PlanChanges(QDockWidget):
         self.list.setAlternatingRowColors(True)
         self.list.setAccessibleName("Changes of the plan, the last one below")
         self.list.setToolTip("Choose a change to have the plan as it was after it")
+        self.list.setStyleSheet("QListView::item { padding: 3px 10px; }")
         self.setWidget(self.list)
         self.hide()
 

@@ -89,9 +89,8 @@ class RunForm(QWidget):
     def set_data(self, path: str | None) -> None:
         """Trains on a text file, or on generated data."""
         self._data = path
-        words = "generated, of the planned shape" if path is None else Path(path).name
-        self._source.set_text(words)
-        self._source.setToolTip(path or words)
+        self._source.set_text("generated" if path is None else Path(path).name)
+        self._source.setToolTip(path or "Generated data of the planned shape")
         self._generated.setVisible(path is not None)
 
     def set_save(self, folder: str | None) -> None:

@@ -138,6 +138,7 @@ class HelpWindow(QWidget):
         """Shows a page (``name#anchor``) in front of other windows."""
         self.show_page(place)
         self.show()
+        self._scroll()  # the first time its lines are broken anew when it is shown
         self.raise_()
         self.activateWindow()
         self.browser.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -164,21 +165,26 @@ class HelpWindow(QWidget):
             self._show()
 
     def _show(self) -> None:
-        name, anchor = self._trail[self._at]
+        name, _ = self._trail[self._at]
         shown = page(name)
         if self._rendered != name:
             render(shown, self.browser.document())
             self._rendered = name
-        heading = shown.heading_of(anchor) if anchor else None
-        if heading is None:
-            self.browser.verticalScrollBar().setValue(0)
-        else:
-            self.browser.scrollToAnchor(anchor_name(heading))
+        self._scroll()
         self.setWindowTitle(f"{shown.title} – memplanner help")
         self.back.setEnabled(self._at > 0)
         self.forward.setEnabled(self._at + 1 < len(self._trail))
         self._web.hide()
         self._mark()
+
+    def _scroll(self) -> None:
+        """To the heading that is wanted, or the page's beginning."""
+        name, anchor = self._trail[self._at]
+        heading = page(name).heading_of(anchor) if anchor else None
+        if heading is None:
+            self.browser.verticalScrollBar().setValue(0)
+        else:
+            self.browser.scrollToAnchor(anchor_name(heading))
 
     def follow(self, link: QUrl) -> None:
         """Follows a link: to another page, or shows the address of one on the web."""

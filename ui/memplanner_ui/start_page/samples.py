@@ -23,6 +23,8 @@ from memplanner_ui.look import type as fonts
 from memplanner_ui.start_page.cards import Card, CardList
 
 HEIGHT = 104
+_ROOMY, _LINE = 300, 17
+"""A narrower card has a line more for its sentence."""
 _SAMPLE = Qt.ItemDataRole.UserRole
 _ICON = 16
 _MARKS = {"fits": ("fits", "fits"), "does_not_fit": ("trouble", "trouble")}
@@ -136,7 +138,7 @@ class SampleList(CardList):
             self.updateGeometry()
 
     def sizeHint(self) -> QSize:
-        return QSize(600, min(self._needed, self._rows) * fonts.scaled(HEIGHT))
+        return QSize(600, min(self._needed, self._rows) * self._height)
 
     @property
     def _needed(self) -> int:
@@ -144,6 +146,8 @@ class SampleList(CardList):
         return -(-self.cards.rowCount() // self.columns)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        narrow = self._room // self.columns < fonts.scaled(_ROOMY)
+        self._height = fonts.scaled(HEIGHT + _LINE if narrow else HEIGHT)
         policy = Qt.ScrollBarPolicy
         whole = self._needed <= self._rows
         self.setVerticalScrollBarPolicy(

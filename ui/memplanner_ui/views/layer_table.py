@@ -176,7 +176,7 @@ class LayerTable:
             done.update(run)
             above = self._parents[self._node_of[run[0]]]
             if self.types[above] in _LISTS:
-                self.types[above] = f"{self._parents.count(above)} blocks"
+                self.types[above] = f"{self._parents[: len(self._own)].count(above)} blocks"
             for part in _split(run, single_out):
                 if len(part) > 1:
                     self._gather(part)

@@ -113,6 +113,8 @@ class FoundPlans:
     def axis(self) -> Axis:
         """What the plot's height is: time where it is known, else how much a plan changes."""
         known = [one.time for one in self if one.time is not None]
+        if not len(self):
+            return Axis("", False)  # nothing has come in yet
         if not known:
             return Axis("options changed (time is not known on this device)", False)
         own = None if self._unchanged is None else self._unchanged.time
