@@ -113,7 +113,7 @@ class RunForm(QWidget):
             self.set_data(None)
             self.set_save(None)
         self._place = place
-        self._device.set_text("" if device is None else f"runs on {place.whose} {device.name}")
+        self._device.set_text("" if device is None else f"on {place.whose} {device.name}")
 
     def focus(self) -> None:
         """Gives the focus to the number of steps."""
