@@ -29,10 +29,12 @@ def bold(text: str) -> Text:
 
 
 def table_of(*columns: str) -> Table:
-    """A table without lines; the first column and words stand left, numbers right."""
+    """A table without lines; the first column and words stand left, numbers right.
+
+    Where there is too little room the first column takes more lines: no number is ever cut.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for place, column in enumerate(columns):
-        table.add_column(
-            column, justify="left" if place == 0 or column in _WORDS else "right", no_wrap=True
-        )
+        left = place == 0 or column in _WORDS
+        table.add_column(column, justify="left" if left else "right", no_wrap=place > 0)
     return table
