@@ -84,7 +84,7 @@ class _Beside(dict[str, str]):
         super().__init__()
         self._folder = folder
 
-    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # a text alone
         path = self._folder / Path(name).name
         if path.suffix != ".json" or not path.is_file():
             return default

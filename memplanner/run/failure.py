@@ -31,7 +31,7 @@ class FaultWatch(StorageWatch):
     ) -> Any:
         try:
             return super().__torch_dispatch__(func, types, args, kwargs)
-        except Exception:
+        except Exception:  # whatever it is, it goes on up: only its place is noted
             if self.current_phase == "backward":
                 self.failed_backward = self._module_of_node()
             raise

@@ -55,7 +55,7 @@ class RunWork:
         """Starts what was expected; its events are replies to the request."""
         try:
             work = self._work(request)
-        except BaseException:
+        except BaseException:  # it goes on up
             self._end()
             raise
         self._thread = Thread(

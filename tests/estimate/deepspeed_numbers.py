@@ -21,10 +21,10 @@ CARDS = ((1, 1), (2, 1), (8, 1), (7, 3), (8, 128))
 def main() -> None:
     """Asks DeepSpeed and writes the answers: bytes of the host, bytes of a card."""
     import deepspeed  # type: ignore[import-not-found]  # not a requirement
-    from deepspeed.runtime.zero.stage3 import (  # type: ignore[import-not-found]
+    from deepspeed.runtime.zero.stage3 import (  # type: ignore[import-not-found]  # as above
         estimate_zero3_model_states_mem_needs as zero_3,
     )
-    from deepspeed.runtime.zero.stage_1_and_2 import (  # type: ignore[import-not-found]
+    from deepspeed.runtime.zero.stage_1_and_2 import (  # type: ignore[import-not-found]  # as above
         estimate_zero2_model_states_mem_needs as zero_2,
     )
 

@@ -184,7 +184,7 @@ def test_every_micro_batch_goes_to_one_model_parallel_group(
     places = [data_place(section, rank) for rank in range(section.ranks)]
     assert sorted(places) == sorted(list(range(data)) * tensor * pipeline)
     taken = {
-        place: list(islice(own_batches(count(), section, rank), 3))  # type: ignore[arg-type]
+        place: list(islice(own_batches(count(), section, rank), 3))  # type: ignore[arg-type]  # numbers for batches
         for rank, place in enumerate(places)
     }
     assert sorted(chain(*taken.values())) == list(range(3 * data))
