@@ -27,6 +27,7 @@ from memplanner.model.loaded import Batch, Model
 from memplanner.model.losses import loss_of
 from memplanner.model.trust import ask, digest_of, files_of
 from memplanner.model.user_code import META, build_module, named_errors
+from memplanner.model.user_modules import imported_anew
 
 BATCH, SEQUENCE = "B", "S"
 MOST_ELEMENTS = 2**40
@@ -98,7 +99,8 @@ def load_importable(source: str, inputs: Sequence[str], *, trust_code: bool = Fa
             f"{source} needs its inputs described; add --input name=BxS:int64 for each argument "
             "of its forward."
         )
-    make = _import(source, trust_code)
+    with imported_anew():
+        make = _import(source, trust_code)
 
     def build(device: torch.device) -> nn.Module:
         return build_module(make, device, origin=source)  # type: ignore[arg-type] # callable, checked

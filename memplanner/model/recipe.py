@@ -23,6 +23,7 @@ from memplanner.model.losses import loss_of
 from memplanner.model.reading import reason
 from memplanner.model.trust import ask
 from memplanner.model.user_code import META, build_module, make_batch, named_errors
+from memplanner.model.user_modules import imported_anew
 
 LARGEST_BYTES = 16 * 2**20
 
@@ -35,7 +36,8 @@ def load_recipe(path: Path, *, source: str, trust_code: bool = False) -> Model:
     path = path.resolve()
     code = _read(path)
     ask(source, path, hashlib.sha256(code).hexdigest(), agreed=trust_code)
-    recipe = _run(path, code)
+    with imported_anew():
+        recipe = _run(path, code)
     for name in ("model", "batch"):
         if not callable(getattr(recipe, name, None)):
             raise SourceError(

@@ -57,6 +57,17 @@ def test_a_class_or_a_function_makes_the_model(source: str) -> None:
     model.loss(model.build(CPU)(**batch)).backward()
 
 
+def test_a_file_that_was_edited_is_read_anew(tmp_path: Path) -> None:
+    (tmp_path / "own_sizes.py").write_text("WIDTH = 4")
+    (tmp_path / "own_wide.py").write_text(
+        "from own_sizes import WIDTH\nfrom torch import nn\ndef net(): return nn.Linear(2, WIDTH)"
+    )
+    assert load("own_wide:net", inputs=["input=Bx2"]).parameter_count == 12
+    (tmp_path / "own_sizes.py").write_text("WIDTH = 5")  # as long, and within the same second
+    assert load("own_wide:net", inputs=["input=Bx2"]).parameter_count == 15
+    assert not (tmp_path / "__pycache__").exists()
+
+
 def test_numbers_are_fixed_and_said_to_be() -> None:
     model = load("own_net:Net", inputs=["ids=2x128:int64", "scale=B"])
     assert model.batch(3, 7, META)["ids"].shape == (2, 128)

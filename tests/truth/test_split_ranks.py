@@ -69,7 +69,8 @@ def _predict(folder: Path, case: Case) -> int:
     config = small.config()
     config.architectures = [small.class_name]
     config.save_pretrained(folder)
-    tape, _ = recorder(mp.load(str(folder))).tape(case.plan, Target(rank=0))
+    model = mp.load(str(folder))
+    tape, _ = recorder(model).tape(case.plan, Target(rank=0))
     return int(tape.without_scratch().curve_bytes.max())
 
 
