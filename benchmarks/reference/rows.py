@@ -92,8 +92,9 @@ class Row(_Entry):
 
     @property
     def measured_bytes(self) -> int:
-        """The published peak. Raises ``ValueError`` where it is no single number."""
-        return parse_bytes(f"{self.measured} {self.unit}")
+        """The published peak, of a range its middle. Raises ``ValueError`` where it is no size."""
+        ends = [parse_bytes(f"{end} {self.unit}") for end in self.measured.split("–")]
+        return sum(ends) // len(ends)
 
     def as_plan(self) -> Plan:
         """The plan of a row that is predicted. Raises ``PlanError``."""

@@ -67,10 +67,12 @@ class Section(BaseModel):
     @classmethod
     def _read_text(cls, value: Any, info: ValidationInfo) -> Any:
         """Takes ``q_proj, v_proj`` for a list; keeps ``true`` from passing for the number 1."""
+        if not isinstance(value, str | bool):
+            return value
         kind = cls.model_fields[str(info.field_name)].annotation
-        if get_origin(kind) is tuple and isinstance(value, str):
+        if isinstance(value, str) and get_origin(kind) is tuple:
             return tuple(filter(None, (part.strip() for part in value.split(","))))
-        if kind in (int, float) and isinstance(value, bool):
+        if isinstance(value, bool) and kind in (int, float):
             raise PydanticCustomError("boolean_for_number", "it is no number")
         return value
 

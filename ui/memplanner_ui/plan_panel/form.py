@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing
 from dataclasses import dataclass
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Literal
 
@@ -132,10 +133,16 @@ def sections_of(plan_type: type[Plan]) -> tuple[SectionForm, ...]:
     return tuple(found)
 
 
-def refusal(plan: Plan, key: str, value: object) -> str:
+def refusal(plan: Plan, key: str, value: str) -> str:
     """Why ``plan`` cannot have ``value`` at ``key``, in a few words; empty when it can."""
+    return _refusal(key.partition(".")[0], getattr(plan, key.partition(".")[0]), key, value)
+
+
+@lru_cache(maxsize=4096)
+def _refusal(name: str, section: object, key: str, value: str) -> str:
+    """A section alone decides what its fields may be, so that an edit asks for no other again."""
     try:
-        plan.with_values({key: value})
+        Plan.model_construct(**{name: section}).with_values({key: value})
     except PlanError as error:
         sentence = str(error).removeprefix("the plan: ")
         reason = sentence.split(": ", 1)[-1]
