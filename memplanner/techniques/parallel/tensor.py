@@ -7,10 +7,14 @@ column and row parallelism with words for stacked experts beside them: what ``tp
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from typing import Any
 
+import torch
 from torch import nn
+from torch._prims_common import make_contiguous_strides_for
 from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor, Shard
 
 from memplanner.errors import PlanError
 from memplanner.plan import Plan
@@ -76,7 +80,25 @@ def styles_by_word() -> dict[str, Any]:
         ROW_TO_PARTS: RowwiseParallel(output_layouts=PARTS),
         HEAD_IN_PARTS: ColwiseParallel(use_local_output=False),
     }
-    return {word: STYLES[word] for word in STYLES} | own
+    return {word: _reading_no_strides(style) for word, style in ({**STYLES} | own).items()}
+
+
+def _reading_no_strides(style: Any) -> Any:
+    """A copy of transformers' ``style`` that makes no tensor of the whole to read its strides.
+
+    Its own is weightless, so that a device has no memory for it; where a step is recorded without
+    weights it could not be told from the device's.
+    """
+    found = copy(style)
+    found._from_local_last_dim_shard = _sharded_along_the_last
+    return found
+
+
+def _sharded_along_the_last(local: torch.Tensor, mesh: DeviceMesh, size: int) -> DTensor:
+    """As ``TensorParallelLayer._from_local_last_dim_shard``."""
+    shape = torch.Size((*local.shape[:-1], size))
+    stride = make_contiguous_strides_for(shape)
+    return DTensor.from_local(local, mesh, [Shard(-1)], run_check=False, shape=shape, stride=stride)
 
 
 def _tied(module: nn.Module, rules: Rules) -> dict[tuple[str, str], list[tuple[str, str]]]:
