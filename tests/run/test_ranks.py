@@ -77,12 +77,16 @@ def test_replicas_take_what_was_predicted(
     assert record.measured == result.measured
 
 
+PACKED = {"quantization.method": "nf4", "adapters.method": "lora", "precision": "bf16_mixed"}
+
+
+@pytest.mark.parametrize("more", [{}, PACKED], ids=["whole", "adapters on packed weights"])
 def test_shares_that_are_gathered_take_at_most_a_unit_more(
-    run: Start, llama: Any, plan: mp.Plan, tmp_path: Path
+    run: Start, llama: Any, plan: mp.Plan, tmp_path: Path, more: dict[str, str]
 ) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("".join(f"line {number}\n" for number in range(900)))
-    changes = {"sharding.data": "zero_3", "training.gradient_accumulation_steps": 2}
+    changes = {"sharding.data": "zero_3", "training.gradient_accumulation_steps": 2, **more}
     result = run(llama, _two(plan, **changes), data=str(text)).result
     assert result.outcome == "finished", result.sentence
     unit_bytes = max(

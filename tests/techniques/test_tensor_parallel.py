@@ -172,7 +172,6 @@ def test_a_model_without_linear_pairs_is_refused() -> None:
         (2, {"context": 2}, {"training": {"sequence_length": 30}}, "choose 28 or 32"),
         (4, {"replicas": 2}, {}, "choose sharding.replicas=1, or sharding.data=zero_2 or zero_3"),
         (4, {"replicas": 2, "data": "zero_1"}, {}, "choose sharding.replicas=1"),
-        (2, {"data": "zero_3"}, QLORA, "choose quantization.double_quantization=false"),
     ],
 )
 def test_what_cannot_be_joined_is_refused_with_what_can(
@@ -183,10 +182,22 @@ def test_what_cannot_be_joined_is_refused_with_what_can(
         check(plan, Target())
 
 
-def test_what_no_card_shares_out_may_be_a_scalar() -> None:
-    for sharding in ({"cards_per_node": 2}, {"cards_per_node": 2, "pipeline": 2, "data": "zero_3"}):
-        plan = Plan.parse({"sharding": sharding, **QLORA})
-        assert not any("double_quantization" in why for why in Sharding().conflicts(plan, Target()))
+@pytest.mark.parametrize("data", ["zero_2", "zero_3"])
+def test_every_card_keeps_what_expands_its_weights(data: str, tmp_path: Path) -> None:
+    _built("llama").config.save_pretrained(tmp_path)
+    model = mp.load(str(tmp_path))
+
+    def parameters_bytes(**changes: Any) -> int:
+        plan = Plan.parse({**QLORA, **changes, "sharding": {"cards_per_node": 2, "data": data}})
+        return mp.estimate(model, plan).peak.by_category.parameters
+
+    nested = {"quantization": {"method": "nf4", "double_quantization": True}}
+    single = {"quantization": {"method": "nf4", "double_quantization": False}}
+    with torch.device("meta"):
+        layers = [part for part in _built("llama").model.modules() if isinstance(part, nn.Linear)]
+    blocks = [-(-part.weight.numel() // 64) for part in layers]  # bitsandbytes' size of a block
+    saved = sum(4 * count - (count + 4 * -(-count // 256) + 4) for count in blocks)
+    assert parameters_bytes(**single) - parameters_bytes(**nested) == saved
 
 
 def test_a_parameter_that_is_a_scalar_is_refused_by_name(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
@@ -23,12 +25,14 @@ def shard_fully(module: nn.Module, mesh: DeviceMesh, plan: Plan) -> None:
     """Shards the module's parameters over ``mesh``, in place: every block, then the rest.
 
     ZeRO-3 frees a block's gathered parameters after its forward, ZeRO-2 after its backward. The
-    rest is gathered for the whole step, as torch advises for the root. Raises ``PlanError`` for a
-    parameter that is one number and no row of any, which FSDP2 cannot share out.
+    rest is gathered for the whole step, as torch advises for the root. Every rank keeps what
+    expands quantized weights, as it does of bitsandbytes' ``quant_state``, which is no parameter.
+    Raises ``PlanError`` for another parameter that is one number and no row of any, which FSDP2
+    cannot share out.
     """
-    section = plan.sharding
+    section, kept = plan.sharding, _beside_codes(module)
     for name, parameter in module.named_parameters():
-        if parameter.dim() == 0:
+        if parameter.dim() == 0 and parameter not in kept:
             raise PlanError(
                 f"sharding.data={section.data} cannot share out {name}, which is a scalar; choose "
                 "sharding.data=zero_1."
@@ -39,15 +43,28 @@ def shard_fully(module: nn.Module, mesh: DeviceMesh, plan: Plan) -> None:
              for block in module.get_submodule(blocks.path).children()]  # fmt: skip
     for unit in units:
         fully_shard(
-            unit, mesh=mesh, reshard_after_forward=free, mp_policy=policy, offload_policy=place
-        )
+            unit, mesh=mesh, reshard_after_forward=free, mp_policy=policy, offload_policy=place,
+            ignored_params=kept,
+        )  # fmt: skip
     fully_shard(
-        module, mesh=mesh, reshard_after_forward=free, mp_policy=policy, offload_policy=place
-    )
+        module, mesh=mesh, reshard_after_forward=free, mp_policy=policy, offload_policy=place,
+        ignored_params=kept,
+    )  # fmt: skip
     if shares_lie_on_host(plan):
         put_shares_on_host(module)
     if section.prefetch:
         _prefetch([unit for unit in units if isinstance(unit, FSDPModule)], section.prefetch)
+
+
+def _beside_codes(module: nn.Module) -> set[nn.Parameter]:
+    """Scales and their like: frozen parameters that hold none of their layer's weights."""
+    found = set()
+    for part in module.modules():
+        weights_in: Any = getattr(part, "weights_in", None)
+        if weights_in is not None:
+            own = part.named_parameters(recurse=False)
+            found |= {one for name, one in own if not one.requires_grad and not weights_in(name)}
+    return found
 
 
 def mixed_precision_policy(plan: Plan) -> MixedPrecisionPolicy:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memplanner.plan import Plan
-from memplanner.plan.per_layer import parse
 from memplanner.techniques.inference import trains
 from memplanner.techniques.parallel.context_conflicts import (
     conflicts_with_context,
@@ -40,7 +39,7 @@ def conflicts_with_splitting(plan: Plan, target: Target) -> Iterator[str]:
 
 def _with_shares(plan: Plan) -> Iterator[str]:
     """What FSDP2 alone can do, and what it cannot."""
-    section, quantization = plan.sharding, plan.quantization
+    section = plan.sharding
     if not section.takes_effect("replicas"):
         if section.replicas > 1:
             yield (
@@ -49,15 +48,6 @@ def _with_shares(plan: Plan) -> Iterator[str]:
                 "sharding.data=zero_2 or zero_3."
             )
         return
-    packs_nf4 = quantization.method == "nf4" or any(
-        value == "nf4" for _, value in parse(quantization.per_layer)
-    )
-    if packs_nf4 and quantization.double_quantization and section.fully_sharded:
-        yield (
-            "quantization.double_quantization=true keeps one number of each layer by itself, and "
-            f"sharding.data={section.data} cannot share out a scalar; choose "
-            "quantization.double_quantization=false."
-        )
 
 
 def _with_layers(plan: Plan) -> Iterator[str]:
