@@ -64,6 +64,9 @@ def add_imports(imports: Imports, values: dict[str, Any]) -> None:
         else:
             trained = values["quantized"].trained
             imports.add("low_bit", "Format", "round_layers" if trained else "quantize_layers")
+            sharded = values["sharded"]
+            if sharded and sharded.fully and not sharded.inside and not trained:
+                imports.add("low_bit", "QuantizedLinear")
         if any("installed()" in argument for argument in values["quantized"].arguments):
             imports.add("low_bit", "installed")
     if any("Conv1D" in part.classes for part in (pruned, values["quantized"]) if part):

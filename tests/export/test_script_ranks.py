@@ -66,6 +66,13 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
         },
     ),
     "ZeRO-3": ("trained", {**TWO, "sharding.data": "zero_3", **FULL}),
+    "ZeRO-3, adapters on packed weights": (
+        "llama",
+        {
+            **TWO, "sharding.data": "zero_3", "precision": "bf16_mixed", "adapters.method": "lora",
+            "quantization.method": "nf4",
+        },
+    ),
     "tensor, interleaved": (
         "llama",
         {
@@ -177,16 +184,26 @@ def test_it_trains_as_apply_does_and_takes_as_much_on_each_rank(
         assert min(peaks[FIRST_STEADY:]) == min(apply_peaks[FIRST_STEADY:])
         assert losses == apply_losses
     assert any(losses for _, losses in script)
-    check_saved(tmp_path, load(source))
+    if plan.adapters.method == "none":
+        check_saved(tmp_path, load(source))
+    else:
+        assert all("lora_" in name for name in saved_in(tmp_path))
 
 
-def check_saved(folder: Path, model: Model) -> None:
-    """That what was saved is every parameter of the model, whole."""
+def saved_in(folder: Path) -> dict[str, torch.Tensor]:
+    """What was saved, which no two files have both."""
     saved: dict[str, torch.Tensor] = {}
     for path in folder.glob("saved*.safetensors"):
         part = load_file(path)
         assert saved.keys().isdisjoint(part)
         saved |= part
+    assert saved
+    return saved
+
+
+def check_saved(folder: Path, model: Model) -> None:
+    """That what was saved is every parameter of the model, whole."""
+    saved = saved_in(folder)
     whole = dict(model.build(torch.device("meta")).named_parameters())
     assert {name: tensor.shape for name, tensor in saved.items()} == {
         name: parameter.shape for name, parameter in whole.items()

@@ -77,6 +77,10 @@ class QuantizedLinear(nn.Linear):
             return self.out_features
         return self.out_features * self.in_features if name == "codes" else 0
 
+    def beside_codes(self) -> list[nn.Parameter]:
+        """The parameters that expand the codes: scales, and what scales these."""
+        return [getattr(self, name) for name in self._kept_names if name != "codes"]
+
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002  (torch's own name)
         """The product, in the type of ``input``. Neither input nor weight is kept for backward."""
         result: torch.Tensor = _Product.apply(input, self.bias, self)  # type: ignore[no-untyped-call]  # torch's own lack of types

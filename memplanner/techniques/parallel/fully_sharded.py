@@ -57,14 +57,9 @@ def shard_fully(module: nn.Module, mesh: DeviceMesh, plan: Plan) -> None:
 
 
 def _beside_codes(module: nn.Module) -> set[nn.Parameter]:
-    """Scales and their like: frozen parameters that hold none of their layer's weights."""
-    found = set()
-    for part in module.modules():
-        weights_in: Any = getattr(part, "weights_in", None)
-        if weights_in is not None:
-            own = part.named_parameters(recurse=False)
-            found |= {one for name, one in own if not one.requires_grad and not weights_in(name)}
-    return found
+    """What expands the codes of packed layers."""
+    packed: list[Any] = [part for part in module.modules() if hasattr(part, "beside_codes")]
+    return {one for part in packed for one in part.beside_codes()}
 
 
 def mixed_precision_policy(plan: Plan) -> MixedPrecisionPolicy:
