@@ -51,7 +51,7 @@ def shard_fully(module: nn.Module, mesh: DeviceMesh, plan: Plan) -> None:
         ignored_params=kept,
     )  # fmt: skip
     if shares_lie_on_host(plan):
-        put_shares_on_host(module)
+        put_shares_on_host(module, kept, mesh.device_type)
     if section.prefetch:
         _prefetch([unit for unit in units if isinstance(unit, FSDPModule)], section.prefetch)
 

@@ -27,9 +27,16 @@ def where_updated(plan: Plan) -> AbstractContextManager[None]:
     return in_host_memory() if shares_lie_on_host(plan) else nullcontext()
 
 
-def put_shares_on_host(module: nn.Module) -> None:
-    """Says of every weightless share of a module that it lies in host memory."""
+def put_shares_on_host(module: nn.Module, kept: set[nn.Parameter], device_kind: str) -> None:
+    """Says of every weightless share of a module that it lies in host memory.
+
+    What every rank has ``kept`` is no share, and goes to the card: FSDP2 leaves it where it is.
+    """
     for parameter in module.parameters():
+        if parameter in kept:
+            if not parameter.is_meta:
+                parameter.data = parameter.data.to(device_kind)
+            continue
         share = getattr(parameter, "_local_tensor", parameter)
         if share.is_meta:
             put_in_host_memory(share)
