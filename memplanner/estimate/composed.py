@@ -46,6 +46,36 @@ def composed(
     return None if work is None else woven.tape(update, modules, notes, work)
 
 
+def without_marks(body: Tape, notes: tuple[str, ...]) -> Tape:
+    """The step of ``body`` itself: its own optimizer's update is the one that is asked for."""
+    assert body.gradients is not None
+    marks = np.concatenate([body.gradients.marks[:, 0], body.gradients.places[:, 0]])
+    kept = np.ones(len(body.size_bytes), dtype=np.bool_)
+    kept[marks] = False
+    inside = kept[np.abs(body.events) - 1]
+    before = np.concatenate([[0], np.cumsum(inside)])
+    number = np.cumsum(kept) - 1
+    events = body.events[inside]
+    return replace(
+        body,
+        size_bytes=body.size_bytes[kept],
+        category=body.category[kept],
+        module=body.module[kept],
+        events=np.sign(events) * (number[np.abs(events) - 1] + 1),
+        context=body.context[inside],
+        phases=tuple(
+            Span(span.phase, span.micro_batch, int(before[span.start]), int(before[span.stop]))
+            for span in body.phases
+        ),
+        storages=tuple(body.storages[place] for place in np.flatnonzero(kept).tolist()),
+        source=np.arange(int(kept.sum())),
+        trainable=body.trainable[kept],
+        numel=body.numel[kept],
+        notes=notes,
+        gradients=None,
+    )
+
+
 def _places(names: tuple[str, ...], among: tuple[str, ...]) -> Array:
     """Where each module of one tape is on another, or −1."""
     known = {name: place for place, name in enumerate(among)}

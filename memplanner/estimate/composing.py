@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from memplanner.estimate.composed import composed
+from memplanner.estimate.composed import composed, without_marks
 from memplanner.estimate.structure import structure_of
 from memplanner.plan import Plan
 from memplanner.plan.activation_checkpointing import ActivationCheckpointing
@@ -86,6 +87,19 @@ def update_of(plan: Plan) -> Plan:
 
 
 Names = tuple[str, ...]
+
+
+class Keys(NamedTuple):
+    """What tells recordings of a plan apart from those of others."""
+
+    alike: Plan
+    """The plan, or one that is the same for all plans of the same forward and backward."""
+    forwards: Hashable
+    """What stands for the module that runs forward and backward."""
+    updates: Hashable
+    """What stands for the module that is updated."""
+
+
 _Kept = OrderedDict[Hashable, "Tape | StepError | None"]
 
 
@@ -102,20 +116,30 @@ class Composing:
         self,
         plan: Plan,
         target: Target,
-        key: Hashable,
+        keys: Keys,
+        stand_ins: int,
         record_body: Callable[[Plan], Tape | None],
         record_update: Callable[[Plan, Names, Names], Tape | None],
     ) -> Tape | None:
         """The tape of a plan that divides, at its batch and sequence.
 
-        ``key`` stands for the module that is recorded. None where it has to be recorded whole.
+        ``stand_ins`` says how many modules are played back by now. None where it has to be recorded
+        whole.
         """
         base = body_of(plan)
         training = plan.training
-        alike = structure_of(base, training.batch_size, training.sequence_length)
-        body = _known(self._bodies, (alike, target, key), _BODIES, lambda: record_body(base))
+        alike = structure_of(body_of(keys.alike), training.batch_size, training.sequence_length)
+        body = _known(
+            self._bodies,
+            (alike, target, keys.forwards, stand_ins),
+            _BODIES,
+            lambda: record_body(base),
+        )
         if body is None or body.gradients is None or not body.gradients.plain:
             return None
+        told = body.notes[len(_notes(base, target)) :]
+        if plan.optimizer == base.optimizer and not in_backward(plan):
+            return without_marks(body, (*_notes(plan, target), *told))
         in_order, modules = body.gradients.names, body.gradients.modules
         if in_backward(plan):
             owners = body.gradients.marks[:, 1].tolist()
@@ -126,13 +150,12 @@ class Composing:
         planned = update_of(plan)
         update = _known(
             self._updates,
-            (structure_of(planned, 1, 1), target, key, in_order, modules),
+            (structure_of(planned, 1, 1), target, keys.updates, stand_ins, in_order, modules),
             _UPDATES,
             lambda: record_update(planned, in_order, modules),
         )
         if update is None:
             return None
-        told = body.notes[len(_notes(base, target)) :]
         own = tuple(note for note in update.notes if note not in told)
         made = composed(
             body,

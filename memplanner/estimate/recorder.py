@@ -243,7 +243,8 @@ class Recorder:
                 }
             )
             longer = self._choose_cuts(plain, target)
-            self._folded(plain, target, point, longer)
+            if longer not in self._agreed and self.model.kind != "preset":
+                self._folded(plain, target, point, longer)
             self._agreed[chosen] = self._agreed.get(longer, True)
         if self._agreed.get(chosen) is False:
             return None

@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from memplanner.errors import PlanError
-from memplanner.estimate.composing import Composing, Names, divides
+from memplanner.estimate.blocks_as_recorded import AlikeBlocks
+from memplanner.estimate.composing import Composing, Keys, Names, divides
 from memplanner.estimate.cutting import copy_cut, cut_module
 from memplanner.estimate.periods import Cut
 from memplanner.estimate.standing import standing_bytes, standing_part
@@ -187,8 +188,15 @@ class Recordings:
             return record_update(self.model, planned, target, module, names, modules)
 
         check(plan, target)
-        key = chosen, self._stand_ins.count
-        return self._composing.tape(plan, target, key, record_body, record_own)
+        keys = None if self._alike_blocks is None else self._alike_blocks.keys(plan, chosen)
+        return self._composing.tape(
+            plan, target, keys or Keys(plan, chosen, chosen), self._stand_ins.count,
+            record_body, record_own,
+        )  # fmt: skip
+
+    @cached_property
+    def _alike_blocks(self) -> AlikeBlocks | None:
+        return AlikeBlocks.of(self.module(()))
 
     @property
     def plays_back(self) -> bool:

@@ -104,13 +104,16 @@ class HighestThatFits:
         evaluation: Evaluation,
         fits: Callable[[DeviceFigures], bool],
         most_bytes: int,
+        promises_bytes: int | None = None,
     ) -> None:
+        """``promises_bytes``: with more allocated nothing fits, whatever the allocator makes."""
         self.ladder, self._plan, self._evaluation = ladder, plan, evaluation
         self._fits, self._most_bytes = fits, most_bytes
+        self._promised = () if promises_bytes is None else (promises_bytes,)
         self._low, self._high = -1, len(ladder.rungs)
         self._lowest: DeviceFigures | None = None
         self._known: DeviceFigures | None = None
-        self._missing_bytes = 0
+        self._too_much: DeviceFigures | None = None
         self.probes = 0
         """Estimates that were made."""
 
@@ -135,7 +138,7 @@ class HighestThatFits:
         known: DeviceFigures | None = None
         try:
             check(plan, self._evaluation.target)
-            known = self._evaluation.on_device(plan)
+            known = self._evaluation.on_device(plan, *self._promised)
         except MemplannerError:  # the model refuses it, as if it did not fit
             pass
         self.probes += 1
@@ -144,23 +147,24 @@ class HighestThatFits:
             self._lowest = known
             self._high = self._high if fits else 0
         elif fits:
-            self._low, self._known, self._missing_bytes = place, known, 0
+            self._low, self._known = place, known
         else:
-            self._high = place
-            self._missing_bytes = 0 if known is None else known.taken_bytes - self._most_bytes
+            self._high, self._too_much = place, known
 
     def _guess(self) -> int:
         """Where the border is thought to be, strictly between what fits and what does not."""
         rungs, middle = self.ladder.rungs, (self._low + self._high) // 2
         if self.probes > _GUESSES:
             return middle
-        if self._missing_bytes > 0:  # the last one did not fit by so much
-            known = rungs[self._high].more_bytes - self._missing_bytes
-        else:
-            base = self._known or self._lowest
-            room = self._most_bytes - (0 if base is None else base.taken_bytes)
-            before = rungs[self._low].more_bytes if self._low >= 0 else 0
-            known = before + int(room / (1 + RESERVED_SPREAD))
+        base = self._known or self._lowest
+        taken = 0 if base is None else base.taken_bytes
+        before = rungs[self._low].more_bytes if self._low >= 0 else 0
+        growth = 1 + RESERVED_SPREAD
+        if self._too_much is not None and rungs[self._high].more_bytes > before:
+            # a straight line between the nearest that fits and the nearest that does not
+            further = rungs[self._high].more_bytes - before
+            growth = max((self._too_much.taken_bytes - taken) / further, 1 / further)
+        known = before + int((self._most_bytes - taken) / growth)
         place = sum(rung.more_bytes <= known for rung in rungs) - 1
         return min(max(place, self._low + 1), self._high - 1)
 
@@ -246,10 +250,11 @@ class ByBudget:
         allowed: Callable[[str], bool],
         fits: Callable[[DeviceFigures], bool],
         most_bytes: int | None,
+        promises_bytes: int | None = None,
     ) -> None:
         def climbs() -> list[HighestThatFits]:
             return [
-                HighestThatFits(ladder, plan, evaluation, fits, most_bytes or 0)
+                HighestThatFits(ladder, plan, evaluation, fits, most_bytes or 0, promises_bytes)
                 for ladder in ladders(plan, evaluation, allowed)
             ]
 

@@ -57,6 +57,7 @@ class Evaluation:
         self._timed = None if calibration is None else Timed(calibration.timed, calibration.judged)
         self._rates = known_rates(device, self._timed)
         self._known: dict[Plan, Figures] = {}
+        self._shown: dict[Plan, DeviceFigures] = {}
         self._recorded: dict[tuple[Plan, Target, tuple[Point, ...]], StepParts | None] = {}
         self._updates: dict[tuple[Plan, Target], tuple[StepParts, StepParts] | None] = {}
         self._references: dict[tuple[Plan, Target], Plan] = {}
@@ -125,17 +126,28 @@ class Evaluation:
         points = [records.point(plan) for plan in plans]
         return records.step_at(plans[0], self.target, points) is not None
 
-    def on_device(self, plan: Plan) -> DeviceFigures:
-        """The estimate's own figures, the device's among them: a tenth of a second or more."""
+    def on_device(self, plan: Plan, promises_bytes: int | None = None) -> DeviceFigures:
+        """The estimate's own figures, the device's among them: a replay, the first time.
+
+        Where more than ``promises_bytes`` are allocated nothing is replayed, and the device's
+        figures are None.
+        """
+        known = self._shown.get(plan)
+        if known is not None:
+            return known
         made = self._predict(plan)
-        return DeviceFigures(
-            figures=self._of_prediction(made),
+        figures = self._of_prediction(made)
+        if promises_bytes is not None and figures.allocated_bytes > promises_bytes:
+            return DeviceFigures(figures, None, None, None, None, made.host_bytes)
+        known = self._shown[plan] = DeviceFigures(
+            figures=figures,
             device_bytes=made.peak.device_bytes,
             device_high_bytes=made.peak.device_high_bytes,
             spare_bytes=made.spare_bytes,
             verdict=made.verdict,
             host_bytes=made.host_bytes,
         )
+        return known
 
     def _predict(self, plan: Plan) -> Prediction:
         made = estimate(self.model, plan, self.device, calibration=self._calibration)

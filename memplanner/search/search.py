@@ -101,13 +101,8 @@ class Search:
         )
 
     def look_ahead(self) -> bool:
-        """As ``go_on``, for what is recorded alone: nothing is settled; whether there is more."""
-        if self._groups is None:
-            self._begin()
-        elif self._groups:
-            self.try_plans(self._groups[0])
-            self._groups.popleft()
-        return self.explores
+        """As ``go_on``, while nobody waits: what it finds out is in ``evaluation``, for others."""
+        return self.go_on()
 
     def go_on(self) -> bool:
         """Does one more slice; whether there are more."""
@@ -345,6 +340,7 @@ class Search:
             allowed=self.space.may_change,
             fits=self.limits.hold,
             most_bytes=self.limits.most_bytes,
+            promises_bytes=self.limits.promises_bytes,
         )
 
     def take(self, base: Entry, climbing: ByBudget) -> list[Entry]:

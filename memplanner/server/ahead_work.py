@@ -1,4 +1,4 @@
-"""Recordings for a search that nobody has asked for yet: while the engine has nothing to do."""
+"""A search that nobody has asked for yet: while the engine has nothing to do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONGEST_SECONDS = 30.0
 
 
 class AheadWork:
-    """What a search from one plan would record, so that a search is arithmetic when it comes."""
+    """What a search from one plan finds out, so that a search is arithmetic when it comes."""
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,6 +20,7 @@ from torch.utils.flop_counter import flop_registry
 from memplanner.errors import MemplannerError, PlanError
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
+from memplanner.plan.sharding import Sharding
 from memplanner.tape.backends import MetaBackend
 from memplanner.tape.record import META, MetaWatch, uncompiled
 from memplanner.tape.tensor_trees import tensors_in
@@ -70,6 +71,8 @@ def kept_sizes(model: Model, plan: Plan, target: Target) -> list[int]:
 
 def _surveyed(model: Model, plan: Plan, target: Target) -> _Known:
     section = plan.activation_checkpointing
+    # one card's forward, whatever several share: before there are any, and the same for all
+    plan, target = plan.model_copy(update={"sharding": Sharding()}), replace(target, rank=0)
     known = _surveys.setdefault(model, {})
     alike = section.model_copy(update={"budget_mib": 0})
     key = (

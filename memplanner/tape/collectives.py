@@ -68,6 +68,11 @@ def _call(func: Any) -> _Call | None:
     return _CALLS.get(str(func).rpartition(".")[0])
 
 
+def sends(func: Any) -> bool:
+    """Whether an operation may send something."""
+    return _call(func) is not None
+
+
 def collective(func: Any, args: Any) -> Collective | None:
     """What ``func`` sends; None where it is no collective, or one with nobody else."""
     call = _call(func)

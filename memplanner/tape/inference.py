@@ -81,7 +81,7 @@ def _makes_new(func: Any) -> bool:
 
 def _key(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
-        if value.device != _META or value.layout is not torch.strided:
+        if not value.is_meta or value.layout is not torch.strided:
             raise _UnkeyedError
         if type(value) is not torch.Tensor and type(value) is not torch.nn.Parameter:
             raise _UnkeyedError

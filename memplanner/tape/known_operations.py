@@ -16,9 +16,10 @@ def once_an_operation(find_out: Callable[[Any], T]) -> Callable[[Any], T]:
     known: dict[int, tuple[Any, T]] = {}
 
     def found(func: Any) -> T:
-        number = id(func)
-        if number not in known:
-            known[number] = func, find_out(func)  # held, so that its number stays its own
-        return known[number][1]
+        answer = known.get(id(func))
+        if answer is None:
+            # the operation is held, so that its number stays its own
+            answer = known[id(func)] = func, find_out(func)
+        return answer[1]
 
     return found

@@ -17,25 +17,27 @@ from memplanner.model.garbage import without_collection
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.backends import CpuBackend, MetaBackend, Recomputation, RecordingBackend
-from memplanner.tape.collectives import collective
+from memplanner.tape.collectives import collective, sends
 from memplanner.tape.cuda_scratch import scratch_bytes
 from memplanner.tape.inference import inference
 from memplanner.tape.inner_tensors import is_distributed
 from memplanner.tape.interruption import Interrupted, asked
+from memplanner.tape.known_operations import once_an_operation
 from memplanner.tape.marking_watch import MarkingWatch
 from memplanner.tape.module_run import Refusal
 from memplanner.tape.pipeline import pipeline_of, record_pipeline
 from memplanner.tape.ranks import has_arrived, watching_shards, weightless_ranks
 from memplanner.tape.real_calls import ERRORS, RealCalls
 from memplanner.tape.results import as_on_every_device, on_cpu
-from memplanner.tape.scratch import LARGEST_MODEL_BYTES, Call, describe, measure
+from memplanner.tape.scratch import LARGEST_MODEL_BYTES, Call, describe, measure, takes_scratch
 from memplanner.tape.shortcuts import updates_weightless
 from memplanner.tape.stand_in import StandIns
 from memplanner.tape.steady import Ownership, steady_tape
 from memplanner.tape.tape import WORKSPACES, Tape
 from memplanner.tape.tensor_trees import tensors_in
 from memplanner.tape.values import Values
-from memplanner.tape.watch import StorageWatch
+from memplanner.tape.watch import ADD, StorageWatch
+from memplanner.tape.work_facts import facts_of
 from memplanner.techniques import step as step_parts
 from memplanner.techniques.compilation import breaks
 from memplanner.techniques.fused_graph import seeing_kernels
@@ -52,6 +54,12 @@ META = torch.device("meta")
 _ITEM = torch.ops.aten._local_scalar_dense.default
 _TO_COPY = torch.ops.aten._to_copy.default
 _REDUCE_SCATTER = torch.ops.c10d._reduce_scatter_base_.default
+
+
+@once_an_operation
+def starts_nothing(func: Any) -> bool:
+    """Whether an operation starts no kernel and sends nothing: views, and memory for later."""
+    return facts_of(func) is None and not sends(func) and not takes_scratch(func)
 
 
 class MetaWatch(MarkingWatch):
@@ -92,7 +100,7 @@ class MetaWatch(MarkingWatch):
         if self.updates and updates_weightless(func, args):
             self.note_work(func, args, given, None)
             return args[0] if isinstance(args[0], torch.Tensor) else None
-        if self.adds_in_place(func, args, kwargs):
+        if func is ADD and self.adds_in_place(func, args, kwargs):
             self.note_work(func, args, given, args[0])
             return args[0] if args[0].is_meta else args[0].add_(args[1])
         try:
@@ -101,6 +109,8 @@ class MetaWatch(MarkingWatch):
             return self._without_meta(func, args, given, error)
         self.values.note(func, args, given, result)
         self.note(func, args, result)
+        if starts_nothing(func):
+            return result
         sent = collective(func, args)
         if sent is None:
             self.note_work(func, args, given, result)
@@ -325,13 +335,7 @@ def _run(
     """
     training = prepared.plan.training
     micro_batches = min(training.gradient_accumulation_steps, 2)
-    carried = (
-        backend.remembers
-        or training.zero_grad == "before_backward"
-        or training.outputs == "until_next_output"
-        or isinstance(prepared.optimizer, UpdatesInBackward)  # the first makes its state there
-        or prepared.plan.sharding.ranks > 1  # the second makes buckets anew, in their order
-    )
+    carried = _carries(prepared, backend)
     owned.note_states(prepared.optimizer)  # Adagrad has its state before the first step
     for number in range(2 if carried else 1):
         first = len(watch.phases)
@@ -361,6 +365,22 @@ def _run(
     if training.zero_grad == "before_forward":
         prepared.optimizer.zero_grad(set_to_none=True)
     return [*keep, steady, steady + 1]
+
+
+def _carries(prepared: Prepared, backend: RecordingBackend) -> bool:
+    """Whether a step finds something else than the first one found."""
+    training, section = prepared.plan.training, prepared.plan.sharding
+    alone = section.tensor * section.pipeline * section.context * section.expert == 1
+    # FSDP2's first step differs from the others in storages without size alone
+    like_the_first = section.fully_sharded and alone and not section.deepspeed
+    like_the_first = like_the_first and prepared.plan.offload.parameters == "none"
+    return (
+        backend.remembers
+        or training.zero_grad == "before_backward"
+        or training.outputs == "until_next_output"
+        or isinstance(prepared.optimizer, UpdatesInBackward)  # the first makes its state there
+        or (section.ranks > 1 and not like_the_first)  # DDP's second makes buckets anew, in order
+    )
 
 
 def _gradients_only(prepared: Prepared, watch: StorageWatch, micro_batch: int) -> None:

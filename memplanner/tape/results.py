@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from memplanner.tape.known_operations import once_an_operation
+
 aten = torch.ops.aten
 _HALVES = frozenset({torch.float16, torch.bfloat16})
 
@@ -68,6 +70,8 @@ def _with_statistics(result: Any, given: torch.Tensor, weight: Any) -> Any:
 
 def as_on_every_device(func: Any, args: tuple[Any, ...], result: Any) -> Any:
     """``result`` as a real device gives it; for the rest the meta device gives what CUDA gives."""
+    if not _differs(func):
+        return result
     if func is aten.convolution.default and _channels_last(args[0]):
         return result.contiguous(memory_format=torch.channels_last)
     if func is aten.native_layer_norm_backward.default and result[0] is not None:
@@ -84,6 +88,24 @@ def as_on_every_device(func: Any, args: tuple[Any, ...], result: Any) -> Any:
             shape = torch.broadcast_shapes(args[0].shape, args[1].shape)
             return result.new_empty(shape).resize_(())
     return result
+
+
+@once_an_operation
+def _differs(func: Any) -> bool:
+    """Whether a real device may give another result."""
+    return func in _DIFFERING
+
+
+_DIFFERING = (
+    _CONTIGUOUS
+    | _KEEPS_ELEMENTWISE
+    | {
+        aten.convolution.default,
+        aten.native_layer_norm_backward.default,
+        aten.native_group_norm.default,
+        aten.native_group_norm_backward.default,
+    }
+)
 
 
 def _channels_last(tensor: torch.Tensor) -> bool:

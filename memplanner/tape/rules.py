@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from memplanner.plan import Plan
 from memplanner.tape.attention import attend, choice
 from memplanner.tape.autocast import Autocast
-from memplanner.tape.softmax import WIDENING_KINDS, widened
+from memplanner.tape.softmax import SOFTMAX, WIDENING_KINDS, widened
 from memplanner.techniques.precision import autocast_type
 from memplanner.techniques.target import Target
 
@@ -44,6 +44,8 @@ class DeviceRules(TorchFunctionMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given = kwargs or {}
+        if self.autocast is None and func not in _CHANGED:
+            return func(*args, **given)
         if self._opens(func):
             with self:  # what it calls is cast or routed, not the function itself
                 return _opened(func)(*args, **given)
@@ -84,6 +86,12 @@ _NEEDS_CPU = frozenset(_READS)
 """What reads a tensor's values where no dispatch mode sees it: on a copy, which one does see."""
 
 _ROUTED = frozenset({F.scaled_dot_product_attention, F.dropout})
+
+
+_CHANGED = (
+    _ROUTED | _NEEDS_CPU | SOFTMAX | {F.multi_head_attention_forward, torch._fused_sdp_choice}
+)
+"""All that is called otherwise where nothing is cast."""
 
 
 def _is_composite(func: Any) -> bool:

@@ -60,6 +60,11 @@ class _Shape(tuple[Any, ...]):
         return torch.empty_strided(sizes, strides, dtype=dtype).zero_()
 
 
+def takes_scratch(func: Any) -> bool:
+    """Whether a kernel of ``func`` may take scratch."""
+    return func in _ALWAYS or func in _IN_HALVES
+
+
 def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
     """The call without its tensors, or None where its kernel takes nothing, or it is too large."""
     if func not in _ALWAYS and func not in _IN_HALVES:

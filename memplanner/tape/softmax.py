@@ -15,6 +15,8 @@ aten = torch.ops.aten
 
 _PLAIN = frozenset({F.softmax, torch.softmax, torch.Tensor.softmax})
 _LOGARITHMIC = frozenset({F.log_softmax, torch.log_softmax, torch.Tensor.log_softmax})
+SOFTMAX = _PLAIN | _LOGARITHMIC
+"""All that ``widened`` may make another call of."""
 _WITH_STACK_LEVEL = frozenset({F.softmax, F.log_softmax})
 WIDENING_KINDS = frozenset({"cuda", "rocm", "xpu"})
 """Of devices whose kernel does."""

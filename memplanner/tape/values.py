@@ -220,9 +220,10 @@ class Values:
 
 
 def _followed(tensor: torch.Tensor) -> bool:
+    dtype = tensor.dtype
     return not (
-        tensor.dtype.is_floating_point
-        or tensor.dtype.is_complex
+        dtype.is_floating_point
+        or dtype.is_complex
         or tensor.numel() > _LIMIT
         or tensor.is_inference()
     )

@@ -35,7 +35,8 @@ from memplanner.techniques.parallel.wrapped import own_type, unwrapped
 ROOT = 0
 """The index of the root module, which also stands for no module at all."""
 
-_ADD = torch.ops.aten.add.Tensor
+_PLAIN = frozenset({torch.Tensor, nn.Parameter})  # made of no others; asking them is slow
+ADD = torch.ops.aten.add.Tensor
 _sequence_number = torch._C._autograd._get_sequence_nr
 
 
@@ -107,6 +108,8 @@ class StorageWatch(TorchDispatchMode):
         self._node_numbers: list[int] = []
         self._hooks: list[Any] = []
         self._updating = False
+        self.updates = False
+        """Whether the optimizer is at work."""
         only_reference()  # it is counted outside of modes
 
     # Contexts
@@ -127,6 +130,7 @@ class StorageWatch(TorchDispatchMode):
     def phase(self, phase: Phase, micro_batch: int) -> None:
         """A phase begins: the observer of a training step."""
         self.current_phase, self.current_micro_batch = phase, micro_batch
+        self.updates = phase == "optimizer_step"
         self.phases.append((phase, micro_batch, len(self.events)))
         self._context = ROOT
 
@@ -150,16 +154,12 @@ class StorageWatch(TorchDispatchMode):
     @contextmanager
     def updating(self, parameter: torch.Tensor) -> Iterator[None]:
         """The optimizer updates ``parameter`` inside of backward."""
+        before, self.updates = self.updates, True
         self._updating, self._context = True, self._owner(parameter)
         try:
             yield
         finally:
-            self._updating = False
-
-    @property
-    def updates(self) -> bool:
-        """Whether the optimizer is at work."""
-        return self._updating or self.current_phase == "optimizer_step"
+            self._updating, self.updates = False, before
 
     @property
     def module_at_work(self) -> int:
@@ -208,7 +208,7 @@ class StorageWatch(TorchDispatchMode):
 
     def adds_in_place(self, func: Any, args: Any, kwargs: Any) -> bool:
         """Whether autograd would have changed ``args[0]`` in place, were there no mode."""
-        if self.current_phase != "backward" or self._stack or func is not _ADD or self._updating:
+        if self.current_phase != "backward" or self._stack or func is not ADD or self._updating:
             return False
         if not adds_in_place(func, args, kwargs):
             return False
@@ -276,7 +276,7 @@ class StorageWatch(TorchDispatchMode):
 
     def see(self, tensor: torch.Tensor, operation: str, module: int = ROOT) -> int:
         """The index of the tensor's storage, which is noted as born when it is new."""
-        inner = getattr(tensor, "__tensor_flatten__", None)
+        inner = None if type(tensor) in _PLAIN else getattr(tensor, "__tensor_flatten__", None)
         if inner is not None:
             names, _ = inner()
             index = -1

@@ -69,7 +69,10 @@ class WorkNotes:
             elif times and isinstance(given, (list, tuple)):
                 sizes += [one.nbytes for one in _tensors(given)] * times
         if facts.new:
-            sizes += [one.nbytes for one in _tensors((result,))]
+            if isinstance(result, torch.Tensor):
+                sizes.append(result.nbytes)
+            else:
+                sizes += [one.nbytes for one in _tensors((result,))]
         self._add(facts, args, kwargs, result, sizes, phase, module, part)
 
     def note_update(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import nn
@@ -21,6 +22,7 @@ from memplanner.techniques.base import (
 )
 from memplanner.techniques.layer_choice import linear_names
 from memplanner.techniques.target import Target
+from memplanner.techniques.unfilled import Unfilled
 
 _HALVES = frozenset({torch.float16, torch.bfloat16})
 _ADAPTABLE = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -70,9 +72,10 @@ class Adapters(Technique):
         weightless = next(module.parameters()).is_meta
         for parameter in module.parameters():
             parameter.requires_grad_(False)
-        adapted: nn.Module = inject_adapter_in_model(
-            config, module, low_cpu_mem_usage=weightless
-        )  # which makes adapters on the meta device, without filling them
+        with Unfilled() if weightless else nullcontext():
+            adapted: nn.Module = inject_adapter_in_model(
+                config, module, low_cpu_mem_usage=weightless
+            )  # which makes adapters on the meta device
         for name, parameter in adapted.named_parameters():
             if ".lora_" in name:
                 if parameter.dtype in _HALVES:  # as peft.get_peft_model does by default

@@ -12,6 +12,7 @@ from memplanner.messages import protocol
 from memplanner.messages.search import SearchGoal
 from memplanner.model import load
 from memplanner.plan import Plan
+from memplanner.search import evaluation
 from memplanner.search.search import Search
 from memplanner.server import search_work
 from memplanner.server.ahead_work import AheadWork
@@ -33,6 +34,25 @@ def test_a_search_that_was_looked_ahead_to_records_nothing() -> None:
     while not search.is_settled:
         search.go_on()
     assert recorder(model)._recordings.made == made
+    assert search.chosen is not None
+
+
+@pytest.mark.slow
+def test_a_search_that_was_looked_ahead_to_is_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The front's figures and what is given back by the budget are known by then, too."""
+    model, device = load("preset:smollm2-135m"), find_device(CARD)
+    before = Search(model, PLAN, device, FEW)
+    while before.look_ahead():
+        pass
+
+    def no_estimate(*_: object, **__: object) -> None:
+        raise AssertionError("an estimate was made")
+
+    monkeypatch.setattr(evaluation, "estimate", no_estimate)
+    search = Search(model, PLAN, device, FEW, evaluation=before.evaluation)
+    while search.go_on():
+        pass
+    assert search.best() == before.best()
     assert search.chosen is not None
 
 

@@ -103,6 +103,16 @@ def test_the_border_is_the_one_that_trying_all_finds(
     assert climbing.probes <= 6 + log2(count + 1)
 
 
+def test_what_tensors_alone_rule_out_is_not_replayed(model: Model) -> None:
+    evaluation = Evaluation(model, CARD)
+    known = evaluation.on_device(PLAN, promises_bytes=2**20)
+    assert (known.verdict, known.device_bytes) == (None, None)
+    assert known.taken_bytes == known.figures.allocated_bytes
+    shown = evaluation.on_device(PLAN)
+    assert shown.verdict == "fits"
+    assert shown.figures == known.figures
+
+
 def test_blocks_are_named_in_the_order_of_forward() -> None:
     assert block_names(tiny("llama")) == tuple(f"model.layers.{n}" for n in range(6))
     names = block_names(tiny("t5"))

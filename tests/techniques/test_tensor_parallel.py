@@ -21,7 +21,6 @@ from memplanner.techniques.parallel.tensor_rules import rules_of
 from memplanner.techniques.parallel.wrapped import unwrapped
 from memplanner.techniques.precision import autocast_type
 from memplanner.techniques.prepare import check
-from memplanner.techniques.sharding import Sharding
 from memplanner.techniques.target import Target
 from tests.rank_world import on_ranks
 from tests.truth.rank_models import MODELS
