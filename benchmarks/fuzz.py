@@ -1,141 +1,173 @@
-"""Damaged files by the thousand for one reader: each must be read, or end in one sentence.
+"""Damaged files by the thousand for a reader: each must be read, or end in one sentence.
 
     python -m benchmarks.fuzz --reader gguf --cases 1000000 [--seed 7] [--minutes 60]
+        [--processes 4] [--keep FOLDER]
+
+Several readers, or ``all``, are tried one after the other, each for so long.
 
 A case is a valid small file with a few changes (bytes flipped, cut, repeated, moved, and numbers
 put in that readers get wrong), or bytes alone. What is neither read nor refused, or takes more
 than two seconds, is a finding: its bytes are kept in the folder ``--keep``, and the exit status
-is 1.
+is 1. Each process has a seed of its own, counted from ``--seed``.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import multiprocessing
 import os
-import random
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
 
+from benchmarks.fuzz_inputs import inputs, seeds
 from memplanner.errors import MemplannerError
-from tests.hostile.corpus import cases
+from tests.hostile.case import is_one_line
 from tests.hostile.readers import ENDINGS, READERS
 from tests.hostile.seeds import seed
 
 SECONDS = 2.0
-LARGEST_SEED = 4096
-NUMBERS = [
-    value.to_bytes(width, order)  # type: ignore[arg-type]  # the two words
-    for width in (1, 2, 4, 8)
-    for value in (0, 1, 2 ** (8 * width - 1) - 1, 2 ** (8 * width - 1), 2 ** (8 * width) - 1)
-    for order in ("little", "big")
-]
-WORDS = [
-    b"null", b"NaN", b"1e999", b"-1", b'"', b"{", b"}", b"[", b"]", b"\\ud800", b"\0", b"\n",
-    b"../", b"&a ", b"*a", b"!!x ", b"9" * 400, b"0x" + b"f" * 500, b"\xff", b"\x80", b": ", b"- ",
-]  # fmt: skip
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108  (a folder with a name of its own is made there)
+TOLD_EVERY_SECONDS = 60.0
 
 
-def seeds(reader: str) -> list[bytes]:
-    """The valid file, and the corpus' small malformed ones of that reader."""
-    found = [seed(reader)] * 8
-    for case in cases(reader):
-        if case.file == ENDINGS[reader] and isinstance(case.data, bytes):
-            found += [case.data] if len(case.data) <= LARGEST_SEED else []
-    return found
+class Trial:
+    """One reader, and the file that it is given again and again.
+
+    The file stays open here, and the time is told by a clock that asks nothing of the system,
+    which would take longer than most readers do.
+    """
+
+    def __init__(self, reader: str, folder: Path) -> None:
+        self._path = folder / ENDINGS[reader]
+        self._read = READERS[reader]
+        self._lines: Callable[[bytes], None] | None = None
+        if reader == "protocol":  # its lines come through a pipe, and are in no file
+            from tests.hostile.protocol_lines import read
+
+            self._lines = read
+        self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115  (``close`` closes it)
+        self.wrong(seed(reader))  # libraries are imported when they are first used
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def wrong(self, data: bytes) -> str | None:
+        """What is wrong with how ``data`` is read, or None."""
+        start = perf_counter()
+        found = self._outcome(data)
+        if found is None and perf_counter() - start > SECONDS:
+            busy = process_time()  # others may have had the processor
+            self._outcome(data)
+            seconds = process_time() - busy
+            return f"{seconds:.1f} s" if seconds > SECONDS else None
+        return found
+
+    def _outcome(self, data: bytes) -> str | None:
+        try:
+            if self._lines is not None:
+                self._lines(data)
+                return None
+            self._file.seek(0)
+            self._file.write(data)
+            self._file.truncate(len(data))
+            self._read(self._path)
+        except MemplannerError as error:
+            return None if is_one_line(str(error)) else "a sentence that is not one line of text"
+        except Exception as error:  # noqa: BLE001  (whatever comes out is what is looked for)
+            return f"{type(error).__name__}: {str(error)[:200]}"
+        return None
 
 
-def mutated(start: bytes, generator: random.Random) -> bytes:
-    """``start`` with one to eight changes."""
-    data = bytearray(start)
-    for _ in range(generator.randint(1, 8)):
-        place = generator.randint(0, len(data))
-        length = min(generator.randint(1, 16), len(data) - place)
-        kind = generator.randrange(7)
-        if kind == 0 and place < len(data):
-            data[place] ^= 1 << generator.randrange(8)
-        elif kind == 1:
-            del data[place : place + length]
-        elif kind == 2:
-            data[place:place] = data[place : place + length] * generator.randint(1, 3)
-        elif kind == 3:
-            number = generator.choice(NUMBERS)
-            data[place : place + len(number)] = number
-        elif kind == 4:
-            data[place:place] = generator.choice(WORDS)
-        elif kind == 5:
-            data[place : place + length] = generator.randbytes(length)
-        elif generator.random() < 0.2:
-            del data[place:]
-    return bytes(data)
+@dataclass(frozen=True)
+class Share:
+    """What one process does."""
+
+    reader: str
+    cases: int
+    seed: int
+    minutes: float
+    keep: Path | None
 
 
-def inputs(known: Sequence[bytes], start: int) -> Iterator[bytes]:
-    """Files without end, the same for the same ``start``."""
-    generator = random.Random(start)  # noqa: S311  (no secret)
-    while True:
-        if generator.random() < 0.05:
-            yield generator.randbytes(generator.randint(0, 200))
-        else:
-            yield mutated(generator.choice(known), generator)
+def run(share: Share) -> tuple[int, int, float]:
+    """How many cases were tried, how many were findings, and the seconds that it took."""
+    folder = _IN_MEMORY if _IN_MEMORY.is_dir() else None
+    done, found = 0, 0
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as made,
+        closing(Trial(share.reader, Path(made))) as trial,
+    ):
+        start = told = perf_counter()
+        for data in inputs(seeds(share.reader), share.seed):
+            wrong = trial.wrong(data)
+            done += 1
+            if wrong is not None:
+                found += 1
+                print(f"seed {share.seed}, case {done}: {wrong}", flush=True)
+                if share.keep is not None:
+                    share.keep.mkdir(parents=True, exist_ok=True)
+                    (share.keep / f"{share.reader}-{share.seed}-{done}").write_bytes(data)
+            now = perf_counter()
+            if done >= share.cases or now - start > 60 * share.minutes:
+                break
+            if now - told > TOLD_EVERY_SECONDS:
+                told = now
+                print(f"{share.reader}: {done} cases in {now - start:.0f} s", flush=True)
+    return done, found, perf_counter() - start
 
 
-def warm_up(reader: str, path: Path) -> None:
-    """Reads the valid file: libraries are imported when they are first used."""
-    path.write_bytes(seed(reader))
-    READERS[reader](path)
-
-
-def finding(reader: str, path: Path, data: bytes) -> str | None:
-    """What is wrong with how ``data`` is read, or None."""
-    path.write_bytes(data)
-    start = process_time()
-    try:
-        READERS[reader](path)
-    except MemplannerError as error:
-        if not str(error).isprintable():
-            return "a sentence of several lines"
-    except Exception as error:  # noqa: BLE001  (whatever comes out is what is looked for)
-        return f"{type(error).__name__}: {str(error)[:200]}"
-    seconds = process_time() - start
-    return f"{seconds:.1f} s" if seconds > SECONDS else None
+def quiet() -> None:
+    """Readers say nothing beside their sentences, and ask no hub."""
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--reader", choices=list(READERS), required=True)
+    parser.add_argument("--reader", choices=[*READERS, "all"], nargs="+", required=True)
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=24 * 60)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--keep", type=Path, default=None)
     chosen = parser.parse_args()
-    warnings.simplefilter("ignore")
-    logging.disable(logging.CRITICAL)
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    known = seeds(chosen.reader)
-    start, done, found = 0.0, 0, 0
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / ENDINGS[chosen.reader]
-        warm_up(chosen.reader, path)
-        start = perf_counter()
-        for data in inputs(known, chosen.seed):
-            wrong = finding(chosen.reader, path, data)
-            done += 1
-            if wrong is not None:
-                found += 1
-                print(f"case {done}: {wrong}", flush=True)
-                if chosen.keep is not None:
-                    chosen.keep.mkdir(parents=True, exist_ok=True)
-                    (chosen.keep / f"{chosen.reader}-{done}").write_bytes(data)
-            if done >= chosen.cases or perf_counter() - start > 60 * chosen.minutes:
-                break
-    seconds = perf_counter() - start
-    print(f"{chosen.reader}: {done} cases in {seconds:.0f} s, {found} findings")
-    return 1 if found else 0
+    quiet()
+    readers = list(READERS) if "all" in chosen.reader else chosen.reader
+    findings = sum([fuzzed(reader, chosen) for reader in readers])
+    return 1 if findings else 0
+
+
+def fuzzed(reader: str, chosen: argparse.Namespace) -> int:
+    """How many findings there are in one reader; what was done is printed."""
+    several = max(1, chosen.processes)
+    shares = [
+        Share(
+            reader,
+            chosen.cases // several + (place < chosen.cases % several),
+            chosen.seed + place,
+            chosen.minutes,
+            chosen.keep,
+        )
+        for place in range(several)
+    ]
+    if several == 1:
+        ended = [run(shares[0])]
+    else:
+        with multiprocessing.get_context("spawn").Pool(several, initializer=quiet) as pool:
+            ended = pool.map(run, shares)
+    done, found = sum(one[0] for one in ended), sum(one[1] for one in ended)
+    seconds = max(one[2] for one in ended)
+    print(f"{reader}: {done} cases in {seconds:.0f} s, {found} findings", flush=True)
+    return found
 
 
 if __name__ == "__main__":

@@ -9,14 +9,9 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from unicodedata import category
 
 LONGEST_SENTENCE = 2000
-_UNSEEN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]+"
-)
-"""Control characters, marks that turn the direction of text, and halves of characters."""
-
-
 PACKAGES = {
     "PIL": "pillow",
     "accelerate": "accelerate",
@@ -44,10 +39,20 @@ class MemplannerError(Exception):
     """
 
     def __init__(self, sentence: str = "") -> None:
-        text = _UNSEEN.sub(" ", sentence)
+        text = sentence
         if len(text) > LONGEST_SENTENCE:
             text = text[: LONGEST_SENTENCE - 1] + "…"
-        super().__init__(text)
+        super().__init__(text if text.isprintable() else _printable(text))
+
+
+def _printable(text: str) -> str:
+    """``text`` with a space for what is no text to a terminal.
+
+    Control characters, marks that turn the direction of text, halves of characters, and places
+    in Unicode that have no character. Spaces of any width stay: figures have thin ones.
+    """
+    shown = (one if one.isprintable() or category(one) == "Zs" else "\0" for one in text)
+    return re.sub("\0+", " ", "".join(shown))
 
 
 class SourceError(MemplannerError):

@@ -272,6 +272,16 @@ def test_a_device_says_what_is_free(device: Device) -> None:
         assert device.free_bytes == device.memory_bytes - device.used_bytes
 
 
+def test_a_device_is_selected_by_what_tells_it_apart() -> None:
+    card = Device(name="NVIDIA L4", kind="cuda", memory_bytes=2**30)
+    assert card.selector == "NVIDIA L4"
+    assert card.model_copy(update={"local": True, "index": 1}).selector == "cuda:1"
+    host = Device(name="cpu", kind="cpu", memory_bytes=None)
+    assert host.selector == "cpu"
+    assert host.model_copy(update={"name": "EPYC", "local": True}).selector == "cpu"
+    assert host.model_copy(update={"name": "Raspberry Pi 5"}).selector == "Raspberry Pi 5"
+
+
 @given(categories)
 def test_categories_add_up(some: Categories) -> None:
     assert some.total_bytes == sum(dict(some).values())

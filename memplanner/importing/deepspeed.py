@@ -57,7 +57,7 @@ def read(keys: Keys, base: Plan, origin: str) -> Imported:
 def read_deepspeed(keys: Keys, found: Found, *, of_trainer: bool) -> None:
     """Batch, precision, optimizer and ZeRO; ``auto`` is left to the trainer around it."""
     for name in ("bf16", "fp16", "zero_optimization", "optimizer"):
-        if name in keys and keys.take(name) == "auto":
+        if _is_auto(keys, name):
             found.notes.append(f"{name} is auto in the DeepSpeed configuration; left as it is.")
     if not of_trainer:
         _read_batch(keys, found)
@@ -67,8 +67,10 @@ def read_deepspeed(keys: Keys, found: Found, *, of_trainer: bool) -> None:
                   "zero_force_ds_cpu_optimizer", "gradient_clipping", "steps_per_print",
                   "wall_clock_breakdown")  # fmt: skip
     _read_precision(keys, found, of_trainer=of_trainer)
-    _read_zero(keys.part("zero_optimization"), found)
-    _read_optimizer(keys, found)
+    if not _is_auto(keys, "zero_optimization"):
+        _read_zero(keys.part("zero_optimization"), found)
+    if not _is_auto(keys, "optimizer"):
+        _read_optimizer(keys.part("optimizer"), found)
 
 
 def _read_batch(keys: Keys, found: Found) -> None:
@@ -87,20 +89,19 @@ def _read_batch(keys: Keys, found: Found) -> None:
 
 
 def _read_precision(keys: Keys, found: Found, *, of_trainer: bool) -> None:
-    on = {name: keys.part(name) for name in ("bf16", "fp16")}
+    on = {name: keys.part(name) for name in ("bf16", "fp16") if not _is_auto(keys, name)}
     words = {name: part.word("enabled", default="false").lower() for name, part in on.items()}
     for part in on.values():
         part.take("auto_cast", "loss_scale", "initial_scale_power", "loss_scale_window",
                   "hysteresis", "min_loss_scale", "consecutive_hysteresis")  # fmt: skip
-    if of_trainer or "auto" in words.values():
+    if of_trainer or len(on) < 2 or "auto" in words.values():
         return
     mixed = [f"{name}_mixed" for name, word in words.items() if word == "true"]
     if mixed or found.base.precision in ("bf16_mixed", "fp16_mixed"):
         found.values["precision"] = mixed[0] if mixed else "fp32"
 
 
-def _read_optimizer(keys: Keys, found: Found) -> None:
-    part = keys.part("optimizer")
+def _read_optimizer(part: Keys, found: Found) -> None:
     kind = part.word("type")
     if not kind:
         return
@@ -166,6 +167,11 @@ def _read_zero(part: Keys, found: Found) -> None:
             raise place.wrong("device", word, "none, cpu or nvme")
         values[key] = _PLACES[word]
         place.take("pin_memory", "nvme_path", "buffer_count", "fast_init")
+
+
+def _is_auto(keys: Keys, name: str) -> bool:
+    """Whether a whole part is left to the trainer."""
+    return bool(keys.take(name) == "auto")
 
 
 def _number(keys: Keys, *names: str) -> int | None:

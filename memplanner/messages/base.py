@@ -15,5 +15,9 @@ class Message(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, ser_json_inf_nan="strings"
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        ser_json_inf_nan="strings",
+        defer_build=True,  # no process reads and writes every message, and each takes its time
     )

@@ -7,7 +7,7 @@ it: its result, or ``failure``.
 
 from __future__ import annotations
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from memplanner.messages.replies import (
     AnyReply,
@@ -139,5 +139,7 @@ __all__ = [
     "read_request",
 ]
 
-read_request: TypeAdapter[AnyRequest] = TypeAdapter(AnyRequest)
-read_reply: TypeAdapter[AnyReply] = TypeAdapter(AnyReply)
+_LATER = ConfigDict(defer_build=True)
+"""Each end reads with one of the two alone."""
+read_request: TypeAdapter[AnyRequest] = TypeAdapter(AnyRequest, config=_LATER)
+read_reply: TypeAdapter[AnyReply] = TypeAdapter(AnyReply, config=_LATER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -71,23 +72,19 @@ def reason(error: OSError) -> str:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise ValueError(f"the key “{key[:60]}” occurs twice")
-            seen.add(key)
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
+        raise ValueError(f"the key “{twice[:60]}” occurs twice")
     return values
 
 
-def _depth(value: object) -> int:
-    level, depth = [value], 0
+def _depth(value: dict[str, Any]) -> int:
+    level: list[Any] = [value]
+    depth = 0
     while level and depth <= DEEPEST_JSON:
         depth += 1
-        below: list[object] = []
+        below: list[Any] = []
         for item in level:
-            if isinstance(item, dict):
-                below += item.values()
-            elif isinstance(item, list):
-                below += item
+            below += item.values() if isinstance(item, dict) else item
         level = [item for item in below if isinstance(item, (dict, list))]
     return depth

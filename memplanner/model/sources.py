@@ -45,6 +45,8 @@ def load(source: str | Path, *, inputs: Sequence[str] = (), trust_code: bool = F
 
 def is_program(source: str) -> bool:
     """Whether ``source`` names a recipe or an importable, whose opening runs it."""
+    if source.startswith(PREFIX):
+        return False
     return source.lower().endswith(".py") or _IMPORTABLE.fullmatch(source) is not None
 
 

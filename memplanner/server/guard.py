@@ -31,7 +31,8 @@ def guarded(request: AnyRequest, channel: Channel, answer: Callable[[], object])
             f"memplanner failed in {request.kind} ({type(error).__name__}: {said}); "
             "the engine's log has the details."
         )
-        channel.send(Failure(id=request.id, error="Defect", sentence=sentence))
+        shown = str(MemplannerError(sentence))
+        channel.send(Failure(id=request.id, error="Defect", sentence=shown))
     return True
 
 

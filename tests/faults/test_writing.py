@@ -23,7 +23,7 @@ _POWER_CUT = """
 import os, signal, sys
 from pathlib import Path
 step = sys.argv[2]
-def cut(*_):
+def cut(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 flush, synced = os.fsync, []
 def fsync(descriptor):
@@ -33,7 +33,7 @@ def fsync(descriptor):
     flush(descriptor)
 os.fsync = fsync
 if step == "before the rename":
-    Path.replace = cut
+    os.replace = cut
 from memplanner.writing import write_whole
 write_whole(Path(sys.argv[1]), "new " * 1000, private=True)
 """
@@ -62,18 +62,18 @@ def test_the_file_is_flushed_before_it_is_renamed_and_the_folder_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    fsync, replace = os.fsync, Path.replace
+    fsync, replace = os.fsync, os.replace
 
     def flushed(descriptor: int) -> None:
         done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
         fsync(descriptor)
 
-    def renamed(path: Path, target: Path) -> Path:
+    def renamed(path: str, target: str, **folders: int) -> None:
         done.append("rename")
-        return replace(path, target)
+        replace(path, target, **folders)
 
     monkeypatch.setattr(os, "fsync", flushed)
-    monkeypatch.setattr(Path, "replace", renamed)
+    monkeypatch.setattr(os, "replace", renamed)
     write_whole(tmp_path / "file", "text")
     assert done == ["file", "rename", "folder"]
 
@@ -152,3 +152,97 @@ def test_a_strangers_link_in_a_folder_of_all_is_not_followed(tmp_path: Path) -> 
     with pytest.raises(PlanError, match="could not be written: a link that another user left"):
         write_plan(Plan(), link)
     assert mine.read_text() == "through a link of ours"
+
+
+def test_a_folder_that_becomes_a_link_meanwhile_leads_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, aside, elsewhere = (tmp_path / name for name in ("folder", "aside", "elsewhere"))
+    folder.mkdir()
+    elsewhere.mkdir()
+    (folder / "a.plan.yaml").write_text("old")
+    (elsewhere / "a.plan.yaml").write_text("another's")
+    fsync = os.fsync
+
+    def swapped(descriptor: int) -> None:
+        fsync(descriptor)
+        if not aside.exists():
+            folder.rename(aside)
+            folder.symlink_to(elsewhere)
+
+    monkeypatch.setattr(os, "fsync", swapped)
+    with pytest.raises(PlanError, match="could not be written: another folder took its folder's"):
+        write_plan(Plan(), folder / "a.plan.yaml")
+    assert [path.read_text() for path in elsewhere.iterdir()] == ["another's"]
+    assert [path.read_text() for path in aside.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("when", ["resolved", "looked at"])
+def test_what_becomes_a_link_before_it_is_opened_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    other = elsewhere / "a.plan.yaml"
+    other.write_text("another's")
+    path = folder / "a.plan.yaml"
+    realpath = os.path.realpath
+
+    def swapped(name: os.PathLike[str]) -> str:
+        found = realpath(name)
+        if when == "resolved" and not folder.is_symlink():
+            folder.rename(tmp_path / "aside")
+            folder.symlink_to(elsewhere)
+        elif when == "looked at" and not path.is_symlink():
+            path.symlink_to(other)
+        return found
+
+    monkeypatch.setattr(os.path, "realpath", swapped)
+    with pytest.raises(PlanError, match="could not be written: "):
+        write_plan(Plan(), path)
+    assert [one.read_text() for one in elsewhere.iterdir()] == ["another's"]
+
+
+def test_a_folder_that_can_be_written_but_not_read_takes_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.open
+
+    def refuse(name: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if flags & os.O_DIRECTORY and not flags & os.O_PATH:
+            raise PermissionError(13, "Permission denied")
+        return opened(name, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "supports_dir_fd", {refuse})
+    write_plan(Plan(), tmp_path / "a.plan.yaml")
+    assert read_plan(tmp_path / "a.plan.yaml") == Plan()
+
+
+def test_a_system_without_open_folders_writes_by_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "supports_dir_fd", set())
+    path = tmp_path / "a.plan.yaml"
+    write_plan(Plan(), path)
+    path.chmod(0o640)
+    write_plan(Plan().with_values({"training.batch_size": 7}), path)
+    assert read_plan(path).training.batch_size == 7
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_that_refuses_to_flush_the_folder_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def refuse(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(5, "Input/output error")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(PlanError, match="could not be written: input/output error"):
+        write_plan(Plan(), tmp_path / "a.plan.yaml")

@@ -1,14 +1,16 @@
 import os
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from memplanner.errors import HistoryError
 from memplanner.history import History, default_path
 from memplanner.history import schema as schema_module
-from memplanner.history.backup import backup_path
+from memplanner.history.backup import backup_path, keep_backup, restore_backup
 from memplanner.messages.estimate import OverheadRow
 from memplanner.messages.history import Correction
 from tests.history.records import calibration, run
@@ -183,3 +185,52 @@ def test_two_may_have_it_open(path: Path) -> None:
         one.add_run(run())
         other.add_run(run("2026-01-02T00:00:00+00:00"))
         assert len(one.runs()) == len(other.runs()) == 2
+
+
+@pytest.mark.parametrize(
+    ("pragma", "sentence"),
+    [
+        ("max_page_count = 1", "cannot be written since the disk is full; free some."),
+        ("query_only = 1", "cannot be written; make it and its folder writable."),
+    ],
+)
+def test_what_cannot_be_written_is_told_and_leaves_what_is_there(
+    path: Path, pragma: str, sentence: str
+) -> None:
+    with History(path) as history:
+        history.add_run(run())
+        history._connection.execute(f"PRAGMA {pragma}")
+        long = run(model="m" * 10**6)
+        with pytest.raises(HistoryError, match=sentence):
+            history.add_run(long)
+    with History(path) as history:
+        assert history.runs() == (run(),)
+
+
+def test_a_copy_takes_no_whole_files_place(path: Path) -> None:
+    with History(path) as history:
+        history.add_run(run())
+    before = path.read_bytes()
+    assert "has been replaced by its copy" in str(restore_backup(path))  # by another process
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["SQLITE_CORRUPT", "SQLITE_BUSY"])
+def test_what_is_not_known_to_be_whole_is_not_copied(path: Path, name: str) -> None:
+    with History(path) as history:
+        history.add_run(run())
+    copied = backup_path(path).read_bytes()
+    error = sqlite3.DatabaseError("played")
+    error.sqlite_errorname = name
+
+    class Refusing(sqlite3.Connection):
+        def execute(self, *_: object) -> NoReturn:  # type: ignore[override]  # it only raises
+            raise error
+
+    with closing(sqlite3.connect(path, factory=Refusing)) as connection:
+        if name == "SQLITE_CORRUPT":
+            assert not keep_backup(connection, path)
+        else:
+            with pytest.raises(sqlite3.DatabaseError, match="played"):
+                keep_backup(connection, path)
+    assert backup_path(path).read_bytes() == copied

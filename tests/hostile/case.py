@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from unicodedata import category
 
 
 @dataclass(frozen=True)
@@ -28,3 +29,8 @@ class Case:
         path = folder / self.file
         path.write_bytes(self.data() if callable(self.data) else self.data)
         return path
+
+
+def is_one_line(sentence: str) -> bool:
+    """Whether a terminal shows it as text of one line."""
+    return all(one.isprintable() or category(one) == "Zs" for one in sentence)

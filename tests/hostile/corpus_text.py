@@ -1,9 +1,12 @@
-"""The malformed files that are text, lines or snapshots; see ``corpus``."""
+"""The malformed files that are text or lines; see ``corpus``."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
+
+from tests.hostile.seeds import LLAMA, seed
 
 
 def _yaml(reader: str) -> Iterator[tuple[Any, ...]]:
@@ -94,5 +97,47 @@ def protocol() -> Iterator[tuple[Any, ...]]:
         ("deep", b'{"kind":"hello","id":' + b"[" * 300_000),
         ("bytes", b"\xff\xfe"), ("a zero", b"\0"), ("cut", b'{"kind":"hello","id":1'),
         ("source a number", b'{"kind":"open_model","id":1,"source":3}'),
+        ("kind of no character", b'{"kind":"\xf3\x93\xa2\xb4\\u001b[2J","id":1}'),
     ):  # fmt: skip
         yield name, "cannot be read", line + b"\n"
+
+
+def config() -> Iterator[tuple[Any, ...]]:
+    whole = seed("config")
+    for cut in (0, 1, 20, len(whole) - 1):
+        yield f"cut at {cut}", "not valid JSON", whole[:cut]
+    yield "a list", "no JSON object", b"[]"
+    yield "deep", "nested too deeply", b'{"a":' + b"[" * 100_000
+    yield "5 MiB", "longer than 4 MiB", b" " * (5 * 2**20)
+    yield "twice a key", "occurs twice", b'{"a":1,"a":1}'
+    yield "not UTF-8", "not UTF-8", b"\xff"
+    yield "UTF-16", "not UTF-8", json.dumps(LLAMA).encode("utf-16")
+    yield "no model", "names neither", b"{}"
+    yield "a model that is none", "does not have", b'{"model_type":"\\u0000"}'
+    yield "architectures a number", "names neither", b'{"architectures":3}'
+    yield "a class that is no model", "does not have", b'{"architectures":["os.system"]}'
+    own = b'{"model_type":"x","auto_map":{"AutoModel":"m.M"}}'
+    yield "code of its own", "needs Python code", own
+    for name, value, says in (
+        ("num_hidden_layers", 10**9, "more than any model"),
+        ("num_hidden_layers", -(10**9), "more than any model"),
+        ("num_hidden_layers", "many", "LlamaConfig"),
+        ("hidden_size", 10**30, "more than any model"),
+        ("hidden_size", 10**4000, "more than any model"),
+        ("hidden_size", [], "LlamaConfig"),
+        ("hidden_size", -8, "cannot be built"),
+        ("vocab_size", 2**40, "more than any model"),
+        ("vocab_size", -1, "cannot be built"),
+        ("num_attention_heads", 2**41, "more than any model"),
+        ("num_attention_heads", 0, ""),
+        ("hidden_act", "os.system", "cannot be built"),
+        ("hidden_act", {"a": 1}, "LlamaConfig"),
+        ("max_position_embeddings", 2**60, "more than any model"),
+        ("attn_implementation", "someone/kernels-of-theirs", ""),
+        ("_attn_implementation", "someone/kernels-of-theirs", ""),
+    ):
+        data = json.dumps({**LLAMA, name: value}).encode()
+        shown = str(value)
+        yield f"{name} is {shown[:24]} of {len(shown)}", says, data
+    backbone = {"model_type": "detr", "backbone": "some/one", "use_timm_backbone": False}
+    yield "a backbone elsewhere", "DetrConfig", json.dumps(backbone).encode()

@@ -33,6 +33,7 @@ def main(reader: str, folder: Path) -> None:
     warm.write_bytes(seed(reader))
     read(warm)  # libraries are imported when they are first used
     limit()
+    slowed = sys.gettrace() is not None  # coverage is measured, line by line
     for place, case in enumerate(cases(reader)):
         path = case.write(folder / str(place))
         start, told, traced = process_time(), "", ""
@@ -43,8 +44,16 @@ def main(reader: str, folder: Path) -> None:
         except BaseException:  # noqa: BLE001  (whatever comes out is what is looked for)
             traced = traceback.format_exc()
         seconds = process_time() - start
+        size_bytes = path.stat().st_size
         path.unlink()
-        line = {"name": case.name, "told": told, "traced": traced, "seconds": seconds}
+        line = {
+            "name": case.name,
+            "size_bytes": size_bytes,
+            "told": told,
+            "traced": traced,
+            "seconds": seconds,
+            "slowed": slowed,
+        }
         print(json.dumps(line), flush=True)
     print(json.dumps({"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,25 +43,9 @@ def text(path: Path) -> object:
 
 
 def protocol(path: Path) -> object:
-    """The engine's loop over the lines of a file: what it refuses is raised, as others do."""
-    from memplanner.errors import MemplannerError
-    from memplanner.messages.protocol import Failure, Reply
-    from memplanner.server.channel import Channel, read_lines
-    from memplanner.server.loop import _parse
+    from tests.hostile.protocol_lines import read
 
-    class Told(Channel):
-        def send(self, reply: Reply) -> None:
-            assert isinstance(reply, Failure)
-            assert reply.error == "ProtocolError"
-            raise MemplannerError(reply.sentence)
-
-    channel = Told(io.BytesIO())
-    for line in read_lines(io.BytesIO(path.read_bytes())):
-        if line is None:
-            raise MemplannerError("A request is longer than it may be.")
-        if line.strip():
-            _parse(line, channel)
-    return None
+    return read(path.read_bytes())
 
 
 READERS: dict[str, Callable[[Path], object]] = {

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from benchmarks.fuzz import finding, mutated, seeds, warm_up
-from tests.hostile.readers import ENDINGS
+from benchmarks.fuzz import Trial
+from benchmarks.fuzz_inputs import mutated, seeds
 
 EXAMPLES = {
     "safetensors": 200, "gguf": 100, "onnx": 200, "archive": 200, "keras": 60, "plan": 100,
@@ -22,7 +23,7 @@ EXAMPLES = {
 @pytest.mark.parametrize("reader", EXAMPLES)
 def test_damage_is_read_or_ends_in_one_sentence(tmp_path: Path, reader: str) -> None:
     known = seeds(reader)
-    warm_up(reader, tmp_path / ENDINGS[reader])
+    trial = Trial(reader, tmp_path)
 
     @seed(7)
     @settings(
@@ -33,14 +34,15 @@ def test_damage_is_read_or_ends_in_one_sentence(tmp_path: Path, reader: str) -> 
     @given(place=st.integers(0, len(known) - 1), state=st.integers(0, 2**32))
     def check(place: int, state: int) -> None:
         data = mutated(known[place], random.Random(state))  # noqa: S311  (no secret)
-        assert finding(reader, tmp_path / ENDINGS[reader], data) is None
+        assert trial.wrong(data) is None
 
-    check()
+    with closing(trial):
+        check()
 
 
 @pytest.mark.parametrize("reader", EXAMPLES)
 def test_any_bytes_are_read_or_end_in_one_sentence(tmp_path: Path, reader: str) -> None:
-    warm_up(reader, tmp_path / ENDINGS[reader])
+    trial = Trial(reader, tmp_path)
 
     @seed(7)
     @settings(
@@ -50,6 +52,7 @@ def test_any_bytes_are_read_or_end_in_one_sentence(tmp_path: Path, reader: str) 
     )
     @given(data=st.binary(max_size=300))
     def check(data: bytes) -> None:
-        assert finding(reader, tmp_path / ENDINGS[reader], data) is None
+        assert trial.wrong(data) is None
 
-    check()
+    with closing(trial):
+        check()
