@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from memplanner.export import export as export
     from memplanner.model import load as load
     from memplanner.plan import Plan as Plan
-    from memplanner.run import apply as apply
+    from memplanner.run.process import apply as apply
     from memplanner.run.reloading import load_compressed as load_compressed
     from memplanner.run.sensitivity_process import sensitivity as sensitivity
     from memplanner.search.answers import search as search
@@ -45,7 +45,7 @@ __all__ = [
 
 _HOMES = {
     "Plan": "memplanner.plan",
-    "apply": "memplanner.run",
+    "apply": "memplanner.run.process",
     "assign_bits": "memplanner.techniques.bit_assignment",
     "estimate": "memplanner.estimate",
     "export": "memplanner.export",

@@ -43,12 +43,10 @@ def _imports_are_no_garbage() -> None:
 @pytest.fixture(scope="session")
 def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with SmolLM2-135M, which all processes of the tests share."""
+    from tests.shared_folder import shared_by_all
     from tests.smollm2 import written_once
 
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # one's own is below that of all
-    return written_once(folder / "smollm2")
+    return written_once(shared_by_all(tmp_path_factory) / "smollm2")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

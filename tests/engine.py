@@ -15,6 +15,7 @@ from memplanner.messages import protocol
 from memplanner.messages.protocol import AnyReply, Run, read_reply
 from memplanner.messages.run import RunResult, RunStarted
 from memplanner.plan import Plan
+from tests.forked_start import ForkedStart
 
 SECONDS = 120.0
 """For an answer that waits for torch on a machine with other work."""
@@ -25,12 +26,16 @@ T = TypeVar("T", bound=protocol.Reply)
 
 
 class Engine:
-    """An engine of its own; every line that it sends must be a reply."""
+    """An engine of its own; every line that it sends must be a reply.
 
-    def __init__(self, log: Path) -> None:
+    It starts as a user's does, unless it may be ``forked`` from a process that has torch.
+    """
+
+    def __init__(self, log: Path, *, forked: bool = False) -> None:
         self.log = log
+        start: Any = ForkedStart if forked else subprocess.Popen
         with log.open("wb") as errors:
-            self.process = subprocess.Popen(
+            self.process = start(
                 [sys.executable, "-W", "error", "-m", "memplanner.server"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -31,6 +31,8 @@ SECONDS = 280.0
 _IMPORTED = [
     "memplanner.estimate",
     "memplanner.model.sources",
+    "memplanner.run.session",
+    "memplanner.server.loop",
     "peft",
     "tests.truth.context_ranks",
     "tests.truth.real_pipeline",
@@ -53,8 +55,9 @@ _IMPORTED = [
 ]
 """Modules alone: they start no thread and compute nothing, so what is forked is as new as them."""
 
-_NURSERY = multiprocessing.get_context("forkserver")
-_NURSERY.set_forkserver_preload(_IMPORTED)
+NURSERY = multiprocessing.get_context("forkserver")
+"""Forks from a process that has imported what tests need."""
+NURSERY.set_forkserver_preload(_IMPORTED)
 
 Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
@@ -91,8 +94,8 @@ def together(calls: Sequence[Call]) -> list[Any]:
     found: dict[int, Any] = {}
     try:
         for place, call in enumerate(calls):
-            mine, theirs = _NURSERY.Pipe(duplex=False)
-            process = _NURSERY.Process(target=_answer, args=(theirs, *call), daemon=True)
+            mine, theirs = NURSERY.Pipe(duplex=False)
+            process = NURSERY.Process(target=_answer, args=(theirs, *call), daemon=True)
             process.start()
             theirs.close()
             waiting[mine] = place

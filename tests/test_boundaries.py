@@ -90,6 +90,12 @@ def test_the_window_brings_qt_and_no_torch() -> None:
     assert "memplanner.estimate" not in packages
 
 
+def test_the_process_that_reads_a_snapshot_brings_no_torch() -> None:
+    packages, _ = loaded_by("import memplanner.run.snapshot_worker")
+    assert "numpy" in packages  # curves are its arrays
+    assert not packages & ((TORCH - {"numpy"}) | QT)
+
+
 def test_the_engine_brings_torch_and_no_qt() -> None:
     packages, _ = loaded_by("import memplanner.server.__main__, memplanner.estimate")
     assert "torch" in packages

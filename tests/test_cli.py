@@ -356,7 +356,7 @@ def test_the_exit_code_of_a_run_is_its_outcome(
         on_event(ended)
         return ended
 
-    monkeypatch.setattr("memplanner.run.apply", apply)
+    monkeypatch.setattr("memplanner.run.process.apply", apply)
     shown = memplanner("apply", tiny, "--device", "cpu", "--json")
     assert shown.exit_code == exit_code
     assert json.loads(shown.stdout)["outcome"] == outcome

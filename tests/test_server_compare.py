@@ -19,7 +19,7 @@ IMPOSSIBLE = PLAN.with_values({"optimizer.implementation": "bitsandbytes_paged_8
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    engine = Engine(tmp_path_factory.mktemp("engine") / "log")
+    engine = Engine(tmp_path_factory.mktemp("engine") / "log", forked=True)
     engine.open(SOURCE)
     engine.estimate(PLAN)
     yield engine
@@ -99,7 +99,7 @@ def test_a_newer_comparison_and_another_model_end_an_older_one(engine: Engine) -
 def test_without_a_model_there_is_nothing_to_compare(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    empty = Engine(tmp_path_factory.mktemp("empty") / "log")
+    empty = Engine(tmp_path_factory.mktemp("empty") / "log", forked=True)
     try:
         number = compare(empty, PLAN)
         reply = empty.answers(number)[number]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from memplanner.messages import protocol
 from memplanner.plan import Plan
 from memplanner.plan.offers import offers
-from tests.engine import Engine
+from tests.engine import Engine, recipe
 
 SOURCE = "preset:smollm2-135m"
 PLAN = Plan.parse({"training": {"batch_size": 1, "sequence_length": 64}})
@@ -19,7 +20,7 @@ OTHER = PLAN.with_values({"training.sequence_length": 96})
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    engine = Engine(tmp_path_factory.mktemp("engine") / "log")
+    engine = Engine(tmp_path_factory.mktemp("engine") / "log", forked=True)
     engine.open(SOURCE)
     engine.estimate(PLAN)
     yield engine
@@ -33,11 +34,20 @@ def ask(engine: Engine, plan: Plan, first: tuple[str, ...] = ()) -> int:
     )[0]
 
 
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Engine]:
+    """An engine with a model of two layers: an effect of it takes no time."""
+    engine = Engine(tmp_path / "log", forked=True)
+    engine.open(recipe(tmp_path))
+    yield engine
+    engine.end()
+
+
 @pytest.mark.slow
-def test_every_effect_is_told_then_the_end(engine: Engine) -> None:
-    number = ask(engine, PLAN, ("loss.method",))
+def test_every_effect_is_told_then_the_end(small: Engine) -> None:
+    number = ask(small, PLAN, ("loss.method",))
     told = []
-    while isinstance(reply := engine.reply(), protocol.Effect):
+    while isinstance(reply := small.reply(), protocol.Effect):
         assert reply.id == number
         told.append(reply.effect)
     assert isinstance(reply, protocol.EffectsListed)
@@ -90,7 +100,7 @@ def test_opening_a_model_ends_them(engine: Engine) -> None:
 
 
 def test_without_a_model_there_are_none(tmp_path_factory: pytest.TempPathFactory) -> None:
-    empty = Engine(tmp_path_factory.mktemp("empty") / "log")
+    empty = Engine(tmp_path_factory.mktemp("empty") / "log", forked=True)
     try:
         (number,) = (ask(empty, PLAN),)
         reply = empty.answers(number)[number]

@@ -20,7 +20,7 @@ SHORT = SearchGoal(techniques=("loss", "activation_checkpointing"))
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    engine = Engine(tmp_path_factory.mktemp("engine") / "log")
+    engine = Engine(tmp_path_factory.mktemp("engine") / "log", forked=True)
     engine.open(SOURCE)
     yield engine
     engine.end()

@@ -148,8 +148,8 @@ def apply(
         device_named(device)  # a wrong name is said before the model is read
         changes = PlanChanges(plan, sets, batch_size, sequence_length, ranks)
         from memplanner.cli.interrupt import stopped_by_interrupt
-        from memplanner.run import apply as run_plan
-        from memplanner.run import intention
+        from memplanner.run.intention import intention
+        from memplanner.run.process import apply as run_plan
         from memplanner.run.requested import RunOptions
 
         model = load_source(source, inputs, trust_code)

@@ -266,7 +266,7 @@ class RunPrinter:
 
 def _by_rank(ranks: Sequence[RankRun]) -> Table:
     """The allocated peak of every rank, predicted against measured."""
-    from memplanner.run import Comparison
+    from memplanner.run.comparison import Comparison
 
     table = table_of("Rank", "Stage", "Predicted", "Measured", "Difference", "Error")
     for rank in ranks:
@@ -299,7 +299,7 @@ def _terms(step: RunStep) -> str:
 
 
 def _comparison(predicted: RunFigures, measured: RunFigures) -> Table:
-    from memplanner.run import Comparison, compare_categories, compare_phases
+    from memplanner.run.comparison import Comparison, compare_categories, compare_phases
 
     table = table_of("", "Predicted", "Measured", "Difference", "Error")
     whole = Comparison("allocated", predicted.allocated_bytes, measured.allocated_bytes)

@@ -1,15 +1,9 @@
-"""A plan on a real device: real steps, measured, against the prediction."""
+"""A plan on a real device: real steps, measured, against the prediction.
 
-from memplanner.run.comparison import Comparison, compare_categories, compare_phases
-from memplanner.run.intention import intention
-from memplanner.run.process import apply
+What starts and follows processes here needs torch no more than they do: reading a snapshot takes
+none. So nothing is imported but for who asks for it.
+"""
+
 from memplanner.run.stopping import StopSignal
 
-__all__ = [
-    "Comparison",
-    "StopSignal",
-    "apply",
-    "compare_categories",
-    "compare_phases",
-    "intention",
-]
+__all__ = ["StopSignal"]

@@ -24,11 +24,11 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from memplanner.messages.run import RunEvent, RunResult
+from memplanner.run.channel import Channel, take_standard_streams
 from memplanner.run.killing import kill_session
 from memplanner.run.ranks_channel import Ranks
 from memplanner.run.ranks_gathering import Gathering
 from memplanner.run.request import GRACE_SECONDS, STOP_NOW, RunRequest, read_event
-from memplanner.run.worker import Channel, take_standard_streams
 
 _SETTLE_SECONDS = 0.5
 """The others fail when a rank goes away: who says so first is not always who began."""

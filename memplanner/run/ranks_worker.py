@@ -12,11 +12,11 @@ import signal
 import sys
 from threading import Event, Thread
 
+from memplanner.run.channel import Channel
 from memplanner.run.interruption import Interruption
 from memplanner.run.ranks_channel import join_as
 from memplanner.run.ranks_session import RankSession
 from memplanner.run.request import RunRequest
-from memplanner.run.worker import Channel
 
 _PR_SET_PDEATHSIG = 1
 """``linux/prctl.h``."""

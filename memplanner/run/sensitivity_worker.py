@@ -20,11 +20,11 @@ from memplanner.messages.sensitivity import Sensitivity, SensitivityEnd, Sensiti
 from memplanner.model import load
 from memplanner.plan import Plan
 from memplanner.run.backend import torch_device
+from memplanner.run.channel import Channel, take_standard_streams
 from memplanner.run.memory_limit import limit_memory
 from memplanner.run.out_of_memory import is_out_of_memory
 from memplanner.run.quality_data import quality_data
 from memplanner.run.sensitivity import measure
-from memplanner.run.worker import Channel, take_standard_streams
 
 _SECONDS_APART = 0.2
 """Of progress, so that small layers make no flood of it."""

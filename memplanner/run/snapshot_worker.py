@@ -12,7 +12,7 @@ from pathlib import Path
 from memplanner.errors import MemplannerError
 from memplanner.messages.base import Message
 from memplanner.messages.snapshot import SnapshotEnd, SnapshotProgress
-from memplanner.run.worker import Channel, take_standard_streams
+from memplanner.run.channel import Channel, take_standard_streams
 from memplanner.snapshot import summary
 
 

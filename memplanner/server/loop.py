@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
+from memplanner.errors import MemplannerError
 from memplanner.messages import protocol
 from memplanner.messages.protocol import AnyRequest, Failure, MakeEstimate, Superseded
 from memplanner.server.channel import LONGEST_LINE_BYTES, Channel, read_lines
@@ -51,7 +52,8 @@ def _parse(line: bytes, channel: Channel) -> AnyRequest | None:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         sentence = f"A request cannot be read ({where}: {first['msg']}); send one of this protocol."
-        channel.send(Failure(id=0, error="ProtocolError", sentence=sentence))
+        said = str(MemplannerError(sentence))  # it quotes the line, which may hold anything
+        channel.send(Failure(id=0, error="ProtocolError", sentence=said))
         return None
 
 

@@ -218,7 +218,7 @@ class ModelWork:
 
     def _describe_run(self, request: protocol.DescribeRun) -> None:
         from memplanner.hardware import find_device
-        from memplanner.run import intention
+        from memplanner.run.intention import intention
 
         found = intention(
             self.model,

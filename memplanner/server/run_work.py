@@ -107,7 +107,7 @@ class RunWork:
             thread.join(15)
 
     def _run(self, request: protocol.ApplyPlan, model: Model, stop: StopSignal) -> bool:
-        from memplanner.run import apply
+        from memplanner.run.process import apply
 
         def send(event: RunEvent) -> None:
             if not isinstance(event, RunResult):

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import psutil
 import pytest
@@ -13,6 +14,8 @@ import memplanner as mp
 from memplanner.hardware import host_device
 from memplanner.messages.device import Device
 from memplanner.messages.run import RunEvent, RunResult, RunStarted
+from memplanner.run import process
+from tests.forked_start import FORKED, ready
 from tests.truth.small_models import SMALL
 
 
@@ -70,8 +73,11 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="session")
-def run(plan: mp.Plan) -> Callable[..., Run]:
-    """Applies a plan to a source or model on the CPU; no process may be left behind."""
+def really_run(plan: mp.Plan) -> Callable[..., Run]:
+    """Applies a plan to a source or model on the CPU; no process may be left behind.
+
+    The worker starts as a user's does, and imports torch anew: for how it starts and crashes.
+    """
 
     def start(source: Any, planned: mp.Plan = plan, **options: Any) -> Run:
         model = mp.load(source) if isinstance(source, (str, Path)) else source
@@ -89,5 +95,17 @@ def run(plan: mp.Plan) -> Callable[..., Run]:
         if run.of("started"):
             assert not psutil.pid_exists(run.process_id)
         return run
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def run(really_run: Callable[..., Run]) -> Callable[..., Run]:
+    """The same with a worker that is forked from a process which has torch."""
+    ready()
+
+    def start(source: Any, *given: Any, **options: Any) -> Run:
+        with patch.object(process, "subprocess", FORKED):
+            return really_run(source, *given, **options)
 
     return start

@@ -48,11 +48,11 @@ def test_a_kill_by_a_kernel_without_a_count_is_out_of_memory(
     assert result.where == "forward"
 
 
-def test_a_crash_names_signal_and_line(run: Start, tmp_path: Path) -> None:
+def test_a_crash_names_signal_and_line(really_run: Start, tmp_path: Path) -> None:
     forward = "os.kill(os.getpid(), signal.SIGSEGV)"
     source = write_recipe(tmp_path, forward)
     line = source.read_text().splitlines().index("    " + forward) + 1
-    result = run(source).result
+    result = really_run(source).result
     assert result.outcome == "failed"
     assert "crashed with SIGSEGV" in result.sentence
     assert f"line {line} of tiny.py" in result.sentence

@@ -132,7 +132,7 @@ def test_one_step_is_measured_by_one_more(run: Start, tmp_path: Path) -> None:
     assert "One more step" in done.result.notes[0]
 
 
-def test_what_user_code_prints_does_not_disturb(run: Start, tmp_path: Path) -> None:
+def test_what_user_code_prints_does_not_disturb(really_run: Start, tmp_path: Path) -> None:
     forward = """
 print("{not an event", end="")
 os.write(1, b'{"kind": "result"}\\n')
@@ -143,6 +143,6 @@ os.system("echo from a child")
 """
     source = write_recipe(tmp_path, forward)
     source.write_text('print("on opening")\n' + source.read_text())
-    done = run(source, steps=2)
+    done = really_run(source, steps=2)
     _check(done, 2)
     assert done.of("started")[0].data == "the recipe's own batches"

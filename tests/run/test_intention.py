@@ -13,7 +13,8 @@ from memplanner.history import default_path
 from memplanner.messages.intention import RunIntention
 from memplanner.model import load
 from memplanner.plan import Plan
-from memplanner.run import apply, intention
+from memplanner.run.intention import intention
+from memplanner.run.process import apply
 from tests.terminal import memplanner
 
 SMALL = {"training.batch_size": 1, "training.sequence_length": 16, "precision": "fp32"}

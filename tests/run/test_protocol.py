@@ -15,10 +15,10 @@ import memplanner as mp
 from memplanner.messages.device import Device
 from memplanner.messages.run import RunProgress, RunStep
 from memplanner.run import StopSignal
+from memplanner.run.channel import Channel
 from memplanner.run.ending import Followed
 from memplanner.run.interruption import Interruption
 from memplanner.run.request import RunRequest, read_event
-from memplanner.run.worker import Channel
 from tests.run.recipes import write_recipe
 
 DUMP = (

@@ -28,6 +28,7 @@ from memplanner.techniques.prepare import prepare
 from memplanner.techniques.quantization import with_value
 from memplanner.techniques.target import Target
 from tests.engine import Engine
+from tests.forked_start import FORKED
 from tests.run.judging import CPU, planned, write_text
 from tests.smollm2 import loaded
 from tests.terminal import memplanner
@@ -184,6 +185,7 @@ def test_what_cannot_be_measured_is_refused(real: Model) -> None:
 # In the terminal, and over the protocol
 
 
+@pytest.mark.usefixtures("forked")
 def test_the_terminal_writes_a_plan_within_the_budget(real: Model, tmp_path: Path) -> None:
     file, text = tmp_path / "plan.yaml", write_text(tmp_path, words=60)
     result = memplanner(
@@ -214,8 +216,14 @@ def test_the_terminal_refuses_in_a_sentence(options: list[str], sentence: str) -
 
 
 @pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What measures is forked from a process that has torch."""
+    monkeypatch.setattr("memplanner.run.following.subprocess", FORKED)
+
+
+@pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = Engine(tmp_path / "log")
+    made = Engine(tmp_path / "log", forked=True)
     yield made
     made.end()
 

@@ -82,7 +82,9 @@ def test_a_stop_before_the_start_starts_nothing(run: Start, tmp_path: Path) -> N
     assert done.result.steps == 0
 
 
-def test_a_stop_while_the_worker_starts_does_not_wait_for_it(run: Start, tmp_path: Path) -> None:
+def test_a_stop_while_the_worker_starts_does_not_wait_for_it(
+    really_run: Start, tmp_path: Path
+) -> None:
     model = mp.load(write_recipe(tmp_path))
     mp.estimate(model)
     children = set(psutil.Process().children())
@@ -95,7 +97,7 @@ def test_a_stop_while_the_worker_starts_does_not_wait_for_it(run: Start, tmp_pat
 
     thread = Thread(target=request_once_it_is_there)
     thread.start()
-    done = run(model, stop=stop)
+    done = really_run(model, stop=stop)
     thread.join()
     assert done.kinds == ("result",)
     assert done.result.outcome == "stopped"

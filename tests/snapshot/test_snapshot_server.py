@@ -14,7 +14,7 @@ from tests.snapshot.test_reader import event, written
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = Engine(tmp_path / "log")
+    engine = Engine(tmp_path / "log", forked=True)
     yield engine
     engine.end()
 

@@ -33,22 +33,22 @@ def _quantized(bits: int) -> dict[str, Any]:
 # model, prompt, new tokens, precision, the plan's section, what transformers is told
 CASES: dict[str, tuple[str, int, int, str, dict[str, Any], dict[str, Any]]] = {
     "llama, the prompt is the peak": ("llama", 60, 20, "fp32", {}, {}),
-    "llama, the last token is the peak": ("llama", 4, 60, "fp32", {}, {}),
+    "llama, the last token is the peak": ("llama", 4, 40, "fp32", {}, {}),
     "llama, one token": ("llama", 60, 1, "fp32", {}, {}),
     "llama, two tokens": ("llama", 60, 2, "fp32", {}, {}),
     "llama, bf16": ("llama", 60, 20, "bf16", {}, {}),
     "llama, static": ("llama", 60, 20, "fp32", {"cache": "static"}, STATIC),
     "llama, no cache": ("llama", 60, 20, "fp32", {"cache": "none"}, {"use_cache": False}),
-    "llama, cache in 4 bits": ("llama", 8, 60, "fp32", QUANTIZED, _quantized(4)),
+    "llama, cache in 4 bits": ("llama", 8, 36, "fp32", QUANTIZED, _quantized(4)),
     "llama, cache in 2 bits, bf16": (
-        "llama", 8, 61, "bf16", {**QUANTIZED, "cache_bits": 2}, _quantized(2),
+        "llama", 8, 37, "bf16", {**QUANTIZED, "cache_bits": 2}, _quantized(2),
     ),
     "bart, cache in 8 bits": ("bart", 8, 20, "fp32", {**QUANTIZED, "cache_bits": 8}, _quantized(8)),
     "gpt2": ("gpt2 eager", 40, 20, "fp32", {}, {}),
-    "gemma2, windows": ("gemma2", 4, 60, "fp32", {}, {}),
-    "gemma2, windows, static": ("gemma2", 4, 60, "fp32", {"cache": "static"}, STATIC),
+    "gemma2, windows": ("gemma2", 4, 40, "fp32", {}, {}),
+    "gemma2, windows, static": ("gemma2", 4, 40, "fp32", {"cache": "static"}, STATIC),
     "gemma2, every token kept": (
-        "gemma2", 4, 60, "fp32", {"windows": False}, {"cache": lambda _: DynamicCache()},
+        "gemma2", 4, 40, "fp32", {"windows": False}, {"cache": lambda _: DynamicCache()},
     ),
     "mistral, window": ("mistral, sliding window", 40, 20, "fp32", {}, {}),
     "mixtral, experts": ("mixtral", 20, 30, "fp32", {}, {}),
