@@ -13,7 +13,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-exports check format bench accuracy screenshots package clean window-packages test-packages
+.PHONY: help run test test-exports check coverage format bench bench-window accuracy screenshots translations package clean window-packages test-packages
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,21 @@ check: test-packages .venv/.python-ready ## Run the checks without the tests
 	@$(BIN)/mypy -p memplanner -p memplanner_ui
 	@$(BIN)/lint-imports
 
+# The smallest set of tests that goes through what pyproject.toml counts as readers and protocol.
+COVERING := tests/hostile tests/model tests/importing tests/snapshot tests/history \
+	tests/plan/test_file.py tests/faults/test_history.py tests/faults/test_writing.py \
+	tests/test_messages.py tests/test_server.py tests/test_server_history.py \
+	tests/ui/test_shell_engine.py tests/ui/test_shell_faults.py tests/ui/test_shell_recovery.py \
+	tests/ui/test_shell_settings.py
+
+coverage: test-packages .venv/.model-ready .venv/.python-ready ## Measure what tests cover of the readers and the protocol
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest $(PYTEST_OPTIONS) $(COVERING)
+	@# Processes that tests kill leave files cut short; they are left out, and a warning says so.
+	@$(BIN)/coverage combine --quiet
+	@rm -f .coverage.*
+	@$(BIN)/coverage report
+
 format: .venv/.python-ready ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -40,11 +55,17 @@ test-exports: .venv/.python-ready ## Have trainers read our files, each in an en
 bench: .venv/.python-ready ## Measure speed beside torch's MemTracker
 	@$(BIN)/python -m benchmarks.speed
 
+bench-window: test-packages .venv/.python-ready ## Measure the window: start, edits, frames, memory
+	@$(BIN)/python -m benchmarks.window
+
 accuracy: .venv/.python-ready ## Predict peaks that others published, and write docs/accuracy.md
 	@$(BIN)/python -m benchmarks.accuracy --write docs/accuracy.md
 
 screenshots: test-packages .venv/.python-ready ## Draw the window's pictures in docs/images
 	@$(BIN)/python packaging/screenshots.py
+
+translations: .venv/.python-ready ## Collect the window's words for translators, and compile them
+	@$(BIN)/python packaging/translations.py
 
 package: test-packages .venv/.python-ready ## Build wheel, .deb and folder in dist, and start each
 	@$(PIP) install --constraint constraints.txt pyinstaller
@@ -56,7 +77,7 @@ package: test-packages .venv/.python-ready ## Build wheel, .deb and folder in di
 
 clean: ## Remove the Python environment, caches and built files
 	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis \
-		.import_linter_cache .benchmarks
+		.import_linter_cache .benchmarks .coverage .coverage.*
 
 # What is missing on the system is looked for each time; it takes a twentieth of a second.
 window-packages:

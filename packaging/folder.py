@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from release import ROOT, epoch
-from window_alone import QT_MODULES, copy_own
+from window_alone import QT_MODULES, QT_TRANSLATIONS, copy_own
 
 ENGINE_ALONE = (
     "torch", "transformers", "accelerate", "peft", "safetensors", "gguf", "bitsandbytes", "torchao",
@@ -32,8 +31,6 @@ NOT_IMPORTED = (
     "numpy.f2py", "numpy.testing",
 )  # fmt: skip
 """What libraries import where it is there, and do without."""
-NOT_TAKEN = ("PySide6/Qt/translations",)
-"""What PyInstaller brings and the window, which speaks English, does not use."""
 MEBIBYTE = 1024**2
 
 
@@ -76,8 +73,9 @@ def build(output: Path, wheel: Path | None = None) -> Path:
         }
         subprocess.run(command, cwd=scratch, env=environment, check=True)
     folder = output / "memplanner"
-    for name in NOT_TAKEN:
-        shutil.rmtree(folder / "_internal" / name)
+    for file in (folder / "_internal" / "PySide6" / "Qt" / "translations").iterdir():
+        if file.name not in QT_TRANSLATIONS:  # PyInstaller brings those of every language
+            file.unlink()
     return folder
 
 

@@ -54,6 +54,9 @@ QT_PLUGINS = (
 OPTIONAL_PLUGINS = ("platformthemes/libqgtk3.so",)
 """Qt does without them where the system has not what they are linked against."""
 
+QT_TRANSLATIONS = ("qtbase_zh_CN.qm",)
+"""Below PySide6's folder of translations: those of the languages that the window speaks."""
+
 NOT_TAKEN = (
     "*/__pycache__/*",
     "*.pyi",
@@ -105,7 +108,7 @@ def qt_files(folder: Path) -> set[Path]:
         beside = (folder / name for name in needed(file))
         below = (qt / "lib" / name for name in needed(file))
         waiting += [one for one in (*beside, *below) if one.is_file()]
-    return found
+    return found | {qt / "translations" / name for name in QT_TRANSLATIONS}
 
 
 def brought_files(without: tuple[str, ...] = ()) -> Iterator[tuple[Path, str]]:

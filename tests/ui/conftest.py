@@ -9,6 +9,7 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+import psutil
 import pytest
 from PySide6.QtCore import QEvent, QObject, QThread, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
@@ -49,13 +50,14 @@ def _settle() -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fails a test that leaves a top-level widget, a running thread or a running timer."""
+    """Fails a test that leaves a top-level widget, or a thread, timer or process running."""
     if "qtbot" not in request.fixturenames:
         yield
         return
     qapp = request.getfixturevalue("qapp")
     before = set(QApplication.topLevelWidgets())
     timers = _children_of_type(QTimer)
+    processes = _processes()
     yield
     _settle()
     left = [
@@ -68,6 +70,21 @@ def nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not left, f"top-level widgets left behind: {left}"
     assert not threads, f"threads left running: {threads}"
     assert not running, f"timers left running: {running}"
+    started = _processes() - processes
+    assert not started, f"processes left running: {started}"
+
+
+def _processes() -> set[psutil.Process]:
+    """What this process has started and still runs; those that tests are forked from stay."""
+    found = set()
+    for one in psutil.Process().children():
+        try:
+            nursery = "multiprocessing" in " ".join(one.cmdline())
+            if not nursery and one.status() != psutil.STATUS_ZOMBIE:
+                found.add(one)
+        except psutil.NoSuchProcess:
+            pass  # it has ended meanwhile
+    return found
 
 
 def _belongs_to_qt(widget: QWidget) -> bool:

@@ -22,7 +22,6 @@ from fake_search import search_of, smallest_of
 from fake_snapshot import read_snapshot
 
 from memplanner.errors import PlanError
-from memplanner.importing import read_trainer
 from memplanner.messages import protocol
 from memplanner.messages.device import Device
 from memplanner.messages.effects import EffectKind, OptionEffect
@@ -183,6 +182,8 @@ class FakeEngine:
                 raise AssertionError(request)
 
     def import_plan(self, request: protocol.ImportPlan) -> protocol.Reply:
+        from memplanner.importing import read_trainer  # few tests open a trainer's file
+
         try:
             read = read_trainer(request.path, request.plan)
         except PlanError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from memplanner.messages.protocol import ListDevices
 from memplanner.plan.samples import samples
 from memplanner_ui.main_window import MainWindow
 from tests.ui.acting import LONG
@@ -48,3 +49,18 @@ def test_a_sample_that_was_not_opened_leaves_nothing_for_the_next_model(
     window.session.open("preset:gpt2")
     qtbot.waitUntil(lambda: window.session.document.model is not None, timeout=LONG)
     assert not window.session.document.dirty
+
+
+def test_a_sample_that_is_opened_before_the_devices_are_known_has_its_own(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    session = window.session
+    known = session.devices
+    session.document.set_device(next(one for one in known if not one.local))
+    session.devices = ()
+    session.engine.request(ListDevices, then=session._on_devices)  # as when an engine begins
+    window.samples.open(HERE)
+    qtbot.waitUntil(lambda: session.document.plan == HERE.plan, timeout=LONG)
+    assert [one.name for one in session.devices] == [one.name for one in known]
+    assert session.document.device is not None
+    assert session.document.device.selector == HERE.device

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from weakref import ref
 
 import pytest
 from hypothesis import given
@@ -101,6 +102,16 @@ def test_undoing_everything_gives_the_first_plan(edits: list[tuple[str, int, boo
     while document.history.canRedo():
         document.history.redo()
     assert document.plan == last
+
+
+def test_an_edited_document_goes_with_its_last_holder(qapp: object) -> None:
+    document = Document()
+    document.open_model("preset:tiny", MODEL, Plan())
+    document.set_value("training.batch_size", 4)
+    document.history.undo()
+    gone = ref(document)
+    del document
+    assert gone() is None, "garbage collection would have to take it apart"
 
 
 def test_a_section_is_reset_to_the_plan_the_model_came_with(qapp: object) -> None:

@@ -17,7 +17,7 @@ from memplanner.messages import protocol
 from memplanner.messages.run import RunStarted, RunStep
 from memplanner_ui.document import Document
 from memplanner_ui.engine import EngineClient, EngineState, Outcome, Place
-from memplanner_ui.environment.dialog import ANOTHER, EngineDialog
+from memplanner_ui.environment.dialog import EngineDialog
 from memplanner_ui.export_dialog import ExportDialog
 from memplanner_ui.main_window import MainWindow
 from memplanner_ui.open_dialog import OpenDialog
@@ -267,7 +267,9 @@ def test_a_machine_is_checked_and_chosen(
             )
             assert named or isinstance(widget.parent(), QComboBox), widget
     rows = range(dialog.places.count())
-    dialog.places.select(next(row for row in rows if dialog.places.candidate(row) is ANOTHER))
+    dialog.places.select(
+        next(row for row in rows if dialog.places.candidate(row) is dialog.another)
+    )
     place = host.place(trainer)
     dialog.form.host.setText(place.host)
     dialog.form.options.setText(" ".join(place.options))

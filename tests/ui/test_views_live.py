@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -210,6 +211,26 @@ def test_curves_follow_the_samples_and_toggles(qtbot: QtBot, view: LiveView) -> 
     view.plot.set_line("allocated", False)
     assert highest() == 0
     assert "allocated" not in view.plot.accessibleDescription()
+
+
+def test_what_is_below_the_allocated_curve_is_tinted(qtbot: QtBot, view: LiveView) -> None:
+    view.start(sample.run_started(1))
+    for event in sample.run_samples(1):
+        view.handle(event)
+    view.show()
+    view._draw(force=True)
+    qtbot.wait(50)
+    plot = view.plot
+    image = plot._plot.grab().toImage()
+    curve = plot._allocated
+    x, y = curve.getData()
+    middle = len(x) // 2
+    at = plot._box.mapViewToDevice(QPointF(float(x[middle]), float(y[middle])))
+    tint = image.pixelColor(round(at.x()), image.height() - 40)
+    assert tint != image.pixelColor(round(at.x()), round(at.y()) - 12)
+    plot.set_line("allocated", False)
+    bare = plot._plot.grab().toImage()
+    assert bare.pixelColor(round(at.x()), image.height() - 40) != tint
 
 
 def test_drawing_costs_two_points_a_pixel_at_most(qtbot: QtBot, view: LiveView) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memplanner.messages.estimate import Span
@@ -62,6 +62,7 @@ def test_a_source_with_parameters_only_has_no_step() -> None:
     assert step_of(parameters_only()) is None
 
 
+@example(points=15, pixels=9, start=0.0, share=1.0)
 @given(st.integers(2, 700), st.integers(1, 300), st.floats(0, 0.9), st.floats(0.05, 1))
 def test_columns_keep_the_highest_and_are_a_pixel_wide_at_least(
     points: int, pixels: int, start: float, share: float

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QUndoStack
 from PySide6.QtWidgets import QMenu, QMenuBar
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons
 
 
@@ -79,6 +80,10 @@ ACTIONS = (
     Declared("scheme_system", "View", "Colours of the system", (), group="scheme", separated=True),
     Declared("scheme_light", "View", "Light", (), group="scheme"),
     Declared("scheme_dark", "View", "Dark", (), group="scheme"),
+    Declared("language_system", "View", "Language of the system", group="language",
+             separated=True),
+    Declared("language_en", "View", "English", group="language"),
+    Declared("language_zh_CN", "View", "简体中文", group="language"),
     Declared("presets", "Model", "Presets", (), "model", "Choose another model",
              needs="idle"),
     Declared("reopen", "Model", "Open again", ("F5",), "",
@@ -139,10 +144,10 @@ class Actions(QObject):
             self._actions[declared.name] = self._make(declared, handlers[declared.name])
 
     def _make(self, declared: Declared, handler: Callable[[], object]) -> QAction:
-        action = QAction(declared.text, self)
+        action = QAction(words_of(declared.text), self)
         action.setObjectName(declared.name)
         _give_keys(action, declared, declared.keys)
-        action.setStatusTip(declared.tip)
+        action.setStatusTip(words_of(declared.tip))
         if declared.icon:
             icons.set_icon(action, declared.icon)
         if declared.group:
@@ -181,14 +186,18 @@ class Actions(QObject):
             changed.connect(self._retitle_undo if name == "undo" else self._retitle_redo)
 
     def _retitle_undo(self, text: str) -> None:
-        self._actions["undo"].setText(f"Undo {text}".strip())
+        self._actions["undo"].setText(
+            translate("Actions", "Undo {change}").format(change=text).strip()
+        )
 
     def _retitle_redo(self, text: str) -> None:
-        self._actions["redo"].setText(f"Redo {text}".strip())
+        self._actions["redo"].setText(
+            translate("Actions", "Redo {change}").format(change=text).strip()
+        )
 
     def fill(self, bar: QMenuBar) -> dict[str, QMenu]:
         """Adds every menu to ``bar``; the menus by name."""
-        menus = {name: bar.addMenu(f"&{name}") for name in MENUS}
+        menus = {name: bar.addMenu(f"&{words_of(name)}") for name in MENUS}
         for declared in ACTIONS:
             if declared.separated:
                 menus[declared.menu].addSeparator()
@@ -209,9 +218,14 @@ class Actions(QObject):
                 self._actions[declared.name].setEnabled(allowed[declared.needs])
 
 
+def words_of(text: str) -> str:
+    """A menu, text or tip of ``ACTIONS`` in the user's language."""
+    return translate("Actions", text) if text else text
+
+
 def _give_keys(action: QAction, declared: Declared, keys: Sequence[str]) -> None:
     action.setShortcuts([QKeySequence(one) for one in keys])
-    tip = declared.tip or declared.text.rstrip("…")
+    tip = words_of(declared.tip) or words_of(declared.text).rstrip("…")
     if keys:
         native = QKeySequence(keys[0]).toString(QKeySequence.SequenceFormat.NativeText)
         tip = f"{tip} ({native})"

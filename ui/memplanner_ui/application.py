@@ -8,23 +8,25 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
-from PySide6.QtGui import QIcon, QPainter, QPixmap
-from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtGui import QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import QApplication
 
-from memplanner_ui.document import Document
-from memplanner_ui.engine import HERE, EngineClient, Place
-from memplanner_ui.engine.place import wrong_host
-from memplanner_ui.look.theme import apply_theme
+from memplanner_ui.first_look import first_palette, remembered, settings_path
+from memplanner_ui.language import install
 from memplanner_ui.main_window import MainWindow
-from memplanner_ui.session import Session
-from memplanner_ui.settings import SettingsFile
+
+if TYPE_CHECKING:
+    from memplanner_ui.engine import Place
+    from memplanner_ui.settings import SettingsFile
 
 ICON_SIZES = (16, 24, 32, 48, 64, 128, 256)
 FRAME = QSize(4, 36)
 """What a window's frame and title are taken to need before the window is shown."""
+NEVER_PAINTED_MS = 500
+"""A window that is minimised at first is filled as well."""
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 NO_DISPLAY = (
     "There is no display to open the window on; set DISPLAY, or use the terminal's commands."
@@ -37,29 +39,66 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not _has_display():
         print(NO_DISPLAY, file=sys.stderr)
         return 2
-    application = make_application()
-    settings = SettingsFile()
-    scheme = options.theme or settings.values.scheme
-    apply_theme(application, scheme)
-    engine = EngineClient(_place(options, settings))
-    window = MainWindow(Session(Document(), engine, settings))
-    window.session.setParent(window)
-    window.crashes.watch()
+    application = _named()
+    look = remembered(settings_path())
+    window = MainWindow()
+    window.setPalette(first_palette(options.theme or look.scheme))
+    if look.geometry is not None:
+        window.restoreGeometry(look.geometry)
     fit_to_screen(window)
+    fill = QTimer(window, singleShot=True, interval=0)
+    fill.timeout.connect(lambda: _fill(window, options))
+    window.painted_first.connect(fill.start)
+    QTimer.singleShot(NEVER_PAINTED_MS, fill, lambda: fill.start())
     window.show()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    QTimer.singleShot(0, window, lambda: _begin(window, options.source))
     return application.exec()
+
+
+def _fill(window: MainWindow, options: argparse.Namespace) -> None:
+    """Makes the window's parts, now that it is on the screen, and starts the engine."""
+    if window.assembled or not window.isVisible():
+        return
+    try:
+        _assemble(window, options)
+    except BaseException:
+        QApplication.exit(1)  # an empty window would stay
+        raise
+    QTimer.singleShot(0, window, lambda: _begin(window, options.source))
+
+
+def _assemble(window: MainWindow, options: argparse.Namespace) -> None:
+    # all that takes longer to import than a first picture of the window
+    from memplanner_ui.document import Document
+    from memplanner_ui.engine import EngineClient
+    from memplanner_ui.look.theme import apply_theme
+    from memplanner_ui.session import Session
+    from memplanner_ui.settings import SettingsFile
+
+    application = make_application()
+    settings = SettingsFile()
+    window.setPalette(QPalette())
+    install(application, settings.values.language)
+    apply_theme(application, options.theme or settings.values.scheme)
+    engine = EngineClient(_place(options, settings))
+    session = Session(Document(), engine, settings, window)
+    window.assemble(session)
+    window.crashes.watch()
 
 
 def make_application() -> QApplication:
     """The application with its names and icon."""
+    application = _named()
+    application.setWindowIcon(application_icon())
+    return application
+
+
+def _named() -> QApplication:
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     application.setApplicationName("memplanner")
     application.setApplicationDisplayName("")
     application.setDesktopFileName("memplanner")
-    application.setWindowIcon(application_icon())
     return application
 
 
@@ -71,6 +110,8 @@ def fit_to_screen(window: MainWindow) -> None:
 
 def application_icon() -> QIcon:
     """The program's icon, from the resources."""
+    from PySide6.QtSvg import QSvgRenderer  # one library less before the window is there
+
     data = (files("memplanner.resources") / "icons" / "app.svg").read_bytes()
     drawing = QSvgRenderer(QByteArray(data))
     icon = QIcon()
@@ -91,6 +132,8 @@ def _has_display() -> bool:
 
 def _place(options: argparse.Namespace, settings: SettingsFile) -> Place:
     """Where the engine runs: as the command line says, else as it was chosen last."""
+    from memplanner_ui.engine import HERE, Place
+
     if options.python or options.host:
         brought = HERE.brought or bool(options.host)  # far away ours is the one that surely fits
         return Place(python=options.python or "", host=options.host or "", brought=brought)
@@ -98,6 +141,8 @@ def _place(options: argparse.Namespace, settings: SettingsFile) -> Place:
 
 
 def _host(text: str) -> str:
+    from memplanner_ui.engine.place import wrong_host  # few name a host
+
     if wrong := wrong_host(text):
         raise argparse.ArgumentTypeError(wrong)
     return text

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from memplanner.messages.estimate import Layer
 from memplanner.plan import Plan
 from memplanner.plan.per_layer import is_named
+from memplanner_ui.language import translatable
 from memplanner_ui.layer_edits import is_linear, patterns
 
-RECOMPUTED = "recomputed"
+RECOMPUTED = translatable("Window", "recomputed")
 _LISTS = frozenset({"ModuleList", "ModuleDict"})
 
 

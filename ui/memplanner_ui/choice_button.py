@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QWidget
 
 from memplanner_ui.look import hatch, icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import isolated, placed
 
 _BAR = 44.0
 _ICON = 16.0
@@ -80,13 +81,16 @@ class ChoiceButton(QPushButton):
         icons.paint(
             painter,
             self._icon,
-            QRectF(left, middle - _ICON / 2, _ICON, _ICON),
+            placed(QRectF(left, middle - _ICON / 2, _ICON, _ICON), area),
             colors.color("text"),
         )
         left += _ICON + _GAP
         right = self.width() - 8 - _ICON
         icons.paint(
-            painter, "down", QRectF(right, middle - _ICON / 2, _ICON, _ICON), colors.color("text2")
+            painter,
+            "down",
+            placed(QRectF(right, middle - _ICON / 2, _ICON, _ICON), area),
+            colors.color("text2"),
         )
         flags = int(Qt.AlignmentFlag.AlignVCenter)
         font = fonts.font("heading")
@@ -96,13 +100,15 @@ class ChoiceButton(QPushButton):
             self._strong, Qt.TextElideMode.ElideRight, max(20, int(right - left - 4))
         )
         width = QFontMetrics(font).horizontalAdvance(strong)
-        painter.drawText(QRectF(left, 0, width + 4, self.height()), flags, strong)
+        painter.drawText(
+            placed(QRectF(left, 0, width + 4, self.height()), area), flags, isolated(strong)
+        )
         left += width + _GAP
         if self._share is not None and left + _BAR < right:
-            bar = QRectF(left, middle - 5, _BAR, 10)
+            bar = placed(QRectF(left, middle - 5, _BAR, 10), area)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
             painter.fillRect(bar, colors.color("free"))
-            used = QRectF(left, middle - 5, round(_BAR * self._share), 10)
+            used = QRectF(bar.left(), bar.top(), round(_BAR * self._share), 10)
             hatch.fill(painter, used, colors.color("other"), colors.color("text3"))
             painter.setPen(colors.color("border"))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -116,5 +122,7 @@ class ChoiceButton(QPushButton):
             text = QFontMetrics(font).elidedText(
                 self._detail, Qt.TextElideMode.ElideRight, int(room)
             )
-            painter.drawText(QRectF(left, 0, room, self.height()), flags, text)
+            painter.drawText(
+                placed(QRectF(left, 0, room, self.height()), area), flags, isolated(text)
+            )
         painter.end()

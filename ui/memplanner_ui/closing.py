@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from memplanner_ui.document import Document
+from memplanner_ui.language import translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.views.notice import Fix
 
@@ -33,15 +34,34 @@ class Closing:
 
     def _about(self, document: Document, *, running: bool) -> Notice | None:
         if running:
-            stop = Fix("Stop the run and close", "", "Stop and close", self._close)
-            meaning = "Closing ends it."
+            stop = Fix(
+                translate("Window", "Stop the run and close"),
+                "",
+                translate("Window", "Stop and close"),
+                self._close,
+            )
+            meaning = translate("Window", "Closing ends it.")
             if document.dirty:
-                meaning = "Closing ends it, and the plan has edits that no file has."
-            return Notice("caution", "A plan is running.", meaning, (stop,))
+                meaning = translate(
+                    "Window", "Closing ends it, and the plan has edits that no file has."
+                )
+            return Notice("caution", translate("Window", "A plan is running."), meaning, (stop,))
         if document.model is None or not document.dirty:
             return None
         fixes = (
-            Fix("Save the plan and close", "", "Save…", lambda: self._save_then(self._close)),
-            Fix("Close without saving", "", "Close", self._close),
+            Fix(
+                translate("Window", "Save the plan and close"),
+                "",
+                translate("Window", "Save…"),
+                lambda: self._save_then(self._close),
+            ),
+            Fix(
+                translate("Window", "Close without saving"),
+                "",
+                translate("Window", "Close"),
+                self._close,
+            ),
         )
-        return Notice("caution", "The plan has edits that no file has.", "", fixes)
+        return Notice(
+            "caution", translate("Window", "The plan has edits that no file has."), "", fixes
+        )

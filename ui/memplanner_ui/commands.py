@@ -7,15 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QPoint, QRect, Qt
-from PySide6.QtGui import QGuiApplication, QIcon
-from PySide6.QtWidgets import QApplication, QMenu, QMessageBox
+from PySide6.QtCore import QObject, QPoint, QRect
+from PySide6.QtWidgets import QApplication, QMenu
 
 from memplanner_ui import files
-from memplanner_ui.actions import ACTIONS
+from memplanner_ui.about import about_box
+from memplanner_ui.actions import ACTIONS, words_of
 from memplanner_ui.export_dialog import ExportDialog
 from memplanner_ui.keys_dialog import KeysDialog
+from memplanner_ui.language import Language, translate
 from memplanner_ui.look.theme import SchemeChoice, apply_theme
+from memplanner_ui.notices import Notice
 from memplanner_ui.open_dialog import OpenDialog
 from memplanner_ui.palette import Entry
 from memplanner_ui.panes import focus_next_pane
@@ -85,6 +87,9 @@ class Commands(QObject):
             "scheme_system": lambda: self.choose_scheme("system"),
             "scheme_light": lambda: self.choose_scheme("light"),
             "scheme_dark": lambda: self.choose_scheme("dark"),
+            "language_system": lambda: self.choose_language("system"),
+            "language_en": lambda: self.choose_language("en"),
+            "language_zh_CN": lambda: self.choose_language("zh_CN"),
             "presets": self._document.close_model,
             "reopen": self.reopen,
             "choose_device": self.choose_device,
@@ -95,7 +100,7 @@ class Commands(QObject):
             "unfold_sections": lambda: window.left.plan.fold_all(False),
             "fold_sections": lambda: window.left.plan.fold_all(True),
             "reset_plan": lambda: self._document.set_plan(
-                self._document.first_plan, "reset the plan"
+                self._document.first_plan, translate("Window", "reset the plan")
             ),
             "apply": lambda: window.runs.apply(window.workspace.live.form.settings),
             "run_settings": self.show_run_settings,
@@ -121,14 +126,18 @@ class Commands(QObject):
             return
         folder = self._session.settings.values.folder
         files.choose_file(
-            self._window, "Open a model or a plan", files.MODELS_AND_PLANS, self._open, folder
+            self._window,
+            translate("Window", "Open a model or a plan"),
+            translate("Window", files.MODELS_AND_PLANS),
+            self._open,
+            folder,
         )
 
     def open_folder(self) -> None:
         """Asks for a folder and opens it."""
         folder = self._session.settings.values.folder
         machine = self._session.engine.place.machine
-        title = "Open a model folder"
+        title = translate("Window", "Open a model folder")
         files.choose_folder(self._window, title, self._open, folder, machine=machine)
 
     def _open(self, path: str) -> None:
@@ -147,15 +156,21 @@ class Commands(QObject):
     def _choose_plan(self) -> None:
         """Asks for a plan's file, which the window reads itself."""
         folder = self._session.settings.values.folder
-        files.choose_file(self._window, "Open a plan", files.PLANS, self._open, folder)
+        files.choose_file(
+            self._window,
+            translate("Window", "Open a plan"),
+            translate("Window", files.PLANS),
+            self._open,
+            folder,
+        )
 
     def open_snapshot(self) -> None:
         """Asks for a memory snapshot and reads it."""
         folder = self._session.settings.values.folder
         files.choose_file(
             self._window,
-            "Open a memory snapshot",
-            files.SNAPSHOTS,
+            translate("Window", "Open a memory snapshot"),
+            translate("Window", files.SNAPSHOTS),
             self._session.snapshot_wanted.emit,
             folder,
             machine=self._session.engine.place.machine,
@@ -192,7 +207,14 @@ class Commands(QObject):
                 then()
 
         folder = self._session.settings.values.folder
-        files.choose_new_file(self._window, "Save the plan", files.PLANS, name, save, folder)
+        files.choose_new_file(
+            self._window,
+            translate("Window", "Save the plan"),
+            translate("Window", files.PLANS),
+            name,
+            save,
+            folder,
+        )
 
     def save_then(self, then: Callable[[], object]) -> None:
         """Saves the plan, asking for a file where there is none, and then goes on."""
@@ -251,16 +273,33 @@ class Commands(QObject):
             action = self._window.actions_[declared.name]
             if action.isEnabled() and declared.name != "palette":
                 keys = action.shortcut().toString().replace("+", " ")
-                detail = f"{declared.menu}   {keys}" if keys else declared.menu
-                found.append(Entry("command", declared.text, detail, action.trigger))
+                menu = words_of(declared.menu)
+                detail = f"{menu}   {keys}" if keys else menu
+                found.append(Entry("command", words_of(declared.text), detail, action.trigger))
         for device in self._session.devices:
             choose = partial(self._session.choose_device, device)
             where = self._session.engine.place.where
-            words = where if device.local else f"not {where}"
-            found.append(Entry("device", f"Plan for {device.name}", words, choose))
+            words = (
+                where if device.local else translate("Window", "not {where}").format(where=where)
+            )
+            found.append(
+                Entry(
+                    "device",
+                    translate("Window", "Plan for {name}").format(name=device.name),
+                    words,
+                    choose,
+                )
+            )
         for sample in self._window.samples.samples:
             show = partial(self._window.samples.open, sample)
-            found.append(Entry("sample", f"Sample: {sample.title}", sample.sentence, show))
+            found.append(
+                Entry(
+                    "sample",
+                    translate("Window", "Sample: {title}").format(title=sample.title),
+                    sample.sentence,
+                    show,
+                )
+            )
         if self._document.model is None:
             return found
         edit, focus = self._session.edit, self._focus_option
@@ -296,6 +335,13 @@ class Commands(QObject):
             apply_theme(application, scheme)
         self._session.settings.update(scheme=scheme)
 
+    def choose_language(self, language: Language) -> None:
+        """Speaks a language, or the system's, from the next start on."""
+        if language != self._session.settings.values.language:
+            self._session.settings.update(language=language)
+            words = translate("Window", "The language changes when memplanner is opened again.")
+            self._session.noticed.emit(Notice("info", words))
+
     def choose_device(self) -> None:
         """Opens the device chooser with the cursor in its field."""
         self._window.tools.device.open_menu()
@@ -317,7 +363,7 @@ class Commands(QObject):
     def fill_plan_menu(self, menu: QMenu) -> None:
         """The menu behind the three dots of the plan."""
         for name, title in self._window.left.plan.changed_sections():
-            action = menu.addAction(f"Reset {title}")
+            action = menu.addAction(translate("Window", "Reset {title}").format(title=title))
             action.triggered.connect(lambda _=False, n=name: self._document.reset_section(n))
         if menu.actions():
             menu.addSeparator()
@@ -337,21 +383,4 @@ class Commands(QObject):
 
     def show_about(self) -> None:
         """Says what this is."""
-        info = self._session.engine.info
-        version = f"Version {info.version}. " if info else ""
-        self._tell(
-            "About memplanner",
-            "<b>memplanner</b><p>Plan the memory that training a model takes, before it runs.</p>"
-            f"<p>{version}Apache License 2.0.</p>",
-            QGuiApplication.windowIcon(),
-        )
-
-    def _tell(self, title: str, text: str, icon: QIcon | None = None) -> None:
-        box = QMessageBox(self._window)
-        box.setWindowTitle(title)
-        box.setText(text)
-        if icon is not None:
-            box.setIconPixmap(icon.pixmap(48, 48))
-        box.addButton("Close", QMessageBox.ButtonRole.RejectRole)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+        about_box(self._session.engine.info, self._window).open()

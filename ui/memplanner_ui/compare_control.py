@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import date
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QInputDialog
@@ -15,7 +16,9 @@ from memplanner.report.parts import whole_peak_bytes
 from memplanner.report.settings import differing
 from memplanner.units import NOTHING
 from memplanner_ui.compare_kept import KeptPlans, Named
+from memplanner_ui.days import day_words
 from memplanner_ui.document import NEW_PLAN
+from memplanner_ui.language import of_plan, translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.session import Session
 from memplanner_ui.views.compare import MOST_BASELINES, CompareView
@@ -25,7 +28,6 @@ from memplanner_ui.views.notice import Fix
 
 OPEN = ""
 """The key of the open plan; a kept plan's is its name."""
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WORDS_IN_NAME = 3
 
 
@@ -89,7 +91,7 @@ class CompareControl(QObject):
         found = []
         for key in self._shown_keys():
             figures = self._figures_of(key)
-            waiting = protocol.ComparedPlan(sentence="Not estimated yet.")
+            waiting = protocol.ComparedPlan(sentence=translate("Window", "Not estimated yet."))
             outcome = waiting if figures is None else figures.outcome
             found.append(Compared(self._name(key), outcome.estimate, outcome.sentence))
         return tuple(found)
@@ -171,7 +173,11 @@ class CompareControl(QObject):
             self._show()
             return
         count = len(pairs)
-        self._view.set_waiting(f"estimating {count} plans" if count > 1 else "estimating")
+        self._view.set_waiting(
+            translate("Window", "estimating {count} plans").format(count=count)
+            if count > 1
+            else translate("Window", "estimating")
+        )
         self._asked_for = (document.device.selector, dict(pairs))
         self._asked = self._session.engine.request(
             protocol.ComparePlans,
@@ -226,10 +232,14 @@ class CompareControl(QObject):
             pinned = named is not None and named.kept.pinned
             return Entry(key, self._name(key), detail, self._peak(key), place, pinned, trouble)
 
-        entries = [entry(OPEN, "this plan")]
+        entries = [entry(OPEN, translate("Window", "this plan"))]
         entries += [entry(one.name, one.trouble or _detail(one), one) for one in self.kept.plans]
         self._panel.show_entries(entries)
-        count = f"{len(shown)} of {len(entries)} shown" if len(entries) > 1 else ""
+        count = (
+            translate("Window", "{shown} of {all} shown").format(shown=len(shown), all=len(entries))
+            if len(entries) > 1
+            else ""
+        )
         self._panel.counted.emit(count)
 
     def _peak(self, key: str) -> str:
@@ -237,7 +247,11 @@ class CompareControl(QObject):
         if figures is None:
             return ""
         estimate = figures.outcome.estimate
-        return "cannot run" if estimate is None else size_words(whole_peak_bytes(estimate))
+        return (
+            translate("Window", "cannot run")
+            if estimate is None
+            else size_words(whole_peak_bytes(estimate))
+        )
 
     def _choose_baseline(self, place: int) -> None:
         self._baseline = self._shown_keys()[place]
@@ -252,10 +266,10 @@ class CompareControl(QObject):
         if known is not None:
             self.kept.show(known.name, shown=True)
             self._panel.plans.select(known.name)
-            self.said.emit(f"Already kept: {known.name}")
+            self.said.emit(translate("Window", "Already kept: {name}").format(name=known.name))
         elif document.model is not None:
             name = document.plan_name
-            if document.path is None or name == NEW_PLAN:
+            if document.path is None or name == translate("Window", NEW_PLAN):
                 name = self._words()
             self.keep_plan(document.plan, name)
 
@@ -264,7 +278,7 @@ class CompareControl(QObject):
         free = self.kept.keep(plan, name, origin)
         if free:
             self._panel.plans.select(free)
-            self.said.emit(f"Kept for comparing: {free}")
+            self.said.emit(translate("Window", "Kept for comparing: {name}").format(name=free))
 
     def _words(self) -> str:
         document = self._session.document
@@ -273,11 +287,12 @@ class CompareControl(QObject):
         for one in changed:
             word = one.values[1]
             if word in ("on", "off") or word.replace(".", "").isdigit():
-                numbers.append(f"{one.title.rpartition(': ')[2].lower()} {word}")
+                title = of_plan(one.title.rpartition(": ")[2])
+                numbers.append(f"{title.lower()} {of_plan(word)}")
             elif word != NOTHING:
-                named.append(word)
+                named.append(of_plan(word))
         named += numbers  # what is chosen tells plans apart sooner than a batch
-        return ", ".join(named[:_WORDS_IN_NAME]) or "First plan"
+        return ", ".join(named[:_WORDS_IN_NAME]) or translate("Window", "First plan")
 
     def toggle(self, key: str) -> None:
         """Puts a plan side by side with the others, or takes it out; one always stays."""
@@ -295,7 +310,7 @@ class CompareControl(QObject):
         """Makes a kept plan the open one: one edit, which undo takes back."""
         plan = self._plan(key)
         if plan is not None and key != OPEN:
-            self._session.document.set_plan(plan, f"use {key}")
+            self._session.document.set_plan(plan, translate("Window", "use {key}").format(key=key))
 
     def act(self, what: str, key: str) -> None:
         """Does what the list's menu names to a plan."""
@@ -324,8 +339,13 @@ class CompareControl(QObject):
                 self.keep_plan(plan, named.name, origin)
                 self._session.solved.emit()
 
-            fix = Fix("Keep it again under the same name", "", "Keep again", back)
-            words = f"“{named.name}” is no longer kept."
+            fix = Fix(
+                translate("Window", "Keep it again under the same name"),
+                "",
+                translate("Window", "Keep again"),
+                back,
+            )
+            words = translate("Window", "“{name}” is no longer kept.").format(name=named.name)
             self._session.noticed.emit(Notice("info", words, "", (fix,)))
 
     def rename(self, key: str, name: str) -> None:
@@ -341,8 +361,8 @@ class CompareControl(QObject):
 
     def _ask_name(self, key: str) -> None:
         dialog = QInputDialog(self._panel)
-        dialog.setWindowTitle("Rename the plan")
-        dialog.setLabelText("Name")
+        dialog.setWindowTitle(translate("Window", "Rename the plan"))
+        dialog.setLabelText(translate("Window", "Name"))
         dialog.setTextValue(key)
         dialog.textValueSelected.connect(lambda name: self.rename(key, name))
         dialog.finished.connect(dialog.deleteLater)
@@ -352,13 +372,18 @@ class CompareControl(QObject):
 def _detail(named: Named) -> str:
     """Where a plan is from and when it was kept: ``from Search, today 14:02``."""
     when = _when(named.kept.kept, time.time())
-    words = f"{named.kept.origin}, {when}" if named.kept.origin else f"kept {when}"
-    return f"pinned, {words}" if named.kept.pinned else words
+    words = (
+        f"{named.kept.origin}, {when}"
+        if named.kept.origin
+        else translate("Window", "kept {when}").format(when=when)
+    )
+    return (
+        translate("Window", "pinned, {words}").format(words=words) if named.kept.pinned else words
+    )
 
 
 def _when(then: float, now: float) -> str:
     at, today = time.localtime(then), time.localtime(now)
     if (at.tm_year, at.tm_yday) == (today.tm_year, today.tm_yday):
-        return f"today {at.tm_hour:02}:{at.tm_min:02}"
-    year = "" if at.tm_year == today.tm_year else f" {at.tm_year}"
-    return f"{at.tm_mday} {_MONTHS[at.tm_mon - 1]}{year}"
+        return translate("Window", "today {time}").format(time=f"{at.tm_hour:02}:{at.tm_min:02}")
+    return day_words(date.fromtimestamp(then), year=at.tm_year != today.tm_year)

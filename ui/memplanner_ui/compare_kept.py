@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from memplanner.errors import PlanError
 from memplanner.plan import Plan
+from memplanner_ui.language import translate
 from memplanner_ui.settings import KeptPlan, SettingsFile
 
 MOST = 64
@@ -77,7 +78,7 @@ class KeptPlans(QObject):
         one = self.find(name)
         if one is None or one.plan is None:
             return ""
-        return self.keep(one.plan, f"{name}, copy")
+        return self.keep(one.plan, translate("Window", "{name}, copy").format(name=name))
 
     def rename(self, name: str, new: str) -> str:
         """Gives a plan another name, with a number where that is taken; the name it has then."""
@@ -129,7 +130,7 @@ class KeptPlans(QObject):
         self.changed.emit()
 
     def _free_name(self, name: str) -> str:
-        name = " ".join(name.split())[:LONGEST_NAME] or "Plan"
+        name = " ".join(name.split())[:LONGEST_NAME] or translate("Window", "Plan")
         taken = {one.name for one in self._plans}
         number, free = 2, name
         while free in taken:

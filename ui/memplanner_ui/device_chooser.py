@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QFrame, QLineEdit, QListView, Q
 
 from memplanner.messages.device import Device
 from memplanner_ui.device_list import HERE, ROW_HEIGHT, DeviceDelegate, DeviceRows, rows_of
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.rows import label
@@ -36,13 +37,13 @@ class DeviceChooser(QFrame):
         self._devices: Sequence[Device] = ()
         self._used: Sequence[str] = ()
         self._chosen: str | None = None
-        self._where = HERE
+        self._where = translate("Window", HERE)
         # A click on the button while this is open closes it and does not open it again.
         self.setAttribute(Qt.WidgetAttribute.WA_NoMouseReplay)
-        self.setAccessibleName("Choose a device")
+        self.setAccessibleName(translate("Window", "Choose a device"))
         self.field = QLineEdit()
-        self.field.setPlaceholderText("Search devices")
-        self.field.setAccessibleName("Search devices")
+        self.field.setPlaceholderText(translate("Window", "Search devices"))
+        self.field.setAccessibleName(translate("Window", "Search devices"))
         self.field.setClearButtonEnabled(True)
         search = QAction(self.field)
         icons.set_icon(search, "search", "text3")
@@ -58,7 +59,7 @@ class DeviceChooser(QFrame):
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.list.setAccessibleName("Devices")
+        self.list.setAccessibleName(translate("Window", "Devices"))
         self.list.clicked.connect(lambda index: self._choose(index.row()))
         self.none = label("", "body", "faint", wrap=True)
         self.none.setContentsMargins(6, 4, 6, 6)
@@ -75,7 +76,7 @@ class DeviceChooser(QFrame):
         devices: Sequence[Device],
         used: Sequence[str],
         chosen: Device | None,
-        where: str = "in this machine",
+        where: str = "",
     ) -> None:
         """Opens below ``button``; ``used`` are selectors, the last used first.
 
@@ -132,7 +133,11 @@ class DeviceChooser(QFrame):
         self.none.setVisible(nothing)
         if nothing:
             said = " ".join(words.split())
-            self.none.setText(f"No device has “{said}” in its name." if said else "No devices yet.")
+            self.none.setText(
+                translate("Window", "No device has “{said}” in its name.").format(said=said)
+                if said
+                else translate("Window", "No devices yet.")
+            )
             return
         chosen = next((place for place, row in enumerate(self.rows.rows) if row.chosen), -1)
         if words.strip() or chosen < 0:

@@ -20,10 +20,16 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from memplanner.messages.device import Device
 from memplanner.units import format_bytes
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import isolated, placed
 
-HERE, USED, OTHERS = "In this machine", "Used before", "Plan for another card"
+HERE, USED, OTHERS = (
+    translatable("Window", "In this machine"),
+    translatable("Window", "Used before"),
+    translatable("Window", "Plan for another card"),
+)
 ROW_HEIGHT = 26
 _ROW = Qt.ItemDataRole.UserRole
 _SIDE, _TICK = 10, 16
@@ -48,7 +54,7 @@ class Row(NamedTuple):
 def memory_words(device: Device) -> str:
     """A device's memory as it is printed."""
     size = device.memory_bytes
-    return "memory not known" if size is None else format_bytes(size)
+    return translate("Window", "memory not known") if size is None else format_bytes(size)
 
 
 def matches(device: Device, words: Sequence[str]) -> bool:
@@ -62,7 +68,7 @@ def rows_of(
     used: Sequence[str],
     chosen: str | None,
     words: str = "",
-    here: str = HERE,
+    here: str = "",
 ) -> list[Row]:
     """The rows in their groups, each device once; ``used`` and ``chosen`` are selectors.
 
@@ -83,7 +89,12 @@ def rows_of(
         (before if device.selector in places else others).append(device)
     before.sort(key=lambda device: places[device.selector])
     rows: list[Row] = []
-    for title, group in ((here, local), (USED, before), (OTHERS, others)):
+    here = here or translate("Window", HERE)
+    for title, group in (
+        (here, local),
+        (translate("Window", USED), before),
+        (translate("Window", OTHERS), others),
+    ):
         if group:
             rows.append(Row(title))
             rows += [Row(one.name, one, one.selector == chosen) for one in group]
@@ -130,7 +141,7 @@ class DeviceRows(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return row.text
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            words = (row.text, row.memory, "chosen" if row.chosen else "")
+            words = (row.text, row.memory, translate("Window", "chosen") if row.chosen else "")
             return ", ".join(word for word in words if word)
         return row if role == _ROW else None
 
@@ -164,14 +175,14 @@ class DeviceDelegate(QStyledItemDelegate):
         if row.chosen:
             top = inner.center().y() - _TICK / 2 + 0.5
             tick = QRectF(inner.left(), top, _TICK, _TICK)
-            icons.paint(painter, "check", tick, colors.color("accent"))
+            icons.paint(painter, "check", placed(tick, inner), colors.color("accent"))
         painter.setFont(fonts.font("body"))
         painter.setPen(colors.color("text2"))
-        painter.drawText(inner, int(_MIDDLE | Qt.AlignmentFlag.AlignRight), row.memory)
+        painter.drawText(inner, int(_MIDDLE | Qt.AlignmentFlag.AlignRight), isolated(row.memory))
         room = painter.fontMetrics().horizontalAdvance(row.memory) + 12
         name = inner.adjusted(_TICK + 6, 0, -room, 0)
         painter.setFont(fonts.font("heading" if row.chosen else "body"))
         painter.setPen(colors.color("text"))
         middle = Qt.TextElideMode.ElideMiddle
         text = painter.fontMetrics().elidedText(row.text, middle, name.width())
-        painter.drawText(name, int(_MIDDLE), text)
+        painter.drawText(placed(name, inner), int(_MIDDLE), isolated(text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from weakref import ref
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
@@ -11,10 +12,11 @@ from memplanner.messages.device import Device
 from memplanner.messages.estimate import Estimate, ModelInfo
 from memplanner.plan import Plan, difference
 from memplanner.plan.file import read_plan, write_plan
+from memplanner_ui.language import of_plan, plural, translatable, translate
 from memplanner_ui.plan_on_disk import PlanFile
 
 _MERGE_ID = 1
-NEW_PLAN = "new plan"
+NEW_PLAN = translatable("Window", "new plan")
 
 
 class EditPlan(QUndoCommand):
@@ -22,7 +24,9 @@ class EditPlan(QUndoCommand):
 
     def __init__(self, document: Document, before: Plan, after: Plan, text: str, key: str) -> None:
         super().__init__(text)
-        self._document = document
+        # Weak, as the document has the history that has this: PySide crashes where Python's
+        # garbage collection has to take such a circle apart.
+        self._document = ref(document)
         self._before = before
         self._after = after
         self._key = key
@@ -30,11 +34,16 @@ class EditPlan(QUndoCommand):
 
     def redo(self) -> None:
         """Makes the later plan the current one."""
-        self._document._show_plan(self._after)
+        self._show(self._after)
 
     def undo(self) -> None:
         """Makes the earlier plan the current one."""
-        self._document._show_plan(self._before)
+        self._show(self._before)
+
+    def _show(self, plan: Plan) -> None:
+        document = self._document()
+        if document is not None:
+            document._show_plan(plan)
 
     def id(self) -> int:
         """Tells Qt which commands may merge."""
@@ -126,7 +135,11 @@ class Document(QObject):
     @property
     def plan_name(self) -> str:
         """The plan's file without its ending, or ``new plan``."""
-        return NEW_PLAN if self.path is None else self.path.stem.removesuffix(".plan")
+        return (
+            translate("Window", NEW_PLAN)
+            if self.path is None
+            else self.path.stem.removesuffix(".plan")
+        )
 
     @property
     def dirty(self) -> bool:
@@ -155,21 +168,24 @@ class Document(QObject):
     def reset_section(self, name: str) -> None:
         """Gives a section (or a single value) of the plan its first value again."""
         value = getattr(self.first_plan, name)
-        self.set_plan(self._plan.model_copy(update={name: value}), f"reset {name}")
+        self.set_plan(
+            self._plan.model_copy(update={name: value}),
+            translate("Window", "reset {name}").format(name=of_plan(name)),
+        )
 
     def open_plan(self, path: Path) -> None:
         """Reads a plan's file, undoably. Raises ``PlanError``."""
         found = PlanFile()
         found.take(path)
         plan = read_plan(path)
-        self.set_plan(plan, f"open {path.name}")
+        self.set_plan(plan, translate("Window", "open {name}").format(name=path.name))
         self.path, self.file = path, found
         self.history.setClean()
         self.title_changed.emit()
 
     def restore(self, plan: Plan, path: Path | None) -> None:
         """Shows a plan with edits that no file has, undoably; ``path`` has the one before them."""
-        self.set_plan(plan, "restore the plan")
+        self.set_plan(plan, translate("Window", "restore the plan"))
         self.path = path
         self.file.take(path)
         self.title_changed.emit()
@@ -214,7 +230,9 @@ def _words_of(before: Plan, after: Plan) -> str:
     """An edit in words, such as ``batch size 4`` or ``3 changes``."""
     changes = difference(before, after)
     if len(changes) != 1:
-        return f"{len(changes)} changes"
-    name = changes[0].key.rsplit(".", 1)[-1].replace("_", " ")
+        return plural("Window", "{count} changes", "{count} change", len(changes)).format(
+            count=len(changes)
+        )
+    name = of_plan(changes[0].key.rsplit(".", 1)[-1].replace("_", " "))
     value = changes[0].after
     return f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}"

@@ -8,28 +8,40 @@ from typing import Literal
 
 from memplanner.messages.protocol import EngineInfo
 from memplanner_ui.engine import EngineState, Outcome, Place
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.views.notice import Fix
 
 Way = Literal["start", "here", "choose", "log"]
-PLAN_IS_KEPT = "The plan is as it was."
+PLAN_IS_KEPT = translatable("Window", "The plan is as it was.")
 
 
 def no_engine(outcome: Outcome, ways: Mapping[Way, Callable[[], object]]) -> Notice:
     """The notice for an engine that has ended and is not started again, with the ways out."""
     remote = outcome.place.remote
-    again = "Connect again" if remote else "Start again"
-    text = f"Connect to {outcome.place.machine} again" if remote else "Start the engine again"
+    again = translate("Window", "Connect again") if remote else translate("Window", "Start again")
+    text = (
+        translate("Window", "Connect to {machine} again").format(machine=outcome.place.machine)
+        if remote
+        else translate("Window", "Start the engine again")
+    )
     fixes = [Fix(text, "", again, ways["start"])]
     if remote:
-        here = "Compute in this machine, with this program’s own Python"
-        fixes.append(Fix(here, "", "Compute here", ways["here"]))
+        here = translate("Window", "Compute in this machine, with this program’s own Python")
+        fixes.append(Fix(here, "", translate("Window", "Compute here"), ways["here"]))
     if not outcome.answered:
-        where = "Choose another Python, or another machine, for the engine"
-        fixes.append(Fix(where, "", "Choose…", ways["choose"]))
-    fixes.append(Fix("Read what the engine wrote", "", "Show the log", ways["log"]))
+        where = translate("Window", "Choose another Python, or another machine, for the engine")
+        fixes.append(Fix(where, "", translate("Window", "Choose…"), ways["choose"]))
+    fixes.append(
+        Fix(
+            translate("Window", "Read what the engine wrote"),
+            "",
+            translate("Window", "Show the log"),
+            ways["log"],
+        )
+    )
     said = "" if outcome.lost and not outcome.answered else _last_line(outcome.stderr)
-    kept = PLAN_IS_KEPT if outcome.answered else ""
+    kept = translate("Window", PLAN_IS_KEPT) if outcome.answered else ""
     meaning = " ".join(part for part in (kept, said) if part)
     return Notice("trouble", outcome.sentence, meaning, tuple(fixes))
 
@@ -38,17 +50,36 @@ def not_answering(
     where: Place, halted: int | None, start: Callable[[], object], wait: Callable[[], object]
 ) -> Notice:
     """The notice for an engine that is silent; ``halted`` is its id where a signal stopped it."""
-    meaning = f"It may hang; starting it again opens the model anew. {PLAN_IS_KEPT}"
+    meaning = translate(
+        "Window", "It may hang; starting it again opens the model anew. {kept}"
+    ).format(kept=translate("Window", PLAN_IS_KEPT))
     if where.remote:
-        meaning = f"It, or the connection, may hang. {PLAN_IS_KEPT}"
+        meaning = translate("Window", "It, or the connection, may hang. {kept}").format(
+            kept=translate("Window", PLAN_IS_KEPT)
+        )
     elif halted is not None:
-        meaning = f"A signal has stopped it; “kill -CONT {halted}” lets it go on. {PLAN_IS_KEPT}"
-    again = Fix("End it and start another; the model is opened again", "", "Start again", start)
+        meaning = translate(
+            "Window", "A signal has stopped it; “kill -CONT {halted}” lets it go on. {kept}"
+        ).format(halted=halted, kept=translate("Window", PLAN_IS_KEPT))
+    again = Fix(
+        translate("Window", "End it and start another; the model is opened again"),
+        "",
+        translate("Window", "Start again"),
+        start,
+    )
     return Notice(
         "caution",
-        "The engine does not answer.",
+        translate("Window", "The engine does not answer."),
         meaning,
-        (again, Fix("Go on waiting for its answer", "", "Wait", wait)),
+        (
+            again,
+            Fix(
+                translate("Window", "Go on waiting for its answer"),
+                "",
+                translate("Window", "Wait"),
+                wait,
+            ),
+        ),
     )
 
 
@@ -58,14 +89,28 @@ def engine_words(
     """What the status bar says of the engine."""
     where = place.machine
     if info is not None:
-        torch = f"torch {info.torch}" if info.torch else "no torch"
-        return f"Engine: {where}, {torch}" if where else f"Engine: Python {info.python}, {torch}"
+        torch = f"torch {info.torch}" if info.torch else translate("Window", "no torch")
+        return (
+            translate("Window", "Engine: {where}, {torch}").format(where=where, torch=torch)
+            if where
+            else translate("Window", "Engine: Python {python}, {torch}").format(
+                python=info.python, torch=torch
+            )
+        )
     if state is EngineState.STARTING and bringing:
-        return f"Bringing the engine to {where}" if where else "Bringing the engine there"
+        return (
+            translate("Window", "Bringing the engine to {where}").format(where=where)
+            if where
+            else translate("Window", "Bringing the engine there")
+        )
     words = {
-        EngineState.STARTING: f"Connecting to {where}" if where else "Engine is starting",
-        EngineState.FAILED: f"Not connected to {where}" if where else "Engine has ended",
-        EngineState.STOPPED: "Engine is stopped",
+        EngineState.STARTING: translate("Window", "Connecting to {where}").format(where=where)
+        if where
+        else translate("Window", "Engine is starting"),
+        EngineState.FAILED: translate("Window", "Not connected to {where}").format(where=where)
+        if where
+        else translate("Window", "Engine has ended"),
+        EngineState.STOPPED: translate("Window", "Engine is stopped"),
     }
     return words.get(state, "")
 
@@ -73,12 +118,17 @@ def engine_words(
 def engine_tip(place: Place, info: EngineInfo | None) -> str:
     """The same at length, for a tool tip."""
     if info is None:
-        return "Press to choose where the engine runs"
-    machine = f" on {info.machine or place.machine}" if place.remote else ""
-    return (
-        f"{info.interpreter}{machine}: Python {info.python}, memplanner {info.version}, "
-        f"process {info.process_id}. Press to choose another"
-    )
+        return translate("Window", "Press to choose where the engine runs")
+    where = info.interpreter
+    if place.remote:
+        where = translate("Window", "{interpreter} on {machine}").format(
+            interpreter=info.interpreter, machine=info.machine or place.machine
+        )
+    return translate(
+        "Window",
+        "{where}: Python {python}, memplanner {version}, process {process_id}. "
+        "Press to choose another",
+    ).format(where=where, python=info.python, version=info.version, process_id=info.process_id)
 
 
 def is_path(source: str) -> bool:
@@ -90,7 +140,9 @@ def looked_up(place: Place, source: str) -> str:
     """Where a path was looked up, if not in this machine; else empty."""
     if not (place.remote and is_path(source)):
         return ""
-    return f"Paths are looked up on {place.machine}, where the engine runs."
+    return translate("Window", "Paths are looked up on {machine}, where the engine runs.").format(
+        machine=place.machine
+    )
 
 
 def _last_line(text: str) -> str:

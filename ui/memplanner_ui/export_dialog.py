@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QGuiApplication, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
@@ -19,10 +19,13 @@ from PySide6.QtWidgets import (
 from memplanner.messages.protocol import Exported, Failure
 from memplanner.units import format_bytes
 from memplanner.writing import why, write_whole
+from memplanner_ui.dragging import FileGrip
 from memplanner_ui.files import choose_new_file
 from memplanner_ui.highlighter import Highlighter
+from memplanner_ui.language import plural, translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import plot_painter
 from memplanner_ui.session import Session
 from memplanner_ui.target_list import TargetList
 from memplanner_ui.views.rows import Panel, Part, hairline, label
@@ -65,7 +68,7 @@ class NumberedText(QPlainTextEdit):
     def paint_numbers(self, event: QPaintEvent) -> None:
         """Paints the numbers of the visible lines."""
         colors = theme.current()
-        painter = QPainter(self._margin)
+        painter = plot_painter(self._margin)
         painter.fillRect(event.rect(), colors.color("base"))
         painter.setFont(self.font())
         painter.setPen(colors.color("text3"))
@@ -94,7 +97,7 @@ class ExportDialog(QDialog):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Export the plan")
+        self.setWindowTitle(translate("Window", "Export the plan"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(fonts.scaled(960), fonts.scaled(660))
         self._session = session
@@ -114,7 +117,7 @@ class ExportDialog(QDialog):
         left = QVBoxLayout()
         left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(0)
-        heading = label("Write for", "heading", "secondary")
+        heading = label(translate("Window", "Write for"), "heading", "secondary")
         heading.setContentsMargins(14, 12, 14, 8)
         left.addWidget(heading)
         left.addWidget(self.targets, 1)
@@ -128,7 +131,7 @@ class ExportDialog(QDialog):
         self.files = QTabBar()
         self.files.setDocumentMode(True)
         self.files.setDrawBase(False)
-        self.files.setAccessibleName("Files")
+        self.files.setAccessibleName(translate("Window", "Files"))
         self.files.currentChanged.connect(lambda _: self._show_file())
         top = QHBoxLayout()
         top.setContentsMargins(12, 9, 12, 9)
@@ -136,10 +139,13 @@ class ExportDialog(QDialog):
         top.addWidget(self._name)
         top.addWidget(self._about)
         top.addStretch(1)
+        self.grip = FileGrip(self._dragged, self._say)
+        top.addWidget(self.grip)
         self.text = NumberedText()
-        self.text.setAccessibleName("Text of the file")
+        self.text.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # code
+        self.text.setAccessibleName(translate("Window", "Text of the file"))
         self._highlighter = Highlighter(self.text.document())
-        self.cannot = Panel("What it cannot say")
+        self.cannot = Panel(translate("Window", "What it cannot say"))
         right = QVBoxLayout()
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(0)
@@ -151,14 +157,14 @@ class ExportDialog(QDialog):
         right.addWidget(self.cannot)
 
         self._said = label("", "secondary", "secondary", wrap=True)
-        cancel = QPushButton("Close")
+        cancel = QPushButton(translate("Window", "Close"))
         cancel.setAutoDefault(False)
         cancel.clicked.connect(self.reject)
-        self.copy_button = QPushButton("Copy")
+        self.copy_button = QPushButton(translate("Window", "Copy"))
         icons.set_icon(self.copy_button, "copy")
         self.copy_button.setAutoDefault(False)
         self.copy_button.clicked.connect(self._copy)
-        self.save_button = QPushButton("Save…")
+        self.save_button = QPushButton(translate("Window", "Save…"))
         self.save_button.setProperty("primary", True)
         self.save_button.setDefault(True)
         self.save_button.clicked.connect(self._save)
@@ -214,6 +220,7 @@ class ExportDialog(QDialog):
         self.files.blockSignals(False)
         self.files.setVisible(self.files.count() > 1)
         self.copy_button.setEnabled(reply is not None)
+        self.grip.setEnabled(reply is not None)
         self.save_button.setEnabled(reply is not None)
         self._said.setText(self._failed.get(target, ""))
         self._show_file()
@@ -230,7 +237,9 @@ class ExportDialog(QDialog):
         file = reply.files[index]
         self._name.setText(file.name)
         lines = len(file.text.splitlines())
-        self._about.setText("1 line" if lines == 1 else f"{lines} lines")
+        self._about.setText(
+            plural("Window", "{count} lines", "{count} line", lines).format(count=lines)
+        )
         self._highlighter.set_file_name(file.name)
         self.text.setPlainText(file.text)
 
@@ -239,13 +248,27 @@ class ExportDialog(QDialog):
         self.cannot.setVisible(reply is not None and bool(reply.cannot_say))
         if reply is None or not reply.cannot_say:
             return
-        part = Part(f"What {self.targets.current_title} cannot say")
+        part = Part(
+            translate("Window", "What {target} cannot say").format(
+                target=self.targets.current_title
+            )
+        )
         really = reply.runs_as
         if really is not None and really.allocated_bytes is not None:
             peak = really.device_bytes or really.allocated_bytes
-            part.right.setText(f"Peak as exported: {format_bytes(peak)}")
+            part.right.setText(
+                translate("Window", "Peak as exported: {peak}").format(peak=format_bytes(peak))
+            )
         if really is not None:
-            part.add(label(f"As exported, it {really.sentence}", "body", wrap=True))
+            part.add(
+                label(
+                    translate("Window", "As exported, it {sentence}").format(
+                        sentence=really.sentence
+                    ),
+                    "body",
+                    wrap=True,
+                )
+            )
         for number, sentence in enumerate(reply.cannot_say, 1):
             part.add(label(f"{number}   {sentence}", "body", wrap=True))
         self.cannot.add_part(part)
@@ -253,9 +276,13 @@ class ExportDialog(QDialog):
 
     # What to do with it
 
+    def _dragged(self) -> list[tuple[str, str]]:
+        reply = self._rendered.get(self.targets.current)
+        return [] if reply is None else [(file.name, file.text) for file in reply.files]
+
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.text.toPlainText())
-        self._say(f"{self._name.text()} is on the clipboard.")
+        self._say(translate("Window", "{file} is on the clipboard.").format(file=self._name.text()))
 
     def _save(self) -> None:
         reply = self._rendered.get(self.targets.current)
@@ -263,8 +290,8 @@ class ExportDialog(QDialog):
             name = Path(reply.files[0].name).name
             choose_new_file(
                 self,
-                "Save the export",
-                "All files (*)",
+                translate("Window", "Save the export"),
+                translate("Window", "All files (*)"),
                 name,
                 self.save_to,
                 self._session.settings.values.folder,
@@ -287,13 +314,21 @@ class ExportDialog(QDialog):
             for place, file in zip(paths, reply.files, strict=True):
                 write_whole(place, file.text)
         except OSError as error:
-            self._say(f"{path} cannot be written: {why(error)}.")
+            self._say(
+                translate("Window", "{path} cannot be written: {reason}.").format(
+                    path=path, reason=why(error)
+                )
+            )
         else:
-            self._say("Written: " + ", ".join(map(str, paths)))
+            self._say(
+                translate("Window", "Written: {paths}").format(paths=", ".join(map(str, paths)))
+            )
 
     def _on_written(self, reply: Exported) -> None:
         if not self._gone:
-            self._say("Written: " + ", ".join(reply.written))
+            self._say(
+                translate("Window", "Written: {paths}").format(paths=", ".join(reply.written))
+            )
 
     def _on_not_written(self, failure: Failure) -> None:
         if not self._gone:

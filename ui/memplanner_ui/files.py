@@ -7,15 +7,16 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 
+from memplanner_ui.language import translatable
 from memplanner_ui.path_dialog import PathDialog
 
-MODELS_AND_PLANS = (
-    "Models, plans and trainers’ files "
-    "(*.json *.safetensors *.gguf *.py *.pt *.pth *.bin *.ckpt *.pt2 *.onnx *.keras *.h5 "
-    "*.yaml *.yml *.sh);;All files (*)"
+MODELS_AND_PLANS = translatable(
+    "Window",
+    "Models, plans and trainers’ files (*.json *.safetensors *.gguf *.py *.pt "
+    "*.pth *.bin *.ckpt *.pt2 *.onnx *.keras *.h5 *.yaml *.yml *.sh);;All files (*)",
 )
-SNAPSHOTS = "Memory snapshots (*.pickle *.pkl *.snapshot);;All files (*)"
-PLANS = "Plans (*.yaml *.yml)"
+SNAPSHOTS = translatable("Window", "Memory snapshots (*.pickle *.pkl *.snapshot);;All files (*)")
+PLANS = translatable("Window", "Plans (*.yaml *.yml)")
 PLAN_ENDING = ".plan.yaml"
 """Of a new plan's file; the desktop knows plans by it."""
 

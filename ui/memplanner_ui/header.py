@@ -12,6 +12,7 @@ from memplanner.messages.run import RunResult
 from memplanner.plan import Plan
 from memplanner.units import MINUS, format_bytes, format_count, format_duration
 from memplanner_ui import step_words
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.budget_bar import HEIGHT, BudgetBar
@@ -87,15 +88,19 @@ class StepBlock(QWidget):
         else:
             plan, ranks = estimate.plan, estimate.plan.sharding.ranks
             above, count, unit = intake(plan, takes_sequence=estimate.model.takes_sequence)
-            words = "time not known here"
+            words = translate("Window", "time not known here")
             if ranks > 1:
-                words = f"{format_count(ranks)} cards, not timed"
+                words = translate("Window", "{ranks} cards, not timed").format(
+                    ranks=format_count(ranks)
+                )
             self._say(above, f"{format_count(count)} {unit}", words)
 
     def _show_time(self, estimate: Estimate, time: StepTime) -> None:
         trains = estimate.plan.inference.use == "training"
         self._say(
-            "One optimizer step" if trains else "One round",
+            translate("Window", "One optimizer step")
+            if trains
+            else translate("Window", "One round"),
             format_duration(time.seconds),
             step_words.rate(time),
             step_words.likely(time),
@@ -103,12 +108,14 @@ class StepBlock(QWidget):
         )
 
     def _show_measured(self, estimate: Estimate, result: RunResult, measured_bytes: int) -> None:
-        words, caution = "no error known", False
+        words, caution = translate("Window", "no error known"), False
         if result.error is not None:
-            words = f"prediction off by {format_share(result.error)}"
+            words = translate("Window", "prediction off by {error}").format(
+                error=format_share(result.error)
+            )
             caution = abs(result.error) >= CAUTION_FROM
         self._say(
-            "Measured, allocated",
+            translate("Window", "Measured, allocated"),
             format_bytes(measured_bytes),
             words,
             step_words.beside_measured(estimate.time, result.step_seconds),
@@ -136,7 +143,9 @@ class StepBlock(QWidget):
             self._below.style().unpolish(self._below)
             self._below.style().polish(self._below)
         told = ", ".join(words for words in (below, last) if words)
-        self.setAccessibleName(f"{above}: {figure}, {told}" if figure else "One step")
+        self.setAccessibleName(
+            f"{above}: {figure}, {told}" if figure else translate("Window", "One step")
+        )
         self.setAccessibleDescription(tip)
 
 
@@ -151,7 +160,7 @@ class Header(QToolBar):
     """A tool bar in its own row, so that it spans the docks as well."""
 
     def __init__(self, parent: QWidget) -> None:
-        super().__init__("Verdict and budget", parent)
+        super().__init__(translate("Window", "Verdict and budget"), parent)
         self.setObjectName("header")
         self.setMovable(False)
         self.setFloatable(False)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 from memplanner.messages import protocol
 from memplanner.messages.history import KeptRun
 from memplanner.report import past_runs
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
 from memplanner_ui.notices import Notice
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from memplanner_ui.main_window import MainWindow
 
 
-_NAME = "Runs measured on this device"
+_NAME = translatable("Window", "Runs measured on this device")
 
 
 class HistoryNote(QPushButton):
@@ -32,7 +33,7 @@ class HistoryNote(QPushButton):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._words, self._short = "", ""
-        self.setAccessibleName(_NAME)
+        self.setAccessibleName(translate("Window", _NAME))
         self.setFlat(True)
         self.setFont(fonts.font("secondary"))
         self.setFixedHeight(fonts.scaled(22))
@@ -48,8 +49,8 @@ class HistoryNote(QPushButton):
         A part of them is never shown: half a number would be a wrong one.
         """
         self._words, self._short = words, short
-        self.setAccessibleName(words or _NAME)
-        self.setToolTip(f"{words}. Press to see them")
+        self.setAccessibleName(words or translate("Window", _NAME))
+        self.setToolTip(translate("Window", "{words}. Press to see them").format(words=words))
         self.setVisible(bool(words))
         self.updateGeometry()
         self._fit()
@@ -139,8 +140,14 @@ class HistoryControl(QObject):
         if told is None:
             self.note.say("")
             return
-        where = "this CPU" if runs[0].device.kind == "cpu" else "this card"
-        words = f"{past_runs.counted(told.runs)} measured on {where}: {told.words}"
+        where = (
+            translate("Window", "this CPU")
+            if runs[0].device.kind == "cpu"
+            else translate("Window", "this card")
+        )
+        words = translate("Window", "{counted} measured on {where}: {words}").format(
+            counted=past_runs.counted(told.runs), where=where, words=told.words
+        )
         self.note.say(words, told.words.partition(",")[0].capitalize())
 
     # What is done with a run
@@ -163,7 +170,9 @@ class HistoryControl(QObject):
         model = self._session.document.model
         if model is not None and model.name == run.model:
             return ""
-        return f"It is a plan of {run.model}; open that model to use or compare it."
+        return translate(
+            "Window", "It is a plan of {model}; open that model to use or compare it."
+        ).format(model=run.model)
 
     def use(self, run: KeptRun) -> None:
         """Makes a run's plan the open one: one edit, which undo takes back."""
@@ -171,7 +180,10 @@ class HistoryControl(QObject):
         if hindrance:
             self._session.noticed.emit(Notice("info", hindrance))
         elif run.plan != self._session.document.plan:
-            self._session.document.set_plan(run.plan, f"use the plan of {past_runs.when(run)}")
+            self._session.document.set_plan(
+                run.plan,
+                translate("Window", "use the plan of {when}").format(when=past_runs.when(run)),
+            )
 
     def compare(self, run: KeptRun) -> None:
         """Keeps a run's plan, and shows it beside the open one."""
@@ -180,7 +192,7 @@ class HistoryControl(QObject):
         compare = self._window.compare
         known = next((one for one in compare.kept.plans if one.plan == run.plan), None)
         if known is None:
-            origin = f"from the run of {past_runs.when(run)}"
+            origin = translate("Window", "from the run of {when}").format(when=past_runs.when(run))
             compare.keep_plan(run.plan, past_runs.plan_words(run.plan), origin)
         else:
             compare.kept.show(known.name, shown=True)

@@ -15,14 +15,19 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from memplanner_ui.actions import ACTIONS, Declared
+from memplanner_ui.actions import ACTIONS, Declared, words_of
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.shortcuts import Shortcuts, native, refusal
 from memplanner_ui.views.figures_table import FiguresTable
 from memplanner_ui.views.rows import label
 
-_TITLES = ("Command", "Menu", "Keys")
-_TEXTS = {declared.name: declared.text.rstrip("…") for declared in ACTIONS}
+_TITLES = (
+    translatable("Window", "Command"),
+    translatable("Window", "Menu"),
+    translatable("Window", "Keys"),
+)
+_TEXTS = {declared.name: declared.text for declared in ACTIONS}
 
 
 class KeysDialog(QDialog):
@@ -30,17 +35,19 @@ class KeysDialog(QDialog):
 
     def __init__(self, shortcuts: Shortcuts, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Keys")
+        self.setWindowTitle(translate("Window", "Keys"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._shortcuts = shortcuts
         self._shown: list[Declared] = []
         self.filter = QLineEdit()
-        self.filter.setPlaceholderText("Filter commands or keys")
-        self.filter.setAccessibleName("Filter commands or keys")
+        self.filter.setPlaceholderText(translate("Window", "Filter commands or keys"))
+        self.filter.setAccessibleName(translate("Window", "Filter commands or keys"))
         self.filter.setClearButtonEnabled(True)
         self.filter.textChanged.connect(self._fill)
-        self.table = FiguresTable("Commands and their keys", words=len(_TITLES))
-        self.table.set_titles(_TITLES)
+        self.table = FiguresTable(
+            translate("Window", "Commands and their keys"), words=len(_TITLES)
+        )
+        self.table.set_titles([translate("Window", title) for title in _TITLES])
         self.table.setTabKeyNavigation(False)
         self.table.setSelectionMode(FiguresTable.SelectionMode.SingleSelection)
         header = self.table.horizontalHeader()
@@ -52,13 +59,13 @@ class KeysDialog(QDialog):
         self.field = QKeySequenceEdit()
         self.field.setMaximumSequenceLength(1)
         self.field.setClearButtonEnabled(True)
-        self.field.setAccessibleName("New keys")
+        self.field.setAccessibleName(translate("Window", "New keys"))
         self.field.keySequenceChanged.connect(lambda _: self._judge())
         self.table.itemActivated.connect(lambda _: self.field.setFocus())
-        self.assign = self._button("Assign", self._assign)
-        self.remove = self._button("Remove", lambda: self._choose(""))
-        self.reset = self._button("Reset", self._reset)
-        self.reset_all = self._button("Reset all", shortcuts.reset_all)
+        self.assign = self._button(translate("Window", "Assign"), self._assign)
+        self.remove = self._button(translate("Window", "Remove"), lambda: self._choose(""))
+        self.reset = self._button(translate("Window", "Reset"), self._reset)
+        self.reset_all = self._button(translate("Window", "Reset all"), shortcuts.reset_all)
         self.words = label("", "secondary", wrap=True)
         self._lay_out()
         shortcuts.changed.connect(self._fill)
@@ -73,7 +80,7 @@ class KeysDialog(QDialog):
         return button
 
     def _lay_out(self) -> None:
-        close = self._button("Close", self.accept)
+        close = self._button(translate("Window", "Close"), self.accept)
         choice = QHBoxLayout()
         choice.setSpacing(8)
         choice.addWidget(self.field, 1)
@@ -121,7 +128,7 @@ class KeysDialog(QDialog):
 
     def _cells(self, declared: Declared) -> tuple[str, str, str]:
         keys = ", ".join(map(native, self._shortcuts.keys_of(declared.name)))
-        return _TEXTS[declared.name], declared.menu, keys
+        return _text(declared.name), words_of(declared.menu), keys
 
     def _show_chosen(self) -> None:
         name = self.chosen
@@ -135,14 +142,19 @@ class KeysDialog(QDialog):
     def _judge(self) -> None:
         """Says what assigning the pressed keys would do, and whether it can be done."""
         name, keys = self.chosen, self.field.keySequence().toString()
-        said = refusal(keys) if name else "Choose a command above."
+        said = refusal(keys) if name else translate("Window", "Choose a command above.")
         fine = not said
         if fine and name and self._shortcuts.keys_of(name) == (keys,):
-            said, fine = f"{_TEXTS[name]} has these keys.", False
+            said, fine = (
+                translate("Window", "{command} has these keys.").format(command=_text(name)),
+                False,
+            )
         elif fine and name:
             holder = self._shortcuts.holder_of(keys, but=name)
             if holder is not None:
-                said = f"{native(keys)} belongs to “{_TEXTS[holder]}”, which would lose it."
+                said = translate(
+                    "Window", "{keys} belongs to “{command}”, which would lose it."
+                ).format(keys=native(keys), command=_text(holder))
         self.words.setText(said)
         self.assign.setEnabled(fine)
 
@@ -156,3 +168,8 @@ class KeysDialog(QDialog):
     def _reset(self) -> None:
         if self.chosen is not None:
             self._shortcuts.reset(self.chosen)
+
+
+def _text(name: str) -> str:
+    """What a command is called, without the dots that tell of a dialog."""
+    return words_of(_TEXTS[name]).rstrip("…")

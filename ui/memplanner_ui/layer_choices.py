@@ -16,6 +16,7 @@ from memplanner_ui.checkpoint_edits import (
     recomputed,
     with_recomputed,
 )
+from memplanner_ui.language import summary_of_plan, translate
 from memplanner_ui.layer_edits import (
     BITS,
     RATIOS,
@@ -67,24 +68,37 @@ class LayerChoices(QObject):
         picked = self._layers.below(tree.picked())
         menu = QMenu(tree)
         menu.setToolTipsVisible(True)
-        words = "no linear layer" if not picked else (
-            _short(picked[0]) if len(picked) == 1 else f"{len(picked)} linear layers"
-        )  # fmt: skip
-        bits = menu.addMenu(f"Keep in bits: {words}")
+        words = translate("Window", "no linear layer")
+        if picked:
+            words = (
+                _short(picked[0])
+                if len(picked) == 1
+                else translate("Window", "{count} linear layers").format(count=len(picked))
+            )
+        bits = menu.addMenu(translate("Window", "Keep in bits: {words}").format(words=words))
         usual = self._usual_bits(plan)
         self._offer(bits, picked, "bits", [(bits_words(value), value) for value in BITS])
         bits.addSeparator()
-        self._offer(bits, picked, "bits", [("Leave out of quantization", WHOLE), (usual, None)])
-        prune = menu.addMenu(f"Prune: {words}")
+        self._offer(
+            bits,
+            picked,
+            "bits",
+            [(translate("Window", "Leave out of quantization"), WHOLE), (usual, None)],
+        )
+        prune = menu.addMenu(translate("Window", "Prune: {words}").format(words=words))
         self._offer(prune, picked, "ratio", [(ratio_words(value), value) for value in RATIOS])
         prune.addSeparator()
-        as_all = f"As the section says: {plan.pruning.summary}"
-        self._offer(prune, picked, "ratio", [("Leave unpruned", "0"), (as_all, None)])
+        as_all = translate("Window", "As the section says: {summary}").format(
+            summary=summary_of_plan(plan.pruning.summary)
+        )
+        self._offer(
+            prune, picked, "ratio", [(translate("Window", "Leave unpruned"), "0"), (as_all, None)]
+        )
         bits.setEnabled(bool(picked))
         if plan.pruning.structure in ("none", "unstructured"):
             prune.setEnabled(bool(picked))
         else:
-            prune.setTitle("Prune: only with single weights")
+            prune.setTitle(translate("Window", "Prune: only with single weights"))
             prune.setEnabled(False)
         self._offer_recomputation(menu, self._recomputable.among(tree.picked()))
         menu.addSeparator()
@@ -115,19 +129,29 @@ class LayerChoices(QObject):
         plan = self._session.document.plan
         section = plan.activation_checkpointing
         now = set(recomputed(plan, self._recomputable))
-        words = "nothing to recompute" if not picked else (
-            _short(picked[0]) if len(picked) == 1 else f"{len(picked)} modules"
-        )  # fmt: skip
-        inner = menu.addMenu(f"Checkpoint: {words}")
+        words = translate("Window", "nothing to recompute")
+        if picked:
+            words = (
+                _short(picked[0])
+                if len(picked) == 1
+                else translate("Window", "{count} modules").format(count=len(picked))
+            )
+        inner = menu.addMenu(translate("Window", "Checkpoint: {words}").format(words=words))
         inner.setEnabled(bool(picked))
         instead = section.policy not in ("none", "named")
         again = inner.addAction(
-            f"Recompute in backward, instead of {section.summary}"
+            translate("Window", "Recompute in backward, instead of {summary}").format(
+                summary=summary_of_plan(section.summary)
+            )
             if instead
-            else "Recompute in backward"
+            else translate("Window", "Recompute in backward")
         )
-        again.setToolTip("The module keeps its input, and runs forward once more in backward.")
-        keep = inner.addAction("Keep activations")
+        again.setToolTip(
+            translate(
+                "Window", "The module keeps its input, and runs forward once more in backward."
+            )
+        )
+        keep = inner.addAction(translate("Window", "Keep activations"))
         for action, wanted in ((again, True), (keep, False)):
             action.setCheckable(True)
             action.setChecked(not instead and all((name in now) is wanted for name in picked))
@@ -140,12 +164,21 @@ class LayerChoices(QObject):
         """Recomputes ``picked`` in backward, or no longer."""
         document = self._session.document
         plan = with_recomputed(document.plan, self._recomputable, picked, recompute=recompute)
-        what = picked[0] if len(picked) == 1 else f"{len(picked)} modules"
-        document.set_plan(plan, f"{what}: {RECOMPUTED if recompute else 'activations kept'}")
+        what = (
+            picked[0]
+            if len(picked) == 1
+            else translate("Window", "{count} modules").format(count=len(picked))
+        )
+        said = translate("Window", "activations kept")
+        if recompute:
+            said = translate("Window", RECOMPUTED)
+        document.set_plan(plan, f"{what}: {said}")
 
     @staticmethod
     def _usual_bits(plan: Plan) -> str:
-        return f"As the section says: {plan.quantization.summary}"
+        return translate("Window", "As the section says: {summary}").format(
+            summary=summary_of_plan(plan.quantization.summary)
+        )
 
     def choose(self, kind: str, picked: Sequence[str], value: str | None) -> None:
         """Gives ``picked`` their own ``bits`` or pruning ``ratio``; None takes it away."""
@@ -156,10 +189,14 @@ class LayerChoices(QObject):
         except PlanError as error:
             self._session.noticed.emit(Notice("caution", str(error).removeprefix("the plan: ")))
             return
-        said = "as the section says"
+        said = translate("Window", "as the section says")
         if value is not None:
             said = bits_words(value) if kind == "bits" else ratio_words(value)
-        what = picked[0] if len(picked) == 1 else f"{len(picked)} layers"
+        what = (
+            picked[0]
+            if len(picked) == 1
+            else translate("Window", "{count} layers").format(count=len(picked))
+        )
         document.set_plan(plan, f"{what}: {said}")
 
     def _read(self) -> None:
@@ -170,9 +207,9 @@ class LayerChoices(QObject):
 
     def _mark(self) -> None:
         plan = self._session.document.plan
-        found = dict(marks(plan, self._layers))
+        found, again = dict(marks(plan, self._layers)), translate("Window", RECOMPUTED)
         for name in recomputed(plan, self._recomputable):
-            found[name] = f"{found[name]}, {RECOMPUTED}" if name in found else RECOMPUTED
+            found[name] = f"{found[name]}, {again}" if name in found else again
         self._view.tree.layer_model.set_marks(found)
 
 

@@ -9,6 +9,7 @@ from memplanner.errors import PlanError
 from memplanner.messages.estimate import Layer
 from memplanner.plan import Plan
 from memplanner.plan.per_layer import compact, is_named, parse, value_of, with_values
+from memplanner_ui.language import translate
 
 WHOLE = "16"
 """In ``quantization.per_layer``: the layer stays as it is."""
@@ -54,14 +55,14 @@ class LinearLayers:
 
 def bits_words(value: str) -> str:
     """``4-bit``, ``NF4`` or ``16-bit``."""
-    return "NF4" if value == "nf4" else f"{value}-bit"
+    return "NF4" if value == "nf4" else translate("Window", "{bits}-bit").format(bits=value)
 
 
 def ratio_words(value: str) -> str:
     """``50 % pruned``."""
     if float(value) == 0:
-        return "not pruned"
-    return f"{float(value):.0%}".replace("%", " % pruned")
+        return translate("Window", "not pruned")
+    return translate("Window", "{share} % pruned").format(share=f"{float(value) * 100:.0f}")
 
 
 def with_bits(plan: Plan, layers: LinearLayers, picked: Sequence[str], value: str | None) -> Plan:

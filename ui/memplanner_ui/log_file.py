@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from memplanner.writing import why
+from memplanner_ui.language import translate
 
 WRITE_AFTER_MS = 1000
 MOST_WAITING = 2000
@@ -61,7 +62,11 @@ class LogFile(QObject):
             self._append("\n".join(lines) + "\n")
         except OSError as error:
             self._broken = True
-            self.failed.emit(f"{self.path} cannot be written: {why(error)}.")
+            self.failed.emit(
+                translate("Window", "{path} cannot be written: {reason}.").format(
+                    path=self.path, reason=why(error)
+                )
+            )
 
     def _append(self, text: str) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

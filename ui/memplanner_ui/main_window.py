@@ -1,160 +1,138 @@
-"""The window: puts the parts together, fills its menus, and closes."""
+"""The window: on the screen at once, its parts put together then; its menus, and how it closes."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
 
-from memplanner_ui.actions import Actions
-from memplanner_ui.closing import Closing
-from memplanner_ui.commands import Commands
-from memplanner_ui.compare_control import CompareControl
-from memplanner_ui.connections import connect
-from memplanner_ui.crash import CrashControl
 from memplanner_ui.dropping import DropWindow
-from memplanner_ui.engine_log import EngineLog
-from memplanner_ui.environment.control import EngineControl
-from memplanner_ui.explaining import ExplainControl
-from memplanner_ui.header import Header
-from memplanner_ui.help import HelpControl, Tour
-from memplanner_ui.history_control import HistoryControl
-from memplanner_ui.icicle_control import IcicleControl
-from memplanner_ui.layer_choices import LayerChoices
-from memplanner_ui.log_file import LogFile
-from memplanner_ui.notices import Notice
-from memplanner_ui.option_effects import OptionEffects
-from memplanner_ui.palette import Palette
-from memplanner_ui.panes import LeftDock, RightDock
-from memplanner_ui.plan_changes import PlanChanges
-from memplanner_ui.ranks_control import RanksControl
-from memplanner_ui.recovery import Recovery
-from memplanner_ui.report_file import ReportFile
-from memplanner_ui.run_control import RunControl
-from memplanner_ui.sample_control import SampleControl
-from memplanner_ui.search_control import SearchControl
-from memplanner_ui.search_pins import Pins
-from memplanner_ui.search_smallest import SmallestControl
-from memplanner_ui.sensitivity_control import SensitivityControl
-from memplanner_ui.session import Session
-from memplanner_ui.shortcuts import Shortcuts
-from memplanner_ui.snapshot_control import SnapshotControl
-from memplanner_ui.start_page import StartPage
-from memplanner_ui.status_bar import StatusBar
-from memplanner_ui.tool_bar import ToolBar
-from memplanner_ui.window_display import WindowDisplay
-from memplanner_ui.workspace import COMPARE, Workspace
+from memplanner_ui.language import translate
 
-LAYOUT_VERSION = 1
+if TYPE_CHECKING:  # what the parts import takes longer than the first picture of the window
+    from memplanner_ui.actions import Actions
+    from memplanner_ui.closing import Closing
+    from memplanner_ui.commands import Commands
+    from memplanner_ui.compare_control import CompareControl
+    from memplanner_ui.crash import CrashControl
+    from memplanner_ui.engine_log import EngineLog
+    from memplanner_ui.environment.control import EngineControl
+    from memplanner_ui.explaining import ExplainControl
+    from memplanner_ui.header import Header
+    from memplanner_ui.help import HelpControl, Tour
+    from memplanner_ui.history_control import HistoryControl
+    from memplanner_ui.icicle_control import IcicleControl
+    from memplanner_ui.layer_choices import LayerChoices
+    from memplanner_ui.log_file import LogFile
+    from memplanner_ui.notices import Notice
+    from memplanner_ui.option_effects import OptionEffects
+    from memplanner_ui.palette import Palette
+    from memplanner_ui.panes import LeftDock, RightDock
+    from memplanner_ui.plan_changes import PlanChanges
+    from memplanner_ui.ranks_control import RanksControl
+    from memplanner_ui.recovery import Recovery
+    from memplanner_ui.report_file import ReportFile
+    from memplanner_ui.run_control import RunControl
+    from memplanner_ui.sample_control import SampleControl
+    from memplanner_ui.search_control import SearchControl
+    from memplanner_ui.search_pins import Pins
+    from memplanner_ui.search_smallest import SmallestControl
+    from memplanner_ui.sensitivity_control import SensitivityControl
+    from memplanner_ui.session import Session
+    from memplanner_ui.shortcuts import Shortcuts
+    from memplanner_ui.snapshot_control import SnapshotControl
+    from memplanner_ui.start_page import StartPage
+    from memplanner_ui.status_bar import StatusBar
+    from memplanner_ui.tool_bar import ToolBar
+    from memplanner_ui.window_display import WindowDisplay
+    from memplanner_ui.workspace import Workspace
 
 
 class MainWindow(DropWindow):
-    """Assembly only: what things do is in ``Session``, ``RunControl`` and ``Commands``.
+    """Its parts are made in ``assembly``; what they do is in ``Session`` and ``Commands``.
 
     What is shown when is in ``WindowDisplay``, which signal leads where in ``connections``.
     """
 
-    def __init__(self, session: Session) -> None:
+    painted_first = Signal()
+    """It is on the screen, with nothing in it."""
+
+    session: Session
+    runs: RunControl
+    workspace: Workspace
+    left: LeftDock
+    right: RightDock
+    changes: PlanChanges
+    log: EngineLog
+    header: Header
+    status: StatusBar
+    palette_: Palette
+    commands: Commands
+    actions_: Actions
+    shortcuts: Shortcuts
+    menus: dict[str, QMenu]
+    tools: ToolBar
+    start: StartPage
+    pages: QStackedWidget
+    display: WindowDisplay
+    effects: OptionEffects
+    layer_choices: LayerChoices
+    sensitivity: SensitivityControl
+    ranks: RanksControl
+    icicle: IcicleControl
+    compare: CompareControl
+    report: ReportFile
+    snapshots: SnapshotControl
+    history: HistoryControl
+    engine: EngineControl
+    pins: Pins
+    search: SearchControl
+    smallest: SmallestControl
+    samples: SampleControl
+    help: HelpControl
+    tour: Tour
+    explain: ExplainControl
+    recovery: Recovery
+    log_file: LogFile
+    crashes: CrashControl
+    closing: Closing
+    recent_menu: QMenu
+
+    def __init__(self, session: Session | None = None) -> None:
+        """Without a session there is nothing in it before ``assemble``."""
         super().__init__()
-        self.session = session
-        self.runs = RunControl(session, self)
+        self.assembled = False
+        """Its parts are there."""
+        self._painted = False
+        self.setWindowTitle("memplanner")
         self.setMinimumSize(760, 480)
         self.resize(1440, 900)
-        self.workspace = Workspace()
-        self.left = LeftDock(self)
-        self.right = RightDock(self)
-        self.changes = PlanChanges(session.document.history, self)
-        self.log = EngineLog(self)
-        self.header = Header(self)
-        self.status = StatusBar()
-        self.palette_ = Palette(self)
-        self.commands = Commands(self)
-        self.actions_ = Actions(self.commands.handlers(), self)
-        self.shortcuts = Shortcuts(self.actions_, session.settings, self)
-        self.menus = self.actions_.fill(self.menuBar())
-        self.tools = ToolBar(session, self.actions_, self)
-        self.start = StartPage(session, self.actions_)
-        self.pages = QStackedWidget()
-        self.display = WindowDisplay(self)
-        self.effects = OptionEffects(session, self.left.plan, self)
-        self.layer_choices = LayerChoices(session, self.workspace.layers, self.right.module, self)
-        self.sensitivity = SensitivityControl(
-            session, self.runs, self.layer_choices, self.workspace.sensitivity, self
-        )
-        self.ranks = RanksControl(session, self.workspace.ranks, self.right.rank, self)
-        self.icicle = IcicleControl(session, self.workspace.icicle, self)
-        self.compare = CompareControl(session, self.workspace.compare, self.left.plans, self)
-        self.report = ReportFile(session, self.compare, self.runs, self)
-        self.snapshots = SnapshotControl(session, self.workspace, self)
-        self.history = HistoryControl(self)
-        self.engine = EngineControl(self)
-        self.pins = Pins(self)
-        self.search = SearchControl(
-            session, self.pins, self.workspace.search, self.left.search, self.right.found, self
-        )
-        self.smallest = SmallestControl(session, self.pins, self.workspace.layers.smallest, self)
-        self.samples = SampleControl(session, self.start, self)
-        self.help = HelpControl(self)
-        self.tour = Tour(self)
-        self.explain = ExplainControl(self)
-        self.explain.more_wanted.connect(self.help.show_page)
-        self.recovery = Recovery(self)
-        self.log_file = LogFile(session.settings.path.parent / "log", self)
-        self.crashes = CrashControl(self)
-        self.closing = Closing(self.close, self.commands.save_then)
-        self._assemble()
-        connect(self)
-        self._restore()
-        self.display.show_model()
-        self.setFocus()  # else Qt would put it on the first button, with a ring
+        if session is not None:
+            self.assemble(session)
 
-    def _assemble(self) -> None:
-        self.addToolBar(self.tools)
-        self.addToolBarBreak()
-        self.addToolBar(self.header)
-        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.left)
-        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.right)
-        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.changes)
-        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.log)
-        corners = (
-            (Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea),
-            (Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea),
-        )
-        for corner, area in corners:
-            self.setCorner(corner, area)
-        widths = [self.left.width_at_first, self.right.width_at_first]
-        self.resizeDocks([self.left, self.right], widths, Qt.Orientation.Horizontal)
-        self.pages.addWidget(self.start)
-        self.pages.addWidget(self.workspace)
-        self.setCentralWidget(self.pages)
-        self.setStatusBar(self.status)
-        self._recent_menu = QMenu("Open recent", self)
-        self._recent_menu.aboutToShow.connect(self._fill_recent)
-        self.menus["File"].insertMenu(self.actions_["save_plan"], self._recent_menu)
-        for dock, name in ((self.left, "left_dock"), (self.right, "right_dock")):
-            self.actions_[name].setChecked(True)
-            dock.setProperty("action", name)
-        for name, button in (
-            ("filter_options", self.left.filter_button),
-            ("", self.left.menu_button),
-        ):
-            if name:
-                button.clicked.connect(self.actions_[name].trigger)
-            else:
-                button.clicked.connect(lambda: self._open_plan_menu())
+    def assemble(self, session: Session) -> None:
+        """Fills it with what it consists of."""
+        from memplanner_ui.assembly import assemble  # all that it is made of
 
-    def _restore(self) -> None:
-        values = self.session.settings.values
-        self.left.plan.set_folded(values.folded)
-        self.workspace.live.form.steps.setValue(values.steps)
-        self.actions_[f"scheme_{values.scheme}"].setChecked(True)
-        if values.geometry:
-            self.restoreGeometry(QByteArray.fromBase64(values.geometry.encode()))
-        if values.layout:
-            self.restoreState(QByteArray.fromBase64(values.layout.encode()), LAYOUT_VERSION)
-            self.actions_["left_dock"].setChecked(not self.left.isHidden())
-            self.actions_["right_dock"].setChecked(not self.right.isHidden())
-            self.actions_["plan_changes"].setChecked(not self.changes.isHidden())
+        self.session = session
+        self.setUpdatesEnabled(False)  # it is painted once more, whole
+        assemble(self)
+        self.assembled = True
+        self.setUpdatesEnabled(True)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.assembled:
+            return
+        painter = QPainter(self)
+        painter.setPen(self.palette().placeholderText().color())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "memplanner")
+        painter.end()
+        if not self._painted:
+            self._painted = True
+            self.painted_first.emit()
 
     def show_docks(self) -> None:
         """Shows the docks that are wanted and have room."""
@@ -178,18 +156,20 @@ class MainWindow(DropWindow):
 
     # Menus and closing
 
-    def _fill_recent(self) -> None:
-        self._recent_menu.clear()
+    def fill_recent(self) -> None:
+        """Lists what was opened lately."""
+        self.recent_menu.clear()
         for recent in self.session.settings.values.recent:
-            action = self._recent_menu.addAction(f"{recent.title}\t{recent.detail}")
+            action = self.recent_menu.addAction(f"{recent.title}\t{recent.detail}")
             action.setToolTip(recent.source)
             action.triggered.connect(
                 lambda _=False, one=recent: self.session.open(one.source, inputs=one.inputs)
             )
-        if self._recent_menu.isEmpty():
-            self._recent_menu.addAction("Nothing opened yet").setEnabled(False)
+        if self.recent_menu.isEmpty():
+            self.recent_menu.addAction(translate("Window", "Nothing opened yet")).setEnabled(False)
 
-    def _open_plan_menu(self) -> None:
+    def open_plan_menu(self) -> None:
+        """Opens what can be done with the plan, below its button."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.commands.fill_plan_menu(menu)
@@ -197,22 +177,27 @@ class MainWindow(DropWindow):
         menu.popup(button.mapToGlobal(QPoint(0, button.height())))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
+        if event.key() == Qt.Key.Key_Escape and self.assembled:
             self.display.clear_notices()
         else:
             super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+        active = event.type() == QEvent.Type.ActivationChange and self.isActiveWindow()
+        if active and self.assembled:
             self.session.refresh_devices()  # other programs may hold more or less by now
             self.session.look_at_plan_file()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.show_docks()
+        if self.assembled:
+            self.show_docks()
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.assembled:
+            super().closeEvent(event)
+            return
         question = self.closing.question(self.session.document, running=self.runs.running)
         if question is not None:
             self.show_notice(question)
@@ -230,6 +215,9 @@ class MainWindow(DropWindow):
 
     def keep_layout(self) -> None:
         """Remembers which docks are shown and how wide."""
+        from memplanner_ui.assembly import LAYOUT_VERSION  # they are there by now
+        from memplanner_ui.workspace import COMPARE
+
         if self.display.main_view == COMPARE:  # which hides the right side, but not for good
             self.right.setVisible(self.actions_["right_dock"].isChecked())
         layout = _text(self.saveState(LAYOUT_VERSION))

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import isolated, placed
 
 ROW = 41
 DETAIL = Qt.ItemDataRole.UserRole + 1
@@ -33,12 +34,13 @@ class MarkedRow(QStyledItemDelegate):
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
         if selected:
             painter.fillRect(area, colors.color("selection"))
-            painter.fillRect(area.left(), area.top(), 2, area.height(), colors.color("accent"))
+            edge = QRect(area.left(), area.top(), 2, area.height())
+            painter.fillRect(placed(edge, area), colors.color("accent"))
         elif option.state & QStyle.StateFlag.State_MouseOver:
             painter.fillRect(area, colors.color("hover"))
         if mark := index.data(MARK):
             place = QRectF(area.left() + 12, area.center().y() - 7, 16, 16)
-            icons.paint(painter, mark[0], place, colors.color(mark[1]))
+            icons.paint(painter, mark[0], placed(place, area), colors.color(mark[1]))
         half, width = area.height() // 2, area.width() - 43
         for text, font, ink, top in (
             (index.data(), fonts.semibold("body") if selected else fonts.font("body"), "text", 3),
@@ -47,5 +49,6 @@ class MarkedRow(QStyledItemDelegate):
             painter.setFont(font)
             painter.setPen(colors.color(ink))
             shown = painter.fontMetrics().elidedText(str(text), self.elided, width)
-            painter.drawText(QRect(area.left() + 35, area.top() + top, width, half), MIDDLE, shown)
+            row = QRect(area.left() + 35, area.top() + top, width, half)
+            painter.drawText(placed(row, area), MIDDLE, isolated(shown))
         painter.restore()

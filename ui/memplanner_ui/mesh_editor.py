@@ -13,6 +13,7 @@ from memplanner.plan import Plan
 from memplanner.plan.factoring import Degree, allowed
 from memplanner.plan.sharding import Sharding
 from memplanner.units import format_count
+from memplanner_ui.language import plural, translatable, translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.mesh_editor_field import FactorField
@@ -21,16 +22,16 @@ from memplanner_ui.views.rows import ShrinkingLabel, label
 _BOX_WIDTH = 104
 _GAP = 8
 _DATA_WORDS = {
-    "replicated": "replicated",
+    "replicated": translatable("Window", "replicated"),
     "zero_1": "ZeRO-1",
     "zero_2": "ZeRO-2",
     "zero_3": "ZeRO-3",
 }
 _SCHEDULE_WORDS = {
-    "1f1b": "stages, 1F1B",
-    "gpipe": "stages, GPipe",
-    "interleaved_1f1b": "interleaved",
-    "zero_bubble": "zero bubble",
+    "1f1b": translatable("Window", "stages, 1F1B"),
+    "gpipe": translatable("Window", "stages, GPipe"),
+    "interleaved_1f1b": translatable("Window", "interleaved"),
+    "zero_bubble": translatable("Window", "zero bubble"),
 }
 
 
@@ -77,28 +78,33 @@ class MeshEditor(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Mesh of cards")
+        self.setAccessibleName(translate("Window", "Mesh of cards"))
         self._mesh_size = ShrinkingLabel()
         self._batch = ShrinkingLabel()
         self._data = label("1", "heading")
         self._data.setMinimumHeight(fonts.scaled(26))
-        self._data.setAccessibleName("Data parallel")
-        self._data.setToolTip("What the other degrees leave: cards that see other samples")
+        self._data.setAccessibleName(translate("Window", "Data parallel"))
+        self._data.setToolTip(
+            translate("Window", "What the other degrees leave: cards that see other samples")
+        )
         titles: dict[Degree, str] = {
-            "pipeline": "Pipeline",
-            "tensor": "Tensor",
-            "context": "Context",
-            "replicas": "Replicas",
-            "expert": "Expert",
+            "pipeline": translate("Window", "Pipeline"),
+            "tensor": translate("Window", "Tensor"),
+            "context": translate("Window", "Context"),
+            "replicas": translate("Window", "Replicas"),
+            "expert": translate("Window", "Expert"),
         }
         self.fields: dict[Degree, FactorField] = {}
-        self._boxes: dict[str, _Box] = {"data": _Box("Data", self._data)}
+        self._boxes: dict[str, _Box] = {"data": _Box(translate("Window", "Data"), self._data)}
         for name, title in titles.items():
             field = self._field(name, title)
             self._boxes[name] = _Box(title, field)
         above = QHBoxLayout()
         above.setSpacing(6)
-        cards: dict[Degree, str] = {"nodes": "Nodes", "cards_per_node": "Cards a node"}
+        cards: dict[Degree, str] = {
+            "nodes": translate("Window", "Nodes"),
+            "cards_per_node": translate("Window", "Cards a node"),
+        }
         for name, title in cards.items():
             field = self._field(name, title)
             field.setFixedWidth(fonts.scaled(84))
@@ -174,27 +180,38 @@ _ORDER = ("pipeline", "data", "tensor", "context", "replicas", "expert")
 
 def _words(section: Sharding) -> dict[str, str]:
     """The word below each degree."""
-    tensor = "and sequence" if section.sequence_parallel else "of matrices"
+    off = translate("Window", "off")
+    tensor = (
+        translate("Window", "and sequence")
+        if section.sequence_parallel
+        else translate("Window", "of matrices")
+    )
     if section.tensor == 1:
-        tensor = "off"
+        tensor = off
     return {
-        "pipeline": _SCHEDULE_WORDS[section.schedule] if section.pipeline > 1 else "off",
-        "data": _DATA_WORDS[section.data] if section.data_degree > 1 else "off",
+        "pipeline": (
+            translate("Window", _SCHEDULE_WORDS[section.schedule]) if section.pipeline > 1 else off
+        ),
+        "data": translate("Window", _DATA_WORDS[section.data]) if section.data_degree > 1 else off,
         "tensor": tensor,
-        "context": "of sequences" if section.context > 1 else "off",
-        "replicas": f"of {section.shard_degree} shards" if section.replicas > 1 else "off",
-        "expert": "of data" if section.expert > 1 else "off",
+        "context": translate("Window", "of sequences") if section.context > 1 else off,
+        "replicas": translate("Window", "of {count} shards").format(count=section.shard_degree)
+        if section.replicas > 1
+        else off,
+        "expert": translate("Window", "of data") if section.expert > 1 else off,
     }
 
 
 def mesh_words(section: Sharding) -> str:
     """The product, such as ``= 16 cards = pipeline 4 × data 4``."""
-    cards = "1 card" if section.ranks == 1 else f"{format_count(section.ranks)} cards"
+    cards = plural("Window", "{ranks} cards", "{ranks} card", section.ranks).format(
+        ranks=format_count(section.ranks)
+    )
     degrees = (
-        ("pipeline", section.pipeline),
-        ("data", section.data_degree),
-        ("tensor", section.tensor),
-        ("context", section.context),
+        (translate("Window", "pipeline"), section.pipeline),
+        (translate("Window", "data"), section.data_degree),
+        (translate("Window", "tensor"), section.tensor),
+        (translate("Window", "context"), section.context),
     )
     parts = [f"{name} {format_count(degree)}" for name, degree in degrees if degree > 1]
     return f"= {cards}" + (f" = {' × '.join(parts)}" if parts else "")
@@ -205,10 +222,18 @@ def batch_words(plan: Plan, *, takes_sequence: bool) -> str:
     training, data = plan.training, plan.sharding.data_degree
     accumulation = training.gradient_accumulation_steps
     samples = training.batch_size * accumulation * data
-    words = (
-        f"Global batch {format_count(samples)} = micro-batch {format_count(training.batch_size)} "
-        f"× accumulation {format_count(accumulation)} × data {format_count(data)}"
+    words = translate(
+        "Window",
+        "Global batch {samples} = micro-batch {batch_size} × accumulation "
+        "{accumulation} × data {data}",
+    ).format(
+        samples=format_count(samples),
+        batch_size=format_count(training.batch_size),
+        accumulation=format_count(accumulation),
+        data=format_count(data),
     )
     if takes_sequence:
-        words += f"; {format_count(samples * training.sequence_length)} tokens a step"
+        words += translate("Window", "; {samples} tokens a step").format(
+            samples=format_count(samples * training.sequence_length)
+        )
     return words

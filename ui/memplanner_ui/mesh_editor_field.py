@@ -10,6 +10,7 @@ from PySide6.QtGui import QFocusEvent, QValidator, QWheelEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QSpinBox, QWidget
 
 from memplanner.units import format_count
+from memplanner_ui.language import translate
 
 
 class FactorField(QSpinBox):
@@ -45,7 +46,9 @@ class FactorField(QSpinBox):
         self.blockSignals(blocked)
         self.setEnabled(len(values) > 1)
         self.setToolTip(f"{self._name}: {offered(values)}")
-        self.setAccessibleDescription(f"can be {offered(values)}")
+        self.setAccessibleDescription(
+            translate("Window", "can be {offered}").format(offered=offered(values))
+        )
 
     def next_value(self, value: int, *, up: bool) -> int:
         """The value that an arrow leads to: through divisors one by one, else by doubling."""
@@ -97,9 +100,9 @@ class FactorField(QSpinBox):
 def offered(values: Sequence[int]) -> str:
     """The values in words: ``1, 2, 4 or 8``, or ``8, 16, 24 … 1 024``."""
     if len(values) == 1:
-        return f"{values[0]} only"
+        return translate("Window", "{value} only").format(value=values[0])
     if len(values) > 12:
         first = ", ".join(format_count(value) for value in values[:3])
         return f"{first} … {format_count(values[-1])}"
     *most, last = (format_count(value) for value in values)
-    return f"{', '.join(most)} or {last}"
+    return translate("Window", "{values} or {last}").format(values=", ".join(most), last=last)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from memplanner.messages import protocol
+from memplanner_ui.language import translate
 from memplanner_ui.views.notice import Fix, Kind
 
 
@@ -22,7 +23,8 @@ class Notice:
     def of(cls, failure: protocol.Failure, meaning: str = "", fixes: tuple[Fix, ...] = ()) -> Self:
         """The notice for a failure of the engine; a defect of ours means that alone."""
         if failure.error == "Defect":
-            meaning = (
-                "This is a defect of memplanner; the engine's log (Window menu) has its trace."
+            meaning = translate(
+                "Window",
+                "This is a defect of memplanner; the engine's log (Window menu) has its trace.",
             )
         return cls("trouble", failure.sentence, meaning, fixes)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.rows import label
 
@@ -42,41 +43,54 @@ class OpenDialog(QDialog):
     def __init__(self, parent: QWidget | None = None, *, machine: str = "") -> None:
         """``machine`` is another one, where the engine runs and paths are looked up."""
         super().__init__(parent)
-        self.setWindowTitle(f"Open on {machine}" if machine else "Open by name")
+        self.setWindowTitle(
+            translate("Window", "Open on {machine}").format(machine=machine)
+            if machine
+            else translate("Window", "Open by name")
+        )
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.name = QLineEdit()
-        path = f"/path/on/{machine}, " if machine else ""
-        self.name.setPlaceholderText(f"{path}org/name, preset:name or package.module:callable")
-        self.name.setAccessibleName("Name of the model")
+        names = translate("Window", "org/name, preset:name or package.module:callable")
+        self.name.setPlaceholderText(f"/path/on/{machine}, {names}" if machine else names)
+        self.name.setAccessibleName(translate("Window", "Name of the model"))
         self.name.textChanged.connect(self._follow)
-        about = label(
-            f"{f'A path is looked up on {machine}. ' if machine else ''}"
+        told = translate(
+            "Window",
             "A Hugging Face name needs the network, or a model that was downloaded before. "
             "Of an importable, the callable is called for the module; its code runs in the "
             "engine process.",
-            "secondary",
-            "faint",
-            wrap=True,
         )
+        if machine:
+            looked_up = translate("Window", "A path is looked up on {machine}.")
+            told = f"{looked_up.format(machine=machine)} {told}"
+        about = label(told, "secondary", "faint", wrap=True)
         self.inputs = QLineEdit()
         self.inputs.setPlaceholderText("tokens=2x128:int64 mask=2x128")
-        self.inputs.setAccessibleName("Inputs of the forward")
+        self.inputs.setAccessibleName(translate("Window", "Inputs of the forward"))
         self.inputs.textChanged.connect(self._follow)
-        self._inputs_label = QLabel("Inputs of its forward: name=shape:type, with spaces between")
+        self._inputs_label = QLabel(
+            translate("Window", "Inputs of its forward: name=shape:type, with spaces between")
+        )
         self._inputs_label.setBuddy(self.inputs)
         self._wrong = label("", "secondary", "caution", wrap=True)
         about.setFixedWidth(fonts.scaled(440))
         self._wrong.setFixedWidth(fonts.scaled(440))
-        name_label = QLabel("Name")
+        name_label = QLabel(translate("Window", "Name"))
         name_label.setBuddy(self.name)
         buttons = QDialogButtonBox()
-        self.open_button = buttons.addButton("Open", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.open_button = buttons.addButton(
+            translate("Window", "Open"), QDialogButtonBox.ButtonRole.AcceptRole
+        )
         self.open_button.setProperty("primary", True)
-        cancel = buttons.addButton("Cancel", QDialogButtonBox.ButtonRole.RejectRole)
+        cancel = buttons.addButton(
+            translate("Window", "Cancel"), QDialogButtonBox.ButtonRole.RejectRole
+        )
         cancel.setAutoDefault(False)
         if machine:
-            plan = buttons.addButton("A plan here…", QDialogButtonBox.ButtonRole.ResetRole)
-            plan.setToolTip("A plan’s file of this machine")
+            plan = buttons.addButton(
+                translate("Window", "A plan here…"), QDialogButtonBox.ButtonRole.ResetRole
+            )
+            plan.setToolTip(translate("Window", "A plan’s file of this machine"))
             plan.setAutoDefault(False)
             plan.clicked.connect(self._leave_for_plan)
         buttons.accepted.connect(self._choose)
@@ -102,8 +116,8 @@ class OpenDialog(QDialog):
         self.inputs.setVisible(importable)
         self._inputs_label.setVisible(importable)
         wrong = wrong_input(inputs)
-        self._wrong.setText(f"“{wrong}” is no input; write it like tokens=2x128:int64." if wrong
-                            else "")  # fmt: skip
+        said = translate("Window", "“{wrong}” is no input; write it like tokens=2x128:int64.")
+        self._wrong.setText(said.format(wrong=wrong) if wrong else "")
         self._wrong.setVisible(bool(wrong))
         self.open_button.setEnabled(bool(source) and not wrong)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from memplanner.errors import PlanError
 from memplanner.messages import protocol
 from memplanner_ui.engine_words import is_path, looked_up
+from memplanner_ui.language import translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.settings import Recent
 from memplanner_ui.trainer_files import TrainerFiles, is_plan, may_be_trainers
@@ -44,13 +45,13 @@ class Openings:
             self.open_plan(Path(source))
             return
         if session.locked:
-            what = "A plan is running; stop it before another model is opened."
+            what = translate("Window", "A plan is running; stop it before another model is opened.")
             session.noticed.emit(Notice("info", what))
             return
         if os.path.exists(source) and not session.engine.place.remote:
             source = os.path.abspath(source)  # as recent ones are opened from anywhere
         session.solved.emit()
-        session.say_working(f"Opening {_short(source)}")
+        session.say_working(translate("Window", "Opening {source}").format(source=_short(source)))
         self.at_work = True
         session.engine.request(
             protocol.OpenModel,
@@ -110,16 +111,22 @@ class Openings:
             return
         if failure.error != "EngineEnded":
             again = Fix(
-                f"Open {_short(source)} once more, when that is put right",
+                translate("Window", "Open {source} once more, when that is put right").format(
+                    source=_short(source)
+                ),
                 "",
-                "Open again",
+                translate("Window", "Open again"),
                 lambda: session.open(source, inputs=inputs, trust_code=trust_code),
             )
             where = looked_up(session.engine.place, source)
             fixes = [again]
             if failure.error == "PackageMissing":
-                words = "Choose another Python, or another machine, for the engine"
-                fixes.insert(0, Fix(words, "", "Choose…", session.place_wanted.emit))
+                words = translate(
+                    "Window", "Choose another Python, or another machine, for the engine"
+                )
+                fixes.insert(
+                    0, Fix(words, "", translate("Window", "Choose…"), session.place_wanted.emit)
+                )
             session.noticed.emit(Notice.of(failure, where, tuple(fixes)))
 
     def ask_for_trust(
@@ -127,14 +134,15 @@ class Openings:
     ) -> None:
         """Offers to run the code of a source; until then nothing of it is run."""
         fix = Fix(
-            f"Run the code of {_short(source)}",
+            translate("Window", "Run the code of {source}").format(source=_short(source)),
             "",
-            "Run its code",
+            translate("Window", "Run its code"),
             lambda: self._session.open(source, inputs=inputs, trust_code=True, keep_plan=keep_plan),
         )
-        meaning = (
+        meaning = translate(
+            "Window",
             "It would run in the engine process with your rights to files and network; "
-            "agree only if you know where it is from."
+            "agree only if you know where it is from.",
         )
         self._session.noticed.emit(Notice("caution", sentence, meaning, (fix,)))
 
@@ -151,8 +159,12 @@ class Openings:
             return
         if session.document.model is None:
             self.wait_for_model(path)
-            words = f"{path.name} is used for the model you open next."
-            session.noticed.emit(Notice("info", words, "A plan does not name a model."))
+            words = translate("Window", "{name} is used for the model you open next.").format(
+                name=path.name
+            )
+            session.noticed.emit(
+                Notice("info", words, translate("Window", "A plan does not name a model."))
+            )
             return
         try:
             session.document.open_plan(path)
@@ -160,7 +172,10 @@ class Openings:
             session.noticed.emit(Notice("trouble", str(error)))
             return
         session.solved.emit()
-        title, detail = path.name, f"plan for {session.document.model.name}"
+        title, detail = (
+            path.name,
+            translate("Window", "plan for {name}").format(name=session.document.model.name),
+        )
         recent = Recent(
             source=str(path), title=title, detail=detail, kind="plan", opened=time.time()
         )

@@ -28,8 +28,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import isolated
 
 MOST_SHOWN = 200
 _ENTRY = Qt.ItemDataRole.UserRole
@@ -115,12 +117,12 @@ class _Row(QStyledItemDelegate):
         painter.setPen(colors.color("text3"))
         detail = entry.detail or entry.kind
         middle = Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(inner, int(middle | Qt.AlignmentFlag.AlignRight), detail)
+        painter.drawText(inner, int(middle | Qt.AlignmentFlag.AlignRight), isolated(detail))
         room = inner.width() - QFontMetrics(painter.font()).horizontalAdvance(detail) - 16
         painter.setFont(fonts.font("mono" if entry.kind == "module" else "body"))
         painter.setPen(colors.color("text"))
         text = painter.fontMetrics().elidedText(entry.text, Qt.TextElideMode.ElideMiddle, room)
-        painter.drawText(inner, int(middle | Qt.AlignmentFlag.AlignLeft), text)
+        painter.drawText(inner, int(middle | Qt.AlignmentFlag.AlignLeft), isolated(text))
         painter.restore()
 
 
@@ -133,10 +135,10 @@ class Palette(QFrame):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setProperty("surface", "panel")
         self.setFrameShape(QFrame.Shape.StyledPanel)
-        self.setAccessibleName("Commands, modules and options")
+        self.setAccessibleName(translate("Window", "Commands, modules and options"))
         self.field = QLineEdit()
-        self.field.setPlaceholderText("Search commands, modules and options")
-        self.field.setAccessibleName("Search commands, modules and options")
+        self.field.setPlaceholderText(translate("Window", "Search commands, modules and options"))
+        self.field.setAccessibleName(translate("Window", "Search commands, modules and options"))
         self.field.textChanged.connect(self._search)
         self.field.installEventFilter(self)
         self._entries: Sequence[Entry] = ()
@@ -145,9 +147,9 @@ class Palette(QFrame):
         self.list.setModel(self._model)
         self.list.setItemDelegate(_Row(self.list))
         self.list.setUniformItemSizes(True)
-        self.list.setAccessibleName("Matches")
+        self.list.setAccessibleName(translate("Window", "Matches"))
         self.list.clicked.connect(lambda index: self._choose(index.row()))
-        self._none = QLabel("Nothing has these words.")
+        self._none = QLabel(translate("Window", "Nothing has these words."))
         self._none.setProperty("ink", "faint")
         self._none.setContentsMargins(6, 0, 6, 4)
         column = QVBoxLayout(self)

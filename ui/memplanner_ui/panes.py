@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.notices import Notice
 from memplanner_ui.pane_header import PaneHeader
@@ -25,7 +26,11 @@ LEFT_LEAST = 284
 """A number of the plan with what its next value would change."""
 RIGHT_WIDTH = 296
 RIGHT_LEAST = 264
-LOCKED = Notice("info", "The plan is locked while it runs.", "Edits you make now go to a copy.")
+LOCKED = Notice(
+    "info",
+    translatable("Window", "The plan is locked while it runs."),
+    translatable("Window", "Edits you make now go to a copy."),
+)
 
 
 class _Dock(QDockWidget):
@@ -51,7 +56,7 @@ class LeftDock(_Dock):
     """The plan; on the Live view, while it is applied, the run; on Search, what is wanted."""
 
     def __init__(self, parent: QMainWindow) -> None:
-        super().__init__("Plan", "left_dock", LEFT_WIDTH, LEFT_LEAST, parent)
+        super().__init__(translate("Window", "Plan"), "left_dock", LEFT_WIDTH, LEFT_LEAST, parent)
         self.plan = PlanPanel()
         self.run = RunPanel()
         self._locked = NoticeBar()
@@ -75,8 +80,8 @@ class LeftDock(_Dock):
         self.plans.counted.connect(self._count_plans)
         self._plans_word = ""
         self.setWidget(self._pages)
-        self.filter_button = self.header.add_button("search", "Filter options")
-        self.menu_button = self.header.add_button("more", "Plan menu")
+        self.filter_button = self.header.add_button("search", translate("Window", "Filter options"))
+        self.menu_button = self.header.add_button("more", translate("Window", "Plan menu"))
         self._plan_word = ""
 
     def show_plan_name(self, name: str, dirty: bool) -> None:
@@ -87,7 +92,9 @@ class LeftDock(_Dock):
     def set_running(self, running: bool) -> None:
         """Says that the plan is locked while it runs."""
         if running:
-            self._locked.show_notice(LOCKED.kind, LOCKED.what, LOCKED.meaning)
+            self._locked.show_notice(
+                LOCKED.kind, translate("Window", LOCKED.what), translate("Window", LOCKED.meaning)
+            )
         else:
             self._locked.clear()
 
@@ -124,20 +131,22 @@ class LeftDock(_Dock):
 
     def _show_title(self) -> None:
         if self._pages.currentIndex() == 1:
-            self.header.set_title("Run")
+            self.header.set_title(translate("Window", "Run"))
         elif self._pages.currentWidget() is self.search:
-            self.header.set_title("Search")
+            self.header.set_title(translate("Window", "Search"))
         elif self._pages.currentWidget() is self.plans:
-            self.header.set_title("Plans", self._plans_word)
+            self.header.set_title(translate("Window", "Plans"), self._plans_word)
         else:
-            self.header.set_title("Plan", self._plan_word)
+            self.header.set_title(translate("Window", "Plan"), self._plan_word)
 
 
 class RightDock(_Dock):
     """The selected module; on other views the run, the rank or the plan that is selected."""
 
     def __init__(self, parent: QMainWindow) -> None:
-        super().__init__("Module", "right_dock", RIGHT_WIDTH, RIGHT_LEAST, parent)
+        super().__init__(
+            translate("Window", "Module"), "right_dock", RIGHT_WIDTH, RIGHT_LEAST, parent
+        )
         self.module = ModulePanel()
         self.progress = ProgressPanel()
         self.content = QStackedWidget()
@@ -157,7 +166,7 @@ class RightDock(_Dock):
             return
         if folded:
             self.setWidget(None)  # type: ignore[arg-type]  # Qt allows a null pointer
-            workspace.add_view(DETAILS, "Details", self.content)
+            workspace.add_view(DETAILS, translate("Window", "Details"), self.content)
         else:
             workspace.remove_view(DETAILS)
             self.setWidget(self.content)
@@ -167,24 +176,24 @@ class RightDock(_Dock):
         """Shows the run's progress instead of the module."""
         self.content.setCurrentIndex(1 if shown else 0)
         if shown:
-            self.header.set_title("Progress", word, kind)
+            self.header.set_title(translate("Window", "Progress"), word, kind)
         else:
-            self.header.set_title("Module")
+            self.header.set_title(translate("Window", "Module"))
 
     def show_rank(self) -> None:
         """Shows the rank instead of the module."""
         self.content.setCurrentWidget(self.rank)
-        self.header.set_title("Rank")
+        self.header.set_title(translate("Window", "Rank"))
 
     def show_found(self) -> None:
         """Shows the plan that is selected in a search instead of the module."""
         self.content.setCurrentWidget(self.found)
-        self.header.set_title("Selected plan")
+        self.header.set_title(translate("Window", "Selected plan"))
 
     def show_past_run(self) -> None:
         """Shows the past run that is selected instead of the module."""
         self.content.setCurrentWidget(self.past_run)
-        self.header.set_title("Past run")
+        self.header.set_title(translate("Window", "Past run"))
 
 
 def focus_next_pane(panes: list[QWidget], focused: QWidget | None, *, back: bool = False) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.rows import label
 
@@ -19,22 +20,30 @@ class PathDialog(QDialog):
         self.setWindowTitle(title)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.path = QLineEdit()
-        self.path.setAccessibleName(f"Path on {machine}")
-        self.path.setPlaceholderText("/path/on/that/machine or ~/path")
+        self.path.setAccessibleName(
+            translate("Window", "Path on {machine}").format(machine=machine)
+        )
+        self.path.setPlaceholderText(translate("Window", "/path/on/that/machine or ~/path"))
         self.path.textChanged.connect(self._follow)
-        name = QLabel(f"Path on {machine}")
+        name = QLabel(translate("Window", "Path on {machine}").format(machine=machine))
         name.setBuddy(self.path)
         about = label(
-            f"The engine runs on {machine}, so that is where the path is looked up.",
+            translate(
+                "Window", "The engine runs on {machine}, so that is where the path is looked up."
+            ).format(machine=machine),
             "secondary",
             "faint",
             wrap=True,
         )
         about.setFixedWidth(fonts.scaled(440))
         buttons = QDialogButtonBox()
-        self.take = buttons.addButton("Choose", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.take = buttons.addButton(
+            translate("Window", "Choose"), QDialogButtonBox.ButtonRole.AcceptRole
+        )
         self.take.setProperty("primary", True)
-        cancel = buttons.addButton("Cancel", QDialogButtonBox.ButtonRole.RejectRole)
+        cancel = buttons.addButton(
+            translate("Window", "Cancel"), QDialogButtonBox.ButtonRole.RejectRole
+        )
         cancel.setAutoDefault(False)
         buttons.accepted.connect(self._choose)
         buttons.rejected.connect(self.reject)

@@ -6,6 +6,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QUndoStack
 from PySide6.QtWidgets import QDockWidget, QUndoView, QWidget
 
+from memplanner_ui.language import translate
+
 
 class PlanChanges(QDockWidget):
     """A dock at either side, hidden until it is asked for."""
@@ -14,7 +16,7 @@ class PlanChanges(QDockWidget):
     """By its own button."""
 
     def __init__(self, history: QUndoStack, parent: QWidget) -> None:
-        super().__init__("Changes", parent)
+        super().__init__(translate("Window", "Changes"), parent)
         self.setObjectName("plan_changes")
         self.setFeatures(
             QDockWidget.DockWidgetFeature.DockWidgetClosable
@@ -24,10 +26,12 @@ class PlanChanges(QDockWidget):
             Qt.DockWidgetArea.LeftDockWidgetArea | Qt.DockWidgetArea.RightDockWidgetArea
         )
         self.list = QUndoView(history)
-        self.list.setEmptyLabel("The plan as it was opened")
+        self.list.setEmptyLabel(translate("Window", "The plan as it was opened"))
         self.list.setAlternatingRowColors(True)
-        self.list.setAccessibleName("Changes of the plan, the last one below")
-        self.list.setToolTip("Choose a change to have the plan as it was after it")
+        self.list.setAccessibleName(translate("Window", "Changes of the plan, the last one below"))
+        self.list.setToolTip(
+            translate("Window", "Choose a change to have the plan as it was after it")
+        )
         self.list.setStyleSheet("QListView::item { padding: 3px 10px; }")
         self.setWidget(self.list)
         self.hide()

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from memplanner_ui.language import translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.views.notice import Fix
 
@@ -42,16 +43,28 @@ def changed_elsewhere(
     path: Path, *, dirty: bool, save: Callable[[], object], read: Callable[[], object]
 ) -> Notice:
     """The notice of a plan's file that another program has changed."""
-    meaning = "This window has the plan of before."
+    meaning = translate("Window", "This window has the plan of before.")
     if dirty:
-        meaning = "Saving would replace what it says now."
+        meaning = translate("Window", "Saving would replace what it says now.")
     return Notice(
         "caution",
-        f"{path.name} was changed by another program since this window read it.",
+        translate(
+            "Window", "{name} was changed by another program since this window read it."
+        ).format(name=path.name),
         meaning,
         (
-            Fix("Show the plan that it has now; undo brings this one back", "", "Read it", read),
-            Fix("Write this window’s plan over it", "", "Replace it", save),
+            Fix(
+                translate("Window", "Show the plan that it has now; undo brings this one back"),
+                "",
+                translate("Window", "Read it"),
+                read,
+            ),
+            Fix(
+                translate("Window", "Write this window’s plan over it"),
+                "",
+                translate("Window", "Replace it"),
+                save,
+            ),
         ),
     )
 

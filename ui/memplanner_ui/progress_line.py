@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import motion, theme
 
 SHOW_AFTER_MS = 300
@@ -20,7 +21,7 @@ class ProgressLine(QWidget):
         super().__init__(parent)
         self.setFixedHeight(2)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Progress")
+        self.setAccessibleName(translate("Window", "Progress"))
         self._share: float | None = None
         self._place = 0.0
         self._shown = False

@@ -9,6 +9,7 @@ from memplanner.messages.estimate import Estimate
 from memplanner.plan import Plan
 from memplanner.plan.factoring import DEGREES, Degree, allowed, changed, degree_of
 from memplanner.plan.sharding import Sharding
+from memplanner_ui.language import translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.session import Session
 from memplanner_ui.views.ranks import RanksView
@@ -52,7 +53,9 @@ class RanksControl(QObject):
 
     def set_stages(self, counts: tuple[int, ...]) -> None:
         """Deals the blocks out by hand."""
-        words = f"blocks of stages {', '.join(map(str, counts))}"
+        words = translate("Window", "blocks of stages {counts}").format(
+            counts=", ".join(map(str, counts))
+        )
         self._edit({f"{_PREFIX}stage_blocks": list(counts)}, words, f"{_PREFIX}stage_blocks")
 
     def _put(self, section: Sharding, degree: Degree, value: int) -> None:

@@ -12,6 +12,8 @@ from PySide6.QtCore import QObject, QTimer
 from memplanner.errors import PlanError
 from memplanner.plan import Plan
 from memplanner.writing import why
+from memplanner_ui.days import day_words
+from memplanner_ui.language import plural, translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.recovery_files import LeftBehind, RecoveryFiles, UnsavedPlan
 from memplanner_ui.views.notice import Fix
@@ -66,7 +68,11 @@ class Recovery(QObject):
                 )
             )
         except OSError as error:
-            self._window.log.add(f"{self.files.path} could not be written: {why(error)}.")
+            self._window.log.add(
+                translate("Window", "{path} could not be written: {reason}.").format(
+                    path=self.files.path, reason=why(error)
+                )
+            )
 
     def end(self) -> None:
         """The window closes in order: nothing is left to recover."""
@@ -74,7 +80,11 @@ class Recovery(QObject):
         try:
             self.files.forget()
         except OSError as error:
-            self._window.log.add(f"{self.files.path} could not be removed: {why(error)}.")
+            self._window.log.add(
+                translate("Window", "{path} could not be removed: {reason}.").format(
+                    path=self.files.path, reason=why(error)
+                )
+            )
 
     # After a crash
 
@@ -85,17 +95,36 @@ class Recovery(QObject):
             return
         left = self._left[0]
         unsaved = left.unsaved
-        when = datetime.fromtimestamp(unsaved.written).strftime("%d %b, %H:%M")
-        edits = "one edit" if unsaved.changes == 1 else f"{unsaved.changes} edits"
-        last = f", the last “{unsaved.last_change}”" if unsaved.last_change else ""
+        at = datetime.fromtimestamp(unsaved.written)
+        when = f"{day_words(at.date(), digits=2)}, {at:%H:%M}"
+        edits = plural("Window", "{count} edits", "one edit", unsaved.changes).format(
+            count=unsaved.changes
+        )
+        kept = translate("Window", "It has {edits}, kept {when}.").format(edits=edits, when=when)
+        if unsaved.last_change:
+            kept = translate("Window", "It has {edits}, the last “{change}”, kept {when}.").format(
+                edits=edits, change=unsaved.last_change, when=when
+            )
         self._window.show_notice(
             Notice(
                 "caution",
-                f"A plan of {unsaved.model} was not saved when its window ended.",
-                f"It has {edits}{last}, kept {when}.",
+                translate(
+                    "Window", "A plan of {model} was not saved when its window ended."
+                ).format(model=unsaved.model),
+                kept,
                 (
-                    Fix("Open it again", "", "Restore", lambda: self.restore(left)),
-                    Fix("Leave it", "", "Discard", lambda: self.discard(left)),
+                    Fix(
+                        translate("Window", "Open it again"),
+                        "",
+                        translate("Window", "Restore"),
+                        lambda: self.restore(left),
+                    ),
+                    Fix(
+                        translate("Window", "Leave it"),
+                        "",
+                        translate("Window", "Discard"),
+                        lambda: self.discard(left),
+                    ),
                 ),
             )
         )
@@ -111,7 +140,11 @@ class Recovery(QObject):
         try:
             self.files.discard(left)
         except OSError as error:
-            self._window.log.add(f"{left.path} could not be removed: {why(error)}.")
+            self._window.log.add(
+                translate("Window", "{path} could not be removed: {reason}.").format(
+                    path=left.path, reason=why(error)
+                )
+            )
         self._window.display.clear_notices()
         self.offer()
 

@@ -13,12 +13,13 @@ from memplanner.report.layers import layers_csv
 from memplanner.writing import why, write_whole
 from memplanner_ui import files
 from memplanner_ui.compare_control import CompareControl
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.report_pdf import write_pdf
 from memplanner_ui.run_control import RunControl
 from memplanner_ui.session import Session
 
-_KINDS = "Report (*.html);;Report for paper (*.pdf);;Layer table (*.csv)"
+_KINDS = translatable("Window", "Report (*.html);;Report for paper (*.pdf);;Layer table (*.csv)")
 
 
 class ReportFile(QObject):
@@ -37,13 +38,22 @@ class ReportFile(QObject):
         """Asks where to write; the file's ending says what."""
         report = self.report()
         if report is None:
-            words = "There is no estimate of this plan yet; the report is made of one."
+            words = translate(
+                "Window", "There is no estimate of this plan yet; the report is made of one."
+            )
             self._session.noticed.emit(Notice("info", words))
             return
         name = f"{report.estimate.model.name} on {report.estimate.device.name}.html"
         name = name.replace("/", "-")
         folder = self._session.settings.values.folder
-        files.choose_new_file(self._window, "Save a report", _KINDS, name, self.write, folder)
+        files.choose_new_file(
+            self._window,
+            translate("Window", "Save a report"),
+            translate("Window", _KINDS),
+            name,
+            self.write,
+            folder,
+        )
 
     def write(self, path: str) -> None:
         """Writes the report to ``path``: PDF or CSV by its ending, else HTML."""
@@ -59,10 +69,12 @@ class ReportFile(QObject):
                 text = layers_csv(report.estimate) if ending == ".csv" else page.html(report)
                 write_whole(Path(path), text)
         except OSError as error:
-            words = f"{path} cannot be written: {why(error)}; choose another place."
+            words = translate(
+                "Window", "{path} cannot be written: {reason}; choose another place."
+            ).format(path=path, reason=why(error))
             self._session.noticed.emit(Notice("trouble", words))
         else:
-            self.said.emit(f"Wrote {path}")
+            self.said.emit(translate("Window", "Wrote {path}").format(path=path))
 
     def report(self) -> page.Report | None:
         """What the report is made of; None without an estimate of the plan as it is."""
@@ -75,7 +87,11 @@ class ReportFile(QObject):
         versions = {}
         if info is not None:
             torch = info.torch or "none"
-            versions = {"memplanner": info.version, "torch": torch, "Python": info.python}
+            versions = {
+                "memplanner": info.version,
+                "torch": torch,
+                "Python": info.python,
+            }
         result = self._runs.result
         return page.Report(
             estimate=estimate,

@@ -12,6 +12,7 @@ from memplanner.messages.estimate import Estimate
 from memplanner.messages.run import RunResult, RunStarted, RunStep
 from memplanner.plan import Plan
 from memplanner.units import format_bytes
+from memplanner_ui.language import translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.session import Session
 from memplanner_ui.views.notice import Fix
@@ -32,17 +33,18 @@ def _against(estimate: Estimate, device: Device) -> str:
     """Why a run may end for want of memory, as a sentence; empty where it will not."""
     if estimate.verdict == "does_not_fit":
         missing = format_bytes(-(estimate.spare_bytes or 0))
-        return f"The plan is predicted to run out of memory: {missing} missing."
+        return translate(
+            "Window", "The plan is predicted to run out of memory: {missing} missing."
+        ).format(missing=missing)
     most, free = estimate.peak.device_high_bytes, device.free_bytes
     if estimate.verdict != "at_risk" or most is None or free is None:
         return ""
     most -= device.used_bytes
     if most <= free:
         return ""
-    return (
-        f"The plan may run out of memory: it takes up to {format_bytes(most)}, and "
-        f"{format_bytes(free)} is free."
-    )
+    return translate(
+        "Window", "The plan may run out of memory: it takes up to {most}, and {free} is free."
+    ).format(most=format_bytes(most), free=format_bytes(free))
 
 
 class RunControl(QObject):
@@ -87,22 +89,32 @@ class RunControl(QObject):
         planned, place = document.device, self._session.engine.place
         if planned is not None and not planned.local and not elsewhere:
             fix = Fix(
-                f"Run the plan on {place.whose} {device.name}",
+                translate("Window", "Run the plan on {whose} {name}").format(
+                    whose=place.whose, name=device.name
+                ),
                 "",
-                f"Apply on {device.name}",
+                translate("Window", "Apply on {name}").format(name=device.name),
                 lambda: self.apply(settings, elsewhere=True, force=force),
             )
-            what = f"{planned.name} is not {place.where}, so the plan cannot be run on it."
-            meaning = "The same plan can be run on a device that is here, with figures of its own."
+            what = translate(
+                "Window", "{name} is not {where}, so the plan cannot be run on it."
+            ).format(name=planned.name, where=place.where)
+            meaning = translate(
+                "Window",
+                "The same plan can be run on a device that is here, with figures of its own.",
+            )
             self._session.noticed.emit(Notice("caution", what, meaning, (fix,)))
             return
         estimate = document.estimate
         against = "" if estimate is None or device != planned else _against(estimate, device)
         if against and not force:
             fix = Fix(
-                "Start it all the same; the engine’s process may be ended by the system",
+                translate(
+                    "Window",
+                    "Start it all the same; the engine’s process may be ended by the system",
+                ),
                 "",
-                "Apply anyway",
+                translate("Window", "Apply anyway"),
                 lambda: self.apply(settings, elsewhere=elsewhere, force=True),
             )
             self._session.noticed.emit(Notice("caution", against, "", (fix,)))
@@ -187,16 +199,29 @@ class RunControl(QObject):
     def _tell_outcome(self, result: RunResult) -> None:
         if result.outcome in ("finished", "stopped"):
             return
-        where = f"It happened in {result.where}." if result.where else ""
+        where = (
+            translate("Window", "It happened in {where}.").format(where=result.where)
+            if result.where
+            else ""
+        )
         again = Fix(
-            "Apply the plan as it is now", "", "Apply again", lambda: self.apply(self._settings)
+            translate("Window", "Apply the plan as it is now"),
+            "",
+            translate("Window", "Apply again"),
+            lambda: self.apply(self._settings),
         )
         self._session.noticed.emit(Notice("trouble", result.sentence, where, (again,)))
 
     def _on_failure(self, failure: protocol.Failure) -> None:
         self._session.working.emit("", None)
         ended = failure.error == "EngineEnded"
-        what = f"The run ended with its engine: {failure.sentence}" if ended else failure.sentence
+        what = (
+            translate("Window", "The run ended with its engine: {sentence}").format(
+                sentence=failure.sentence
+            )
+            if ended
+            else failure.sentence
+        )
         begun, steps = self._begun, self._steps
         if begun is None:
             self._set_running(False)

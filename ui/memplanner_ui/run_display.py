@@ -6,16 +6,17 @@ from PySide6.QtCore import QObject
 
 from memplanner.messages.run import RunEvent, RunResult, RunStarted
 from memplanner_ui.header import Header
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.panes import LeftDock, RightDock
 from memplanner_ui.run_control import RunControl
 from memplanner_ui.status_bar import StatusBar
 from memplanner_ui.workspace import LIVE, Workspace
 
 _OUTCOMES = {
-    "finished": ("finished", "accent"),
-    "stopped": ("stopped", "accent"),
-    "out_of_memory": ("out of memory", "trouble"),
-    "failed": ("failed", "trouble"),
+    "finished": (translatable("Window", "finished"), "accent"),
+    "stopped": (translatable("Window", "stopped"), "accent"),
+    "out_of_memory": (translatable("Window", "out of memory"), "trouble"),
+    "failed": (translatable("Window", "failed"), "trouble"),
 }
 
 
@@ -64,10 +65,11 @@ class RunDisplay(QObject):
         live = view == LIVE and runs.ever_started
         ended_well = runs.result is not None and runs.result.outcome in ("finished", "stopped")
         self._left.show_run(live and (runs.running or ended_well))
-        word = ("applying", "accent") if runs.running else ("", "plain")
+        word, ink = (translate("Window", "applying"), "accent") if runs.running else ("", "plain")
         if runs.result is not None and not runs.running:
-            word = _OUTCOMES[runs.result.outcome]
-        self._right.show_progress(live, *word)
+            said, ink = _OUTCOMES[runs.result.outcome]
+            word = translate("Window", said)
+        self._right.show_progress(live, word, ink)
 
     def _start(self, started: RunStarted) -> None:
         for part in self._parts:
@@ -77,7 +79,12 @@ class RunDisplay(QObject):
         self._workspace.timeline.set_result(None)
         self._workspace.show_view(LIVE)
         self.show_view(LIVE)
-        self._status.say(f"Running on {started.device.name}, process {started.process_id}", "apply")
+        self._status.say(
+            translate("Window", "Running on {name}, process {process_id}").format(
+                name=started.device.name, process_id=started.process_id
+            ),
+            "apply",
+        )
 
     def _handle(self, event: RunEvent) -> None:
         for part in self._parts:

@@ -13,13 +13,14 @@ from memplanner.messages.estimate import ModelInfo
 from memplanner.plan import Plan
 from memplanner_ui.engine import HERE, Place
 from memplanner_ui.files import choose_file, choose_folder
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.run_control import RunSettings
 from memplanner_ui.views.rows import ShrinkingLabel
-from memplanner_ui.views.uses import round_of
+from memplanner_ui.views.uses import round_of, several
 
 MOST_STEPS = 100_000
-_NOT_SAVED = "the compressed model is not kept"
+_NOT_SAVED = translatable("Window", "the compressed model is not kept")
 
 
 class RunForm(QWidget):
@@ -41,33 +42,43 @@ class RunForm(QWidget):
         self._place = HERE
         self.steps = QSpinBox()
         self.steps.setRange(1, MOST_STEPS)
-        self.steps.setAccessibleName("Optimizer steps to run")
+        self.steps.setAccessibleName(translate("Window", "Optimizer steps to run"))
         self.steps.setFixedWidth(fonts.scaled(76))
         self.steps.valueChanged.connect(self.steps_changed)
         self._source = ShrinkingLabel()
         self._source.setProperty("ink", "secondary")
-        self._choose = _button("Choose a text file…", self._choose_file)
-        self._generated = _button("Use generated data", lambda: self.set_data(None))
+        self._choose = _button(translate("Window", "Choose a text file…"), self._choose_file)
+        self._generated = _button(
+            translate("Window", "Use generated data"), lambda: self.set_data(None)
+        )
         self._device = ShrinkingLabel()
         self._device.setProperty("ink", "faint")
-        steps = self._rounds = QLabel("Steps")
+        steps = self._rounds = QLabel(translate("Window", "Steps"))
         steps.setBuddy(self.steps)
-        data = _bar(steps, self.steps, None, QLabel("Data"), self._source, self._choose,
-                    self._generated)  # fmt: skip
+        data = _bar(
+            steps, self.steps, None, QLabel(translate("Window", "Data")), self._source,
+            self._choose, self._generated,
+        )  # fmt: skip
         line = data.layout()
         assert isinstance(line, QHBoxLayout)
         line.addStretch(1)
         line.addWidget(self._device)
-        self.describe = _button("Dry run", self.description_wanted.emit)
+        self.describe = _button(translate("Window", "Dry run"), self.description_wanted.emit)
         self.describe.setToolTip(
-            "What it would do: processes, limits, files and time; nothing is started"
+            translate(
+                "Window", "What it would do: processes, limits, files and time; nothing is started"
+            )
         )
         line.addWidget(self.describe)
         self._folder = ShrinkingLabel()
         self._folder.setProperty("ink", "secondary")
-        self._choose_save = _button("Save the compressed model to…", self._choose_folder)
-        self._keep_none = _button("Save nothing", lambda: self.set_save(None))
-        self._saving = _bar(QLabel("Save"), self._folder, self._choose_save, self._keep_none)
+        self._choose_save = _button(
+            translate("Window", "Save the compressed model to…"), self._choose_folder
+        )
+        self._keep_none = _button(translate("Window", "Save nothing"), lambda: self.set_save(None))
+        self._saving = _bar(
+            QLabel(translate("Window", "Save")), self._folder, self._choose_save, self._keep_none
+        )
         below = self._saving.layout()
         assert isinstance(below, QHBoxLayout)
         below.addStretch(1)
@@ -89,21 +100,25 @@ class RunForm(QWidget):
     def set_data(self, path: str | None) -> None:
         """Trains on a text file, or on generated data."""
         self._data = path
-        self._source.set_text("generated" if path is None else Path(path).name)
-        self._source.setToolTip(path or "Generated data of the planned shape")
+        self._source.set_text(translate("Window", "generated") if path is None else Path(path).name)
+        self._source.setToolTip(path or translate("Window", "Generated data of the planned shape"))
         self._generated.setVisible(path is not None)
 
     def set_save(self, folder: str | None) -> None:
         """Saves the compressed model as a new folder, or not at all."""
         self._save = folder
-        self._folder.set_text(_NOT_SAVED if folder is None else f"to {folder}")
+        self._folder.set_text(
+            translate("Window", _NOT_SAVED)
+            if folder is None
+            else translate("Window", "to {folder}").format(folder=folder)
+        )
         self._keep_none.setVisible(folder is not None)
 
     def set_plan(self, plan: Plan, model: ModelInfo | None) -> None:
         """Offers to save where there will be something to save."""
         if model is not None:
             self._name = f"{Path(model.name).name}-compressed"
-        self._rounds.setText(f"{round_of(plan).capitalize()}s")
+        self._rounds.setText(several(round_of(plan)))
         real = model is not None and model.weights == "real"
         self._saving.setVisible(real and compresses(plan))
 
@@ -113,7 +128,13 @@ class RunForm(QWidget):
             self.set_data(None)
             self.set_save(None)
         self._place = place
-        self._device.set_text("" if device is None else f"on {place.whose} {device.name}")
+        self._device.set_text(
+            ""
+            if device is None
+            else translate("Window", "on {whose} {name}").format(
+                whose=place.whose, name=device.name
+            )
+        )
 
     def focus(self) -> None:
         """Gives the focus to the number of steps."""
@@ -121,11 +142,19 @@ class RunForm(QWidget):
         self.steps.selectAll()
 
     def _choose_file(self) -> None:
-        choose_file(self, "Choose a text to train on", "Text (*.txt *.md *.jsonl);;All files (*)",
-                    self.set_data, machine=self._place.machine)  # fmt: skip
+        choose_file(
+            self,
+            translate("Window", "Choose a text to train on"),
+            translate("Window", "Text (*.txt *.md *.jsonl);;All files (*)"),
+            self.set_data,
+            machine=self._place.machine,
+        )
 
     def _choose_folder(self) -> None:
-        title, machine = "Choose a folder for the compressed model", self._place.machine
+        title, machine = (
+            translate("Window", "Choose a folder for the compressed model"),
+            self._place.machine,
+        )
 
         def take(path: str) -> None:
             self.set_save(path if machine else str(new_folder(path, self._name)))

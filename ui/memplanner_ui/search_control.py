@@ -12,6 +12,7 @@ from memplanner.errors import PlanError
 from memplanner.messages import protocol
 from memplanner.messages.search import FoundPlan, SearchGoal
 from memplanner.plan import Plan
+from memplanner_ui.language import translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.search_pins import Pins
 from memplanner_ui.session import Session
@@ -103,7 +104,7 @@ class SearchControl(QObject):
             return
         self._outdated, self._fresh = False, False
         self._arrived.clear()
-        self._view.say("Searching")
+        self._view.say(translate("Window", "Searching"))
         self._view.set_running(True)
         self._asked = self._session.engine.request(
             protocol.SearchPlans,
@@ -291,4 +292,8 @@ def _goal_in(session: Session) -> SearchGoal:
 def title_of(found: FoundPlan) -> str:
     """What the history calls taking a plan: its changes, or their number where they are many."""
     text = words.said(found)
-    return text if len(text) <= _LONGEST_TITLE else f"{len(found.changes)} changes of a found plan"
+    return (
+        text
+        if len(text) <= _LONGEST_TITLE
+        else translate("Window", "{count} changes of a found plan").format(count=len(found.changes))
+    )

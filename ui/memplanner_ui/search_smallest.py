@@ -10,6 +10,7 @@ from memplanner.errors import PlanError
 from memplanner.messages import protocol
 from memplanner.messages.estimate import Verdict
 from memplanner.messages.search import SearchGoal, SmallestChange
+from memplanner_ui.language import translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.search_control import title_of
 from memplanner_ui.search_pins import Pins
@@ -68,7 +69,9 @@ class SmallestControl(QObject):
         elif self._asked is None:
             self._ask()
         if self._fit_wanted and self._asked is not None:
-            self._session.noticed.emit(Notice("info", "Looking for the smallest change."))
+            self._session.noticed.emit(
+                Notice("info", translate("Window", "Looking for the smallest change."))
+            )
             self._noticed = True
 
     def choose(self, change: SmallestChange) -> None:
@@ -171,27 +174,42 @@ class SmallestControl(QObject):
             Fix(
                 f"{_capital(words.said(change.found))}\n{words.smallest_words(change)}",
                 effect_of(change, peak),
-                "Choose",
+                translate("Window", "Choose"),
                 partial(self.choose, change),
             )
             for change in reply.changes[:MOST]
         )
-        more = Fix("Every plan that is worth a look", "", "More plans…", self.more_wanted.emit)
+        more = Fix(
+            translate("Window", "Every plan that is worth a look"),
+            "",
+            translate("Window", "More plans…"),
+            self.more_wanted.emit,
+        )
         self._session.noticed.emit(Notice("info", *_said(reply, verdict), (*fixes, more)))
 
 
 def _said(reply: protocol.SmallestChanges, verdict: Verdict | None) -> tuple[str, str]:
     """What there is to say of a plan with a verdict, and of its changes."""
     if reply.fits_already and reply.changes:
-        return "The plan fits, and leaves something unused.", "With the same result, sooner:"
+        return translate("Window", "The plan fits, and leaves something unused."), translate(
+            "Window", "With the same result, sooner:"
+        )
     if reply.fits_already:
-        return "The plan fits.", "No change that gives the same result is faster."
+        return translate("Window", "The plan fits."), translate(
+            "Window", "No change that gives the same result is faster."
+        )
     if reply.changes:
         risky = verdict == "at_risk"
-        what = "The plan may not fit." if risky else "The plan does not fit."
-        return what, "The smallest changes with which it does:"
-    meaning = "Unpin options, take a larger card, or several."
-    return "No change that a search tries makes this plan fit this device.", meaning
+        what = (
+            translate("Window", "The plan may not fit.")
+            if risky
+            else translate("Window", "The plan does not fit.")
+        )
+        return what, translate("Window", "The smallest changes with which it does:")
+    meaning = translate("Window", "Unpin options, take a larger card, or several.")
+    return translate(
+        "Window", "No change that a search tries makes this plan fit this device."
+    ), meaning
 
 
 def _capital(text: str) -> str:

@@ -8,6 +8,7 @@ from memplanner.errors import PlanError
 from memplanner.messages import protocol
 from memplanner.plan.per_layer import parse, value_of
 from memplanner.units import format_bytes
+from memplanner_ui.language import translate
 from memplanner_ui.layer_choices import LayerChoices
 from memplanner_ui.notices import Notice
 from memplanner_ui.run_control import RunControl
@@ -83,7 +84,9 @@ class SensitivityControl(QObject):
         except PlanError as error:
             self._session.noticed.emit(Notice("caution", str(error).removeprefix("the plan: ")))
             return
-        document.set_plan(plan, f"bits for {format_bytes(budget_bytes)}")
+        document.set_plan(
+            plan, translate("Window", "bits for {budget}").format(budget=format_bytes(budget_bytes))
+        )
 
     def _on_progress(self, reply: object) -> None:
         if isinstance(reply, protocol.Progress):

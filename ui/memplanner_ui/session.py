@@ -20,6 +20,7 @@ from memplanner_ui.document import Document
 from memplanner_ui.engine import HERE, EngineClient, Outcome, Place
 from memplanner_ui.engine.client import EngineState
 from memplanner_ui.engine_words import Way, looked_up, no_engine, not_answering
+from memplanner_ui.language import translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.opening import Openings
 from memplanner_ui.plan_on_disk import changed_elsewhere
@@ -135,7 +136,12 @@ class Session(QObject):
             self._openings.ask_for_trust(source, inputs, failure.sentence, keep_plan=True)
         elif failure.error != "EngineEnded":
             where = looked_up(self.engine.place, source)
-            here = Fix("Compute in this machine again", "", "Compute here", self.compute_here)
+            here = Fix(
+                translate("Window", "Compute in this machine again"),
+                "",
+                translate("Window", "Compute here"),
+                self.compute_here,
+            )
             self.noticed.emit(Notice.of(failure, where, (here,) if where else ()))
 
     def compute_here(self) -> None:
@@ -153,7 +159,9 @@ class Session(QObject):
             }
             self.noticed.emit(no_engine(outcome, ways))
             return
-        meaning = "It has been started again, with the model and the plan as they were."
+        meaning = translate(
+            "Window", "It has been started again, with the model and the plan as they were."
+        )
         self.noticed.emit(Notice("caution", outcome.sentence, meaning))
 
     def _on_silent(self, _seconds: float) -> None:
@@ -176,8 +184,11 @@ class Session(QObject):
         self.end_work()
         self._forget_model = was_opening and self.document.source is None
         self.engine.restart()
-        words = "Opening was stopped." if was_opening else "The estimate was stopped."
-        self.noticed.emit(Notice("info", words, "The engine has been started again."))
+        words = translate("Window", "The estimate was stopped.")
+        if was_opening:
+            words = translate("Window", "Opening was stopped.")
+        meaning = translate("Window", "The engine has been started again.")
+        self.noticed.emit(Notice("info", words, meaning))
 
     def refresh_devices(self) -> None:
         """Asks again how much memory is free."""
@@ -263,7 +274,7 @@ class Session(QObject):
             return
         if self.rank is not None and self.rank >= document.plan.sharding.ranks:
             self.rank = None
-        self.say_working("Estimating")
+        self.say_working(translate("Window", "Estimating"))
         self.engine.request(
             protocol.MakeEstimate,
             plan=document.plan,

@@ -10,12 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import platformdirs
 from pydantic import BaseModel, ConfigDict
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from memplanner.writing import why, write_whole
 from memplanner_ui.engine.place import HERE, Place
+from memplanner_ui.first_look import settings_path
+from memplanner_ui.language import Language, translate
 from memplanner_ui.settings_reading import SCHEMA, read_settings
 
 RECENT = 12
@@ -65,6 +66,7 @@ class Settings(BaseModel):
 
     schema_version: int = SCHEMA
     scheme: Scheme = "system"
+    language: Language = "system"
     place: Place | None = None
     places: tuple[Place, ...] = ()
     """Where an engine ran, the last first."""
@@ -96,11 +98,6 @@ class Settings(BaseModel):
     def engine_place(self) -> Place:
         """Where the engine runs: as it was chosen last, else this program's own Python."""
         return self.place or HERE
-
-
-def settings_path() -> Path:
-    """Where this user's settings are kept."""
-    return Path(platformdirs.user_config_dir("memplanner", appauthor=False)) / "window.json"
 
 
 class SettingsFile(QObject):
@@ -153,6 +150,10 @@ class SettingsFile(QObject):
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_whole(self.path, self.values.model_dump_json(indent=2), private=True)
         except OSError as error:
-            self.failed.emit(f"{self.path} could not be saved: {why(error)}.")
+            self.failed.emit(
+                translate("Window", "{path} could not be saved: {reason}.").format(
+                    path=self.path, reason=why(error)
+                )
+            )
         else:
             self._saved = self.values

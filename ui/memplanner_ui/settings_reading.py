@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from memplanner.writing import why
+from memplanner_ui.language import translate
 
 SCHEMA = 2
 """Of the settings file."""
@@ -48,18 +49,25 @@ def read_settings(path: Path, kind: type[Values]) -> Found[Values]:
     """
     try:
         if path.stat().st_size > LARGEST_BYTES:
-            return _set_aside(path, kind, "it is too large")
+            return _set_aside(path, kind, translate("Window", "it is too large"))
         if os.name == "posix":
             path.chmod(0o600)  # an older version, or a copy, may have left it open to others
         values = json.loads(path.read_bytes())
     except FileNotFoundError:
         return Found(kind())
     except OSError as error:
-        return Found(kind(), (f"{path} could not be read: {why(error)}.",))
+        return Found(
+            kind(),
+            (
+                translate("Window", "{path} could not be read: {reason}.").format(
+                    path=path, reason=why(error)
+                ),
+            ),
+        )
     except (ValueError, RecursionError):
-        return _set_aside(path, kind, "it is no JSON")
+        return _set_aside(path, kind, translate("Window", "it is no JSON"))
     if not isinstance(values, dict):
-        return _set_aside(path, kind, "it holds no settings")
+        return _set_aside(path, kind, translate("Window", "it holds no settings"))
     return _understood(path, _migrated(values), kind)
 
 
@@ -79,7 +87,9 @@ def _understood(path: Path, values: dict[str, Any], kind: type[Values]) -> Found
     except ValidationError as error:
         wrong = sorted({str(one["loc"][0]) for one in error.errors() if one["loc"]})
     kept = {name: value for name, value in values.items() if name not in wrong}
-    note = f"{path} holds values that make no sense and are left out: {', '.join(wrong)}."
+    note = translate(
+        "Window", "{path} holds values that make no sense and are left out: {names}."
+    ).format(path=path, names=", ".join(wrong))
     return Found(kind.model_validate_json(json.dumps(kept)), (note,))
 
 
@@ -88,6 +98,15 @@ def _set_aside(path: Path, kind: type[Values], reason: str) -> Found[Values]:
     try:
         path.replace(aside)
     except OSError as error:
-        return Found(kind(), (f"{path} cannot be used, since {reason}: {why(error)}.",))
-    note = f"{path} cannot be used, since {reason}; it is kept as {aside.name}."
+        return Found(
+            kind(),
+            (
+                translate("Window", "{path} cannot be used, since {what}: {reason}.").format(
+                    path=path, what=reason, reason=why(error)
+                ),
+            ),
+        )
+    note = translate("Window", "{path} cannot be used, since {what}; it is kept as {name}.").format(
+        path=path, what=reason, name=aside.name
+    )
     return Found(kind(), (note,))

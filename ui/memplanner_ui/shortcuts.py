@@ -6,6 +6,7 @@ from PySide6.QtCore import QKeyCombination, QObject, Qt, Signal
 from PySide6.QtGui import QKeySequence
 
 from memplanner_ui.actions import ACTIONS, Actions
+from memplanner_ui.language import translate
 from memplanner_ui.settings import SettingsFile
 
 DECLARED = {declared.name: declared.keys for declared in ACTIONS}
@@ -35,13 +36,17 @@ def refusal(keys: str) -> str:
     """Why these keys can be no action's, in one sentence; empty where they can."""
     sequence = QKeySequence(keys)
     if sequence.isEmpty():
-        return "Press the keys that the command is to have."
+        return translate("Window", "Press the keys that the command is to have.")
     if portable(keys) in _OF_FIELDS:
-        return f"{native(keys)} edits or copies in fields and tables; choose other keys."
+        return translate(
+            "Window", "{keys} edits or copies in fields and tables; choose other keys."
+        ).format(keys=native(keys))
     pressed: QKeyCombination = sequence[0]  # type: ignore[index]  # PySide's stub lacks it
     function = Qt.Key.Key_F1 <= pressed.key() <= Qt.Key.Key_F35
     if not function and not pressed.keyboardModifiers() & _WITH:
-        return f"{native(keys)} alone is typed into fields; hold Ctrl, Alt or Meta with it."
+        return translate(
+            "Window", "{keys} alone is typed into fields; hold Ctrl, Alt or Meta with it."
+        ).format(keys=native(keys))
     return ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject
 
 from memplanner.messages import protocol
+from memplanner_ui.language import translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.session import Session
 from memplanner_ui.workspace import TIMELINE, Workspace
@@ -26,7 +27,10 @@ class SnapshotControl(QObject):
         if self.reading:
             return
         if self._session.document.model is None:
-            words = "Open the model that the snapshot is of first; it is shown beside its plan."
+            words = translate(
+                "Window",
+                "Open the model that the snapshot is of first; it is shown beside its plan.",
+            )
             self._session.noticed.emit(Notice("info", words))
             return
         self._session.solved.emit()

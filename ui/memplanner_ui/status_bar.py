@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QStatusBar, QWidget
 from memplanner.messages.estimate import Estimate
 from memplanner_ui.environment.button import EngineButton
 from memplanner_ui.header import UprightLine
+from memplanner_ui.language import plural, summary_of_plan, translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.progress_line import SHOW_AFTER_MS
@@ -31,7 +32,7 @@ class StatusBar(QStatusBar):
         self._icon = QLabel()
         self._fact = ShrinkingLabel()
         self.engine = EngineButton()
-        self._stop = QPushButton("Stop")
+        self._stop = QPushButton(translate("Window", "Stop"))
         self._stop.setProperty("small", True)
         self._stop.setFixedHeight(fonts.scaled(20))
         self._stop.setStyleSheet("min-height: 0; padding: 0 8px;")
@@ -44,7 +45,7 @@ class StatusBar(QStatusBar):
         self._icon.setFixedWidth(24)
         self._icon.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._icon_name, self._icon_color = "info", "text2"
-        self._words, self._detail = "No model open", ""
+        self._words, self._detail = translate("Window", "No model open"), ""
         self._work = ""
         self._late = self._timer(SHOW_AFTER_MS, self._show)
         self._later = self._timer(STOP_AFTER_MS, self._stop.show)
@@ -69,14 +70,17 @@ class StatusBar(QStatusBar):
     def show_estimate(self, estimate: Estimate | None) -> None:
         """Says how an estimate was made."""
         if estimate is None:
-            self.say("No estimate yet")
+            self.say(translate("Window", "No estimate yet"))
             return
-        method = estimate.method[:1].upper() + estimate.method[1:]
+        method = summary_of_plan(estimate.method)
+        method = method[:1].upper() + method[1:]
         notes = "\n".join(estimate.notes)
         words = f"{method}, {_duration(estimate.seconds)}"
         if estimate.notes:
             count = len(estimate.notes)
-            words += f"; {count} {'note' if count == 1 else 'notes'}"
+            words += plural("Window", "; {count} notes", "; {count} note", count).format(
+                count=count
+            )
         self.say(words, "check", "fits", notes)
 
     def show_work(self, words: str) -> None:
@@ -110,5 +114,6 @@ class StatusBar(QStatusBar):
 def _duration(seconds: float) -> str:
     """How long an estimate took; what was remembered took no time to speak of."""
     if seconds < _AT_ONCE_SECONDS:
-        return "at once"
-    return f"in {seconds:.2f} s" if seconds >= 0.1 else f"in {seconds:.3f} s"
+        return translate("Window", "at once")
+    shown = f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds:.3f} s"
+    return translate("Window", "in {seconds}").format(seconds=shown)

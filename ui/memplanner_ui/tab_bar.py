@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QTabBar, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 
 
@@ -35,7 +36,7 @@ class ViewTabs(QTabBar):
         if marked:
             dot = QLabel("●")
             dot.setProperty("ink", "accent")
-            dot.setAccessibleName("running")
+            dot.setAccessibleName(translate("Window", "running"))
         old = self.tabButton(index, QTabBar.ButtonPosition.RightSide)
         self.setTabButton(index, QTabBar.ButtonPosition.RightSide, dot)
         if old is not None:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
 )
 
 from memplanner.messages.protocol import Target
+from memplanner_ui.language import of_plan, plural, translate
 from memplanner_ui.marked_row import DETAIL, MARK, MarkedRow
 
 _NAME = Qt.ItemDataRole.UserRole
@@ -22,17 +23,18 @@ class TargetList(QListWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Write for")
+        self.setAccessibleName(translate("Window", "Write for"))
         self.setItemDelegate(MarkedRow(self))
         self.setStyleSheet("QListWidget { background: transparent; }")
         self.currentItemChanged.connect(lambda *_: self.chosen.emit(self.current))
 
     def add(self, target: Target) -> None:
         """Adds a target."""
-        item = QListWidgetItem(target.title)
+        item = QListWidgetItem(of_plan(target.title))
         item.setData(_NAME, target.name)
-        item.setData(DETAIL, target.explanation)
-        item.setToolTip(target.explanation)
+        explanation = of_plan(target.explanation)
+        item.setData(DETAIL, explanation)
+        item.setToolTip(explanation)
         self.addItem(item)
 
     @property
@@ -49,8 +51,11 @@ class TargetList(QListWidget):
 
     def show_cannot(self, name: str, count: int) -> None:
         """Says how many things a target cannot say."""
-        words = f"{count} things it cannot say"
-        words = {0: "says everything", 1: "1 thing it cannot say"}.get(count, words)
+        words = plural(
+            "Window", "{count} things it cannot say", "{count} thing it cannot say", count
+        ).format(count=count)
+        if not count:
+            words = translate("Window", "says everything")
         for item in (self.item(row) for row in range(self.count())):
             if item.data(_NAME) == name:
                 item.setData(DETAIL, words)

@@ -10,8 +10,10 @@ from memplanner.units import format_bytes, format_parameters
 from memplanner_ui.actions import Actions
 from memplanner_ui.choice_button import ChoiceButton
 from memplanner_ui.device_chooser import DeviceChooser
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import placed
 from memplanner_ui.session import Session
 
 HEIGHT = 42
@@ -41,7 +43,7 @@ class ModelButton(ChoiceButton):
     """The open model, and the way to another."""
 
     def __init__(self, session: Session, actions: Actions) -> None:
-        super().__init__("model", "Model", raised=False)
+        super().__init__("model", translate("Window", "Model"), raised=False)
         self._session = session
         self._actions = actions
         session.document.model_changed.connect(self._show)
@@ -50,8 +52,17 @@ class ModelButton(ChoiceButton):
     def _show(self) -> None:
         model = self._session.document.model
         if model is not None:
-            self.show_choice(model.name, f"{format_parameters(model.parameters)} parameters")
-            self.setToolTip(f"{model.class_name} from {model.source}")
+            self.show_choice(
+                model.name,
+                translate("Window", "{parameters} parameters").format(
+                    parameters=format_parameters(model.parameters)
+                ),
+            )
+            self.setToolTip(
+                translate("Window", "{class_name} from {source}").format(
+                    class_name=model.class_name, source=model.source
+                )
+            )
 
     def fill_menu(self, menu: QMenu) -> None:
         """Lists the models opened lately, then the ways to open another."""
@@ -71,7 +82,7 @@ class DeviceButton(ChoiceButton):
     """The device planned for, with what is free on it, and the way to another."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__("device", "Device", raised=True)
+        super().__init__("device", translate("Window", "Device"), raised=True)
         self._session = session
         self.chooser = DeviceChooser(self)
         self.chooser.chosen.connect(session.choose_device)
@@ -85,19 +96,35 @@ class DeviceButton(ChoiceButton):
         self.setEnabled(device is not None)
         machine = self._session.engine.place.machine
         if device is None:
-            self.show_choice("Looking for devices…")
+            self.show_choice(translate("Window", "Looking for devices…"))
             return
-        name = f"{device.name} on {machine}" if device.local and machine else device.name
+        name = (
+            translate("Window", "{name} on {machine}").format(name=device.name, machine=machine)
+            if device.local and machine
+            else device.name
+        )
         if device.memory_bytes is None or device.free_bytes is None:
-            self.show_choice(name, "memory not known")
+            self.show_choice(name, translate("Window", "memory not known"))
         else:
             share = device.used_bytes / device.memory_bytes
-            self.show_choice(name, f"{format_bytes(device.free_bytes)} free", share)
+            self.show_choice(
+                name,
+                translate("Window", "{free} free").format(free=format_bytes(device.free_bytes)),
+                share,
+            )
             where = self._session.engine.place.where
-            here = where if device.local else f"of the catalogue, not {where}"
+            here = (
+                where
+                if device.local
+                else translate("Window", "of the catalogue, not {where}").format(where=where)
+            )
             self.setToolTip(
-                f"{device.name}, {here}: {format_bytes(device.memory_bytes)}, "
-                f"others hold {format_bytes(device.used_bytes)}"
+                translate("Window", "{name}, {here}: {memory}, others hold {used}").format(
+                    name=device.name,
+                    here=here,
+                    memory=format_bytes(device.memory_bytes),
+                    used=format_bytes(device.used_bytes),
+                )
             )
 
     def open_menu(self) -> None:
@@ -121,7 +148,7 @@ class SearchButton(QPushButton):
     def __init__(self, action: QAction) -> None:
         super().__init__()
         self._keys = action.shortcut().toString().replace("+", " ")
-        self.setAccessibleName("Search commands and modules")
+        self.setAccessibleName(translate("Window", "Search commands and modules"))
         self.setToolTip(action.toolTip())
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.clicked.connect(action.trigger)
@@ -145,10 +172,10 @@ class SearchButton(QPushButton):
         box = area.adjusted(8, 0, 0, 0)
         box.setSize(QSize(16, 16))
         box.moveTop(middle - 8)
-        icons.paint(painter, "search", box.toRectF(), colors.color("text2"))
+        icons.paint(painter, "search", placed(box, area), colors.color("text2"))
         painter.setFont(fonts.font("secondary"))
         keys = QFontMetrics(painter.font()).horizontalAdvance(self._keys) + 12
-        key_area = area.adjusted(area.width() - keys - 5, 5, -5, -5)
+        key_area = placed(area.adjusted(area.width() - keys - 5, 5, -5, -5), area)
         painter.setPen(colors.color("border"))
         painter.setBrush(colors.color("panel"))
         painter.drawRoundedRect(key_area, 3, 3)
@@ -157,9 +184,11 @@ class SearchButton(QPushButton):
         painter.setFont(fonts.font("body"))
         room = area.adjusted(32, 0, -keys - 12, 0)
         text = QFontMetrics(painter.font()).elidedText(
-            "Search commands and modules", Qt.TextElideMode.ElideRight, room.width()
+            translate("Window", "Search commands and modules"),
+            Qt.TextElideMode.ElideRight,
+            room.width(),
         )
-        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), text)
+        painter.drawText(placed(room, area), int(Qt.AlignmentFlag.AlignVCenter), text)
         painter.end()
 
 
@@ -167,7 +196,7 @@ class ToolBar(QToolBar):
     """The row of buttons below the menus."""
 
     def __init__(self, session: Session, actions: Actions, parent: QWidget) -> None:
-        super().__init__("Tool bar", parent)
+        super().__init__(translate("Window", "Tool bar"), parent)
         self.setObjectName("tool_bar")
         self.setMovable(False)
         self.setFloatable(False)
@@ -176,7 +205,7 @@ class ToolBar(QToolBar):
         self.setIconSize(QSize(16, 16))
         opener = QToolButton()
         opener.setDefaultAction(actions["open"])
-        opener.setText("Open")
+        opener.setText(translate("Window", "Open"))
         opener.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         opener.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.addWidget(opener)
@@ -191,14 +220,14 @@ class ToolBar(QToolBar):
             button = QToolButton()
             button.setDefaultAction(actions[name])
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            button.setAccessibleName(name.capitalize())
+            button.setAccessibleName(actions[name].text())
             button.setFixedSize(28, 28)
             self.addWidget(button)
         self.addSeparator()
         fit = ActionButton(actions["fit"], "fit", text=actions["fit"].text())
         self._fit_place = self.addWidget(fit)
         self.apply = ActionButton(actions["apply"], "apply", primary=True)
-        stop = ActionButton(actions["stop"], "stop", primary=True, text="Stop")
+        stop = ActionButton(actions["stop"], "stop", primary=True, text=translate("Window", "Stop"))
         self._apply_place = self.addWidget(self.apply)
         self._stop_place = self.addWidget(stop)
         self.addWidget(ActionButton(actions["export"], "export"))

@@ -10,6 +10,7 @@ from memplanner.errors import PlanError
 from memplanner.messages import protocol
 from memplanner.plan.file import read_plan
 from memplanner_ui.engine_words import looked_up
+from memplanner_ui.language import translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.views.notice import Fix
 
@@ -64,21 +65,27 @@ class TrainerFiles:
         if model is None:
             self._open_model_of(path, reply)
             return
-        session.document.set_plan(reply.plan, f"open {path.name}")
+        session.document.set_plan(
+            reply.plan, translate("Window", "open {name}").format(name=path.name)
+        )
         session.solved.emit()
         fixes: tuple[Fix, ...] = ()
         source = reply.source
         if source is not None and source != session.document.source and str(path) != self._opening:
             fixes = (
                 Fix(
-                    f"The file names {reply.model}; {model.name} is open",
+                    translate("Window", "The file names {model}; {name} is open").format(
+                        model=reply.model, name=model.name
+                    ),
                     "",
-                    "Open its model",
+                    translate("Window", "Open its model"),
                     lambda: session.open(source, keep_plan=True),
                 ),
             )
         self._opening = ""
-        what = f"The plan is that of {path.name}, a file of {reply.title}."
+        what = translate("Window", "The plan is that of {name}, a file of {title}.").format(
+            name=path.name, title=reply.title
+        )
         session.noticed.emit(
             Notice("caution" if reply.no_place else "info", what, meaning(reply), fixes)
         )
@@ -87,8 +94,12 @@ class TrainerFiles:
         session = self._session
         self._wait_for_model(path)
         if reply.source is None or str(path) == self._opening:
-            words = f"{path.name} is used for the model you open next."
-            session.noticed.emit(Notice("info", words, "It does not name a model."))
+            words = translate("Window", "{name} is used for the model you open next.").format(
+                name=path.name
+            )
+            session.noticed.emit(
+                Notice("info", words, translate("Window", "It does not name a model."))
+            )
             return
         self._opening = str(path)
         session.open(reply.source)
@@ -99,5 +110,8 @@ def meaning(reply: protocol.Imported) -> str:
     sentences = [*reply.no_place, *reply.notes]
     more = len(sentences) - _MOST_SENTENCES
     if more > 0:
-        sentences = [*sentences[:_MOST_SENTENCES], f"And {more} more: memplanner check lists all."]
+        sentences = [
+            *sentences[:_MOST_SENTENCES],
+            translate("Window", "And {more} more: memplanner check lists all.").format(more=more),
+        ]
     return " ".join(sentences)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject
 
 from memplanner.messages.estimate import Estimate
 from memplanner.plan import Plan
+from memplanner_ui.language import translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.notices import Notice
 from memplanner_ui.run_display import RunDisplay
@@ -59,14 +60,15 @@ class WindowDisplay(QObject):
         else:
             self._run.clear()
             window.workspace.show_view(LAYERS)
-            window.status.say("No model open")
+            window.status.say(translate("Window", "No model open"))
         self.show_view()
 
     def show_plan(self, plan: Plan) -> None:
-        """Puts a plan into the form, the run’s form and the title."""
+        """Puts a plan into the form, the run’s form and the title; forms need a model first."""
         window, document = self._window, self._window.session.document
-        window.left.plan.show_plan(plan, document.first_plan)
-        window.workspace.live.form.set_plan(plan, document.model)
+        if document.model is not None:
+            window.left.plan.show_plan(plan, document.first_plan)
+            window.workspace.live.form.set_plan(plan, document.model)
         self.show_title()
 
     def show_title(self) -> None:
@@ -77,7 +79,11 @@ class WindowDisplay(QObject):
             window.setWindowTitle("memplanner")
             window.setWindowModified(False)
             return
-        window.setWindowTitle(f"{document.model.name}, {document.plan_name}[*] – memplanner")
+        window.setWindowTitle(
+            translate("Window", "{name}, {plan_name}[*] – memplanner").format(
+                name=document.model.name, plan_name=document.plan_name
+            )
+        )
         window.setWindowModified(document.dirty)
 
     def show_estimate(self, estimate: Estimate | None) -> None:
@@ -118,7 +124,7 @@ class WindowDisplay(QObject):
     def compare_found(self, plan: Plan, name: str) -> None:
         """Keeps a plan that a search has found, and shows it beside the open one."""
         window = self._window
-        window.compare.keep_plan(plan, name, "found by a search")
+        window.compare.keep_plan(plan, name, translate("Window", "found by a search"))
         window.workspace.show_view(COMPARE)
 
     def _explain(self, view: str) -> None:
@@ -165,7 +171,7 @@ class WindowDisplay(QObject):
         window.workspace.notice.clear()
         window.closing.forget()
         if document.model is None:
-            window.status.say("No model open")
+            window.status.say(translate("Window", "No model open"))
 
     def show_work(self, words: str, share: float | None) -> None:
         """Says what the engine is at, and how far (0 to 1, None where not known)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.progress_line import ProgressLine
 from memplanner_ui.run_form import RunForm
@@ -57,7 +58,7 @@ class Workspace(QWidget):
         self.setProperty("surface", "base")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.tabs = ViewTabs()
-        self.tabs.setAccessibleName("Views")
+        self.tabs.setAccessibleName(translate("Window", "Views"))
         self.progress = ProgressLine()
         self.notice = NoticeBar()
         self.views = QStackedWidget()
@@ -78,15 +79,15 @@ class Workspace(QWidget):
             column.addWidget(widget)
         column.addWidget(self.views, 1)
         self.tabs.currentChanged.connect(self._on_tab)
-        self.add_view(LAYERS, "Layers", self.layers)
-        self.add_view(TIMELINE, "Timeline", self.timeline_pages)
-        self.add_view(ICICLE, "Icicle", self.icicle)
-        self.add_view(LIVE, "Live", self.live)
-        self.add_view(SEARCH, "Search", self.search)
-        self.add_view(SENSITIVITY, "Sensitivity", self.sensitivity)
-        self.add_view(COMPARE, "Compare", self.compare)
-        self.add_view(RANKS, "Sharding", self.ranks)
-        self.add_view(HISTORY, "History", self.history)
+        self.add_view(LAYERS, translate("Window", "Layers"), self.layers)
+        self.add_view(TIMELINE, translate("Window", "Timeline"), self.timeline_pages)
+        self.add_view(ICICLE, translate("Window", "Icicle"), self.icicle)
+        self.add_view(LIVE, translate("Window", "Live"), self.live)
+        self.add_view(SEARCH, translate("Window", "Search"), self.search)
+        self.add_view(SENSITIVITY, translate("Window", "Sensitivity"), self.sensitivity)
+        self.add_view(COMPARE, translate("Window", "Compare"), self.compare)
+        self.add_view(RANKS, translate("Window", "Sharding"), self.ranks)
+        self.add_view(HISTORY, translate("Window", "History"), self.history)
 
     def add_view(self, name: str, title: str, view: QWidget) -> None:
         """Adds a view and its tab at the end."""

@@ -14,13 +14,16 @@ from memplanner.messages import protocol
 from memplanner.writing import why
 from memplanner_ui.crash.dialog import ReportDialog
 from memplanner_ui.crash.report import Reports, report_text
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.views.notice import Fix
 
 if TYPE_CHECKING:
     from memplanner_ui.main_window import MainWindow
 
-_MEANING = "This is a defect of memplanner. A report of it lies on this machine alone."
+_MEANING = translatable(
+    "Crash report", "This is a defect of memplanner. A report of it lies on this machine alone."
+)
 _LONGEST = 200
 
 
@@ -46,7 +49,10 @@ class CrashControl(QObject):
         if issubclass(kind, KeyboardInterrupt) or self._at_work:
             return  # an error of the report itself would be reported for ever
         said = str(error).strip().partition("\n")[0][:_LONGEST]
-        what = mask(f"The window failed unexpectedly ({kind.__name__}{': ' * bool(said)}{said}).")
+        what = translate("Crash report", "The window failed unexpectedly ({error}).").format(
+            error=f"{kind.__name__}: {said}" if said else kind.__name__
+        )
+        what = mask(what)
         self._report(what, "".join(traceback.format_exception(kind, error, trace)))
 
     def take_defect(self, failure: protocol.Failure) -> None:
@@ -60,7 +66,11 @@ class CrashControl(QObject):
             text = report_text(what, trace, engine.recent, engine.info)
             path = self.reports.keep(text)
         except OSError as error:
-            self._window.log.add(f"A crash report could not be written: {why(error)}.")
+            self._window.log.add(
+                translate("Crash report", "A crash report could not be written: {reason}.").format(
+                    reason=why(error)
+                )
+            )
             return
         finally:
             self._at_work = False
@@ -68,7 +78,12 @@ class CrashControl(QObject):
         def read() -> None:
             ReportDialog(path, text, self._window).open()
 
-        fix = Fix("Read it, copy it, save it elsewhere or delete it", "", "Read the report", read)
-        notice = Notice("trouble", what, _MEANING, (fix,))
+        fix = Fix(
+            translate("Crash report", "Read it, copy it, save it elsewhere or delete it"),
+            "",
+            translate("Crash report", "Read the report"),
+            read,
+        )
+        notice = Notice("trouble", what, translate("Crash report", _MEANING), (fix,))
         # after the notice of whoever had asked, which says less
         QTimer.singleShot(0, self, lambda: self._window.show_notice(notice))

@@ -25,6 +25,7 @@ from memplanner_ui.engine.outcome import Outcome
 from memplanner_ui.engine.place import HERE, Place
 from memplanner_ui.engine.process import EngineProcess
 from memplanner_ui.engine.pulse import Pulse
+from memplanner_ui.language import translate
 
 SERVER = ("-P", "-m", "memplanner.server")
 RESTARTS = 3
@@ -205,7 +206,9 @@ class EngineClient(QObject):
         request = kind(id=self._take_id(), **fields)
         pending = _Pending(request, then, failed, event)
         if self._process is None:
-            QTimer.singleShot(0, self, lambda: _fail(pending, "The engine is not running."))
+            QTimer.singleShot(
+                0, self, lambda: _fail(pending, translate("Engine", "The engine is not running."))
+            )
         elif isinstance(request, protocol.MakeEstimate) and self._estimate_under_way():
             self._waiting_estimate = pending
         else:
@@ -329,7 +332,7 @@ class EngineClient(QObject):
         self.info, self.bringing = None, False
         if process.asked_to_stop:
             self._set_state(EngineState.STOPPED)
-            sentence = "The engine was stopped."
+            sentence = translate("Engine", "The engine was stopped.")
         else:
             sentence = outcome.sentence
             if outcome.answered and not outcome.lost and self._may_restart():
@@ -379,4 +382,4 @@ def _version_of_stranger(line: bytes) -> str:
         return ""
     if not isinstance(values, dict) or values.get("kind") != "engine_info":
         return ""
-    return str(values.get("version") or "of another version")
+    return str(values.get("version") or translate("Engine", "of another version"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from memplanner_ui.engine.place import HERE, Place
 from memplanner_ui.engine.ssh_words import FAILED, not_connected
+from memplanner_ui.language import translate
 
 HEAD_LINES = 5
 TAIL_LINES = 40
@@ -46,41 +47,61 @@ class Outcome:
         where = self.place.title
         if not self.started:
             if self.place.remote:
-                return "There is no ssh in this machine; install OpenSSH’s client."
-            return f"{where} could not be started; choose another Python for the engine."
+                return translate(
+                    "Engine", "There is no ssh in this machine; install OpenSSH’s client."
+                )
+            return translate(
+                "Engine", "{where} could not be started; choose another Python for the engine."
+            ).format(where=where)
         if self.stranger:
-            return (
-                f"{where} has memplanner {self.stranger}, which speaks another protocol; "
-                "install the window’s version there, or choose another Python."
-            )
+            return translate(
+                "Engine",
+                "{where} has memplanner {stranger}, which speaks another protocol; install the "
+                "window’s version there, or choose another Python.",
+            ).format(where=where, stranger=self.stranger)
         if self.lost:
             if self.answered:
-                return f"The connection to {self.place.machine} was lost."
+                return translate("Engine", "The connection to {machine} was lost.").format(
+                    machine=self.place.machine
+                )
             return not_connected(self.place, self.stderr)
         if not self.answered and (lacking := self._lacking()):
             return lacking
         if (number := self._signal()) is not None:
-            return f"The engine was ended by {_signal_name(number)}."
+            return translate("Engine", "The engine was ended by {signal_name}.").format(
+                signal_name=_signal_name(number)
+            )
         if not self.answered:
-            return f"The engine ended with code {self.exit_code} before it answered; see its log."
-        return f"The engine ended with code {self.exit_code}."
+            return translate(
+                "Engine", "The engine ended with code {exit_code} before it answered; see its log."
+            ).format(exit_code=self.exit_code)
+        return translate("Engine", "The engine ended with code {exit_code}.").format(
+            exit_code=self.exit_code
+        )
 
     def _lacking(self) -> str:
         """What that Python has not, as a sentence; empty when it is something else."""
         where, python = self.place.title, self.place.interpreter
         if self.place.remote and self.exit_code in (NOT_RUNNABLE, NOT_FOUND):
-            return (
-                f"{self.place.machine} has no Python at “{python}”; name one by its path there, "
-                "such as ~/venv/bin/python."
-            )
+            return translate(
+                "Engine",
+                "{machine} has no Python at “{python}”; name one by its path there, such as "
+                "~/venv/bin/python.",
+            ).format(machine=self.place.machine, python=python)
         if "Unknown option: -P" in self.stderr or "too old for the engine" in self.stderr:
-            return f"{where} is older than Python 3.11, which the engine needs; choose another."
+            return translate(
+                "Engine",
+                "{where} is older than Python 3.11, which the engine needs; choose another.",
+            ).format(where=where)
         missing = _MISSING.search(self.stderr)
         if missing is None:
             return ""
         package = missing.group(1).partition(".")[0]
         install = self.place.shown_command("-m", "pip", "install", package)
-        return f"{where} has no {package}; install it there with “{install}”, or choose another."
+        return translate(
+            "Engine",
+            "{where} has no {package}; install it there with “{install}”, or choose another.",
+        ).format(where=where, package=package, install=install)
 
     def _signal(self) -> int | None:
         """Which signal ended it: a far shell tells it as a code above 128."""
@@ -92,9 +113,11 @@ class Outcome:
 
 def _signal_name(number: int) -> str:
     try:
-        return f"signal {number} ({signal.Signals(number).name})"
+        return translate("Engine", "signal {number} ({name})").format(
+            number=number, name=signal.Signals(number).name
+        )
     except ValueError:
-        return f"signal {number}"
+        return translate("Engine", "signal {number}").format(number=number)
 
 
 class ElidedLog:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict
 
 from memplanner_ui.engine.own_python import is_alone, own_python
+from memplanner_ui.language import translate
 
 SSH = "ssh"
 BATCH = ("-T", "-x", "-o", "BatchMode=yes")
@@ -63,19 +64,31 @@ class Place(BaseModel):
     @property
     def where(self) -> str:
         """The machine as a part of a sentence."""
-        return f"on {self.machine}" if self.remote else "in this machine"
+        return (
+            translate("Engine", "on {machine}").format(machine=self.machine)
+            if self.remote
+            else translate("Engine", "in this machine")
+        )
 
     @property
     def whose(self) -> str:
         """The machine before what is its own."""
-        return f"{self.machine}’s" if self.remote else "this machine’s"
+        if self.remote:
+            return translate("Engine", "{machine}’s").format(machine=self.machine)
+        return translate("Engine", "this machine’s")
 
     @property
     def title(self) -> str:
         """What it is called in a list or a sentence."""
         if not self.remote:
             return self.interpreter
-        return f"{self.python} on {self.machine}" if self.python else self.machine
+        return (
+            translate("Engine", "{python} on {machine}").format(
+                python=self.python, machine=self.machine
+            )
+            if self.python
+            else self.machine
+        )
 
     def same_as(self, other: Place) -> bool:
         """Whether both mean the same Python, whatever engine runs in it."""
@@ -112,11 +125,15 @@ HERE = Place(brought=is_alone())
 def wrong_host(host: str) -> str:
     """Why ssh is not asked for ``host``, as one sentence; empty when it may be."""
     if not host:
-        return "A host is missing; name one as ssh knows it."
+        return translate("Engine", "A host is missing; name one as ssh knows it.")
     if host.startswith("-"):
-        return f"“{host}” begins with a dash, which ssh would read as an option; name a host."
+        return translate(
+            "Engine", "“{host}” begins with a dash, which ssh would read as an option; name a host."
+        ).format(host=host)
     if any(letter.isspace() or not letter.isprintable() for letter in host):
-        return f"“{host}” has a space in it; give a port or a key under the options for ssh."
+        return translate(
+            "Engine", "“{host}” has a space in it; give a port or a key under the options for ssh."
+        ).format(host=host)
     return ""
 
 

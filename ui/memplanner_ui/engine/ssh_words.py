@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from memplanner_ui.engine.place import Place
+from memplanner_ui.language import translate
 
 FAILED = 255
 """ssh's own exit code; every other is the far command's."""
@@ -37,29 +38,43 @@ def not_connected(place: Place, stderr: str) -> str:
     """Why there is no connection to ``place``'s host."""
     host, by_hand = place.machine, shlex.join(place.shell)
     if _line(stderr, _CHANGED_KEY):
-        return (
-            f"The host key of {host} has changed, so another machine may answer in its place; "
-            f"find out why, then remove the old key with “ssh-keygen -R {host}” and "
-            f"confirm the new one with “{by_hand}”."
-        )
+        return translate(
+            "Engine",
+            "The host key of {host} has changed, so another machine may answer in its "
+            "place; find out why, then remove the old key with “ssh-keygen -R {host}” and "
+            "confirm the new one with “{by_hand}”.",
+        ).format(host=host, by_hand=by_hand)
     if line := _line(stderr, _UNKNOWN_NAME):
-        return f"ssh finds no host {host} ({line}); check its name and the network."
+        return translate(
+            "Engine", "ssh finds no host {host} ({line}); check its name and the network."
+        ).format(host=host, line=line)
     if _line(stderr, _UNKNOWN_KEY):
-        return (
-            f"The host key of {host} is not known here; run “{by_hand}” once in a terminal "
-            "to confirm it, then connect again."
-        )
+        return translate(
+            "Engine",
+            "The host key of {host} is not known here; run “{by_hand}” once in a terminal "
+            "to confirm it, then connect again.",
+        ).format(host=host, by_hand=by_hand)
     if line := _line(stderr, _REFUSED):
-        return (
-            f"{host} lets nobody in without a password or another key ({line}); make “{by_hand}” "
-            "work without a question, as ssh-copy-id does, then connect again."
-        )
+        return translate(
+            "Engine",
+            "{host} lets nobody in without a password or another key ({line}); make "
+            "“{by_hand}” work without a question, as ssh-copy-id does, then connect again.",
+        ).format(host=host, line=line, by_hand=by_hand)
     if line := _line(stderr, _WRONG_SETTINGS):
-        return f"ssh does not take its options or its configuration ({line}); mend them."
+        return translate(
+            "Engine", "ssh does not take its options or its configuration ({line}); mend them."
+        ).format(line=line)
     if line := _line(stderr, _UNREACHABLE):
-        return f"{host} cannot be reached ({line}); check that it is on, then connect again."
-    said = next((line for line in reversed(stderr.splitlines()) if line.strip()), "it said nothing")
-    return f"ssh could not connect to {host} ({said.strip()}); try “{by_hand}” in a terminal."
+        return translate(
+            "Engine", "{host} cannot be reached ({line}); check that it is on, then connect again."
+        ).format(host=host, line=line)
+    said = next(
+        (line for line in reversed(stderr.splitlines()) if line.strip()),
+        translate("Engine", "it said nothing"),
+    )
+    return translate(
+        "Engine", "ssh could not connect to {host} ({said}); try “{by_hand}” in a terminal."
+    ).format(host=host, said=said.strip(), by_hand=by_hand)
 
 
 def _line(stderr: str, marks: tuple[str, ...]) -> str:

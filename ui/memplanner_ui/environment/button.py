@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import type as fonts
 
 
@@ -14,7 +15,7 @@ class EngineButton(QPushButton):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFlat(True)
-        self.setAccessibleName("Engine")
+        self.setAccessibleName(translate("Environment", "Engine"))
         self.setFont(fonts.font("secondary"))
         self.setFixedHeight(fonts.scaled(22))
         self.setStyleSheet("min-height: 0; padding: 0 8px;")
@@ -24,7 +25,7 @@ class EngineButton(QPushButton):
         """Shows the words, and the tip below the mouse."""
         self.setText(words)
         self.setToolTip(tip)
-        self.setAccessibleName(words or "Engine")
+        self.setAccessibleName(words or translate("Environment", "Engine"))
         self.setAccessibleDescription(tip)
         self.updateGeometry()
 

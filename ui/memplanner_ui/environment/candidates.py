@@ -9,9 +9,18 @@ from pathlib import Path
 
 from memplanner_ui.engine import HERE, Place
 from memplanner_ui.engine.own_python import PYTHON, is_alone, own_python
+from memplanner_ui.language import translatable, translate
 
-OWN, ACTIVE, NEAR = "This program’s own", "Active environment", "Near what is open"
-USED, MACHINES, INSTALLED = "Used before", "Other machines", "In this machine"
+OWN, ACTIVE, NEAR = (
+    translatable("Environment", "This program’s own"),
+    translatable("Environment", "Active environment"),
+    translatable("Environment", "Near what is open"),
+)
+USED, MACHINES, INSTALLED = (
+    translatable("Environment", "Used before"),
+    translatable("Environment", "Other machines"),
+    translatable("Environment", "In this machine"),
+)
 GROUPS = (OWN, ACTIVE, NEAR, USED, MACHINES, INSTALLED)
 ENVIRONMENTS = (".venv", "venv", "env", ".env")
 """How the folder of a virtual environment is usually called."""
@@ -39,9 +48,13 @@ def candidates(
     where the engine runs.
     """
     if is_alone():
-        found = [Candidate(HERE, INSTALLED, "The Python at hand", own_python())]
+        found = [
+            Candidate(HERE, INSTALLED, translate("Environment", "The Python at hand"), own_python())
+        ]
     else:
-        found = [Candidate(HERE, OWN, "memplanner’s Python", own_python())]
+        found = [
+            Candidate(HERE, OWN, translate("Environment", "memplanner’s Python"), own_python())
+        ]
     for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         if active := environ.get(variable):
             found += _in_folder(Path(active), ACTIVE)
@@ -49,7 +62,11 @@ def candidates(
         found += _in_folder(folder, NEAR)
     for place in (now, *used):
         if place.remote:
-            python = f"{place.python} there" if place.python else "python3 there"
+            python = (
+                translate("Environment", "{python} there").format(python=place.python)
+                if place.python
+                else translate("Environment", "python3 there")
+            )
             found.append(Candidate(place, MACHINES, place.machine, python))
         elif place.python:
             found.append(Candidate(place, USED, _name(Path(place.python)), place.python))
@@ -58,7 +75,14 @@ def candidates(
     known = {one.place.host for one in found}
     for host in ssh_hosts(home / ".ssh" / "config"):
         if host not in known:
-            found.append(Candidate(Place(host=host), MACHINES, host, "from ssh’s configuration"))
+            found.append(
+                Candidate(
+                    Place(host=host),
+                    MACHINES,
+                    host,
+                    translate("Environment", "from ssh’s configuration"),
+                )
+            )
     own = os.path.normpath(own_python())
     once: dict[tuple[object, ...], Candidate] = {}
     for one in found:

@@ -22,11 +22,14 @@ from memplanner_ui.environment.host_form import HostForm
 from memplanner_ui.environment.place_list import PlaceList
 from memplanner_ui.environment.probe import Probes
 from memplanner_ui.files import choose_file
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.rows import ElidedLabel, hairline
 
-ANOTHER = Candidate(Place(), MACHINES, "Another machine…", "over ssh")
-_NEW = "Name a machine that you reach with ssh without being asked for a password, and check it."
+_NEW = translatable(
+    "Environment",
+    "Name a machine that you reach with ssh without being asked for a password, and check it.",
+)
 
 
 class EngineDialog(QDialog):
@@ -45,7 +48,14 @@ class EngineDialog(QDialog):
         home: Path | None = None,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Where the engine runs")
+        self.another = Candidate(
+            Place(),
+            MACHINES,
+            translate("Environment", "Another machine…"),
+            translate("Environment", "over ssh"),
+        )
+        """The row of a machine that is to be named."""
+        self.setWindowTitle(translate("Environment", "Where the engine runs"))
         self.resize(fonts.scaled(860), fonts.scaled(600))
         home = home or Path.home()
         self._needed = requirements()
@@ -64,7 +74,7 @@ class EngineDialog(QDialog):
     def _build(self, hosts: list[str]) -> None:
         self.places = PlaceList()
         self.places.chosen.connect(self._look_at)
-        browse = QPushButton("Another Python…")
+        browse = QPushButton(translate("Environment", "Another Python…"))
         browse.setAutoDefault(False)
         browse.clicked.connect(self._browse)
         left = QVBoxLayout()
@@ -95,10 +105,10 @@ class EngineDialog(QDialog):
         for widget in (self.title, hairline(), self.form, self._form_line):
             right.addWidget(widget)
         right.addWidget(self.facts, 1)
-        cancel = QPushButton("Cancel")
+        cancel = QPushButton(translate("Environment", "Cancel"))
         cancel.setAutoDefault(False)
         cancel.clicked.connect(self.reject)
-        self.use = QPushButton("Use it")
+        self.use = QPushButton(translate("Environment", "Use it"))
         self.use.setProperty("primary", True)
         self.use.setDefault(True)
         self.use.clicked.connect(self._use)
@@ -123,27 +133,28 @@ class EngineDialog(QDialog):
     # The list
 
     def _fill(self, current: Place) -> None:
-        self.places.fill([*self._candidates, ANOTHER])
+        self.places.fill([*self._candidates, self.another])
         for row in range(self.places.count()):
             candidate = self.places.candidate(row)
             if candidate is not None:
                 self._mark(row, candidate)
-                if candidate is not ANOTHER and candidate.place.same_as(current):
+                if candidate is not self.another and candidate.place.same_as(current):
                     self.places.select(row)
 
     def _mark(self, row: int, candidate: Candidate) -> None:
         place = candidate.place
-        found = None if candidate is ANOTHER else self.probes.environments.get(place)
+        found = None if candidate is self.another else self.probes.environments.get(place)
         if found is not None:
             judged = fitness(place, found, self._needed)
             torch = found.packages.get("torch")
-            words = f"Python {found.python}, {f'torch {torch}' if torch else 'no torch'}"
+            has = f"torch {torch}" if torch else translate("Environment", "no torch")
+            words = f"Python {found.python}, {has}"
             mark = ("check", "fits") if judged.usable else ("caution", "caution")
             self.places.mark(row, words, mark)
-        elif candidate is not ANOTHER and place in self.probes.sentences:
+        elif candidate is not self.another and place in self.probes.sentences:
             self.places.mark(row, candidate.detail, ("trouble", "trouble"))
         else:
-            icon = "plus" if candidate is ANOTHER else "device" if place.remote else ""
+            icon = "plus" if candidate is self.another else "device" if place.remote else ""
             self.places.mark(row, candidate.detail, (icon, "text3") if icon else None)
 
     def add(self, candidate: Candidate) -> None:
@@ -159,12 +170,18 @@ class EngineDialog(QDialog):
             self.add(Candidate(Place(python=path), USED, Path(path).name, path))
 
         folder = str(Path(self._now.python or os.environ.get("HOME", ".")).parent)
-        choose_file(self, "Choose a Python", "All files (*)", take, folder)
+        choose_file(
+            self,
+            translate("Environment", "Choose a Python"),
+            translate("Environment", "All files (*)"),
+            take,
+            folder,
+        )
 
     # What is looked at
 
     def _look_at(self, candidate: Candidate) -> None:
-        another = candidate is ANOTHER
+        another = candidate is self.another
         place = candidate.place
         self._shown = None if another else place
         remote = another or place.remote
@@ -172,7 +189,7 @@ class EngineDialog(QDialog):
         self._form_line.setVisible(remote)
         if remote:
             self.form.show_place(None if another else place)
-        self.title.set_text("Another machine" if another else place.title)
+        self.title.set_text(translate("Environment", "Another machine") if another else place.title)
         if not another and place.remote and not self._is_known(place):
             self.probes.ask(place, first=True)
         self._show()
@@ -192,13 +209,17 @@ class EngineDialog(QDialog):
             self._shown = place
             self._show()
             return
-        detail = f"{place.python} there" if place.python else "python3 there"
+        detail = (
+            translate("Environment", "{python} there").format(python=place.python)
+            if place.python
+            else translate("Environment", "python3 there")
+        )
         self.add(Candidate(place, MACHINES, place.machine, detail))
 
     def _on_known(self, place: Place) -> None:
         for row in range(self.places.count()):
             candidate = self.places.candidate(row)
-            if candidate is not None and candidate is not ANOTHER and candidate.place == place:
+            if candidate is not None and candidate is not self.another and candidate.place == place:
                 self._mark(row, candidate)
         if place == self._shown:
             self._show()
@@ -208,7 +229,7 @@ class EngineDialog(QDialog):
         judged = self._judged()
         self.use.setEnabled(judged is not None and judged.usable)
         if place is None:
-            self.facts.show_nothing(_NEW)
+            self.facts.show_nothing(translate("Environment", _NEW))
             return
         found, trouble = self.probes.environments.get(place), self.probes.sentences.get(place, "")
         if found is not None and judged is not None:
@@ -218,7 +239,11 @@ class EngineDialog(QDialog):
         elif trouble:
             self.facts.show_trouble(trouble)
         else:
-            where = f"Connecting to {place.machine}…" if place.remote else "Asking what is there…"
+            where = (
+                translate("Environment", "Connecting to {machine}…").format(machine=place.machine)
+                if place.remote
+                else translate("Environment", "Asking what is there…")
+            )
             self.facts.show_nothing(where)
 
     def _judged(self) -> Fitness | None:

@@ -8,19 +8,20 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, 
 
 from memplanner.messages.environment import Environment, EnvironmentCards
 from memplanner_ui.environment.fitness import ENGINE, OPTIONAL, Fitness
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.rows import Panel, Part, label
 
 NAMED = ("transformers", "accelerate", "peft", *OPTIONAL)
-ABSENT = "not installed"
+ABSENT = translatable("Environment", "not installed")
 
 
 class Facts(Panel):
     """Shows one place at a time."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("What is there", parent)
+        super().__init__(translate("Environment", "What is there"), parent)
 
     def show_nothing(self, words: str) -> None:
         """Shows a sentence alone."""
@@ -44,33 +45,44 @@ class Facts(Panel):
         if judged.command:
             head.add(_Command(judged.command))
         self.add_part(head)
-        part = Part("What is there")
-        pairs = [("Machine", found.machine), ("Python", found.python)]
+        part = Part(translate("Environment", "What is there"))
+        pairs = [
+            (translate("Environment", "Machine"), found.machine),
+            (translate("Environment", "Python"), found.python),
+        ]
         torch = found.packages.get("torch")
-        build = f", {found.torch_build}" if found.torch_build else ", for the CPU"
-        pairs.append(("torch", f"{torch}{build}" if torch else ABSENT))
+        build = (
+            f", {found.torch_build}"
+            if found.torch_build
+            else translate("Environment", ", for the CPU")
+        )
+        pairs.append(("torch", f"{torch}{build}" if torch else translate("Environment", ABSENT)))
         if torch:
-            pairs.append(("Cards that torch sees", _cards(cards, trouble)))
-        pairs += [(name, found.packages.get(name) or ABSENT) for name in NAMED]
-        pairs.append((ENGINE, found.packages.get(ENGINE) or ABSENT))
+            pairs.append(
+                (translate("Environment", "Cards that torch sees"), _cards(cards, trouble))
+            )
+        pairs += [
+            (name, found.packages.get(name) or translate("Environment", ABSENT)) for name in NAMED
+        ]
+        pairs.append((ENGINE, found.packages.get(ENGINE) or translate("Environment", ABSENT)))
         for name, value in pairs:
             shown = part.add_pair(name, value)
             shown.setWordWrap(True)
-            if value == ABSENT:
+            if value == translate("Environment", ABSENT):
                 shown.setProperty("ink", "faint")
         self.add_part(part)
 
 
 def _cards(cards: EnvironmentCards | None, trouble: str) -> str:
     if cards is None:
-        return trouble or "importing torch…"
+        return trouble or translate("Environment", "importing torch…")
     if cards.trouble:
         return cards.trouble
     counted = [
         f"{cards.cards.count(name)} × {name}" if cards.cards.count(name) > 1 else name
         for name in dict.fromkeys(cards.cards)
     ]
-    return ", ".join(counted) or "none"
+    return ", ".join(counted) or translate("Environment", "none")
 
 
 def _verdict(icon: str, ink: str, sentence: str) -> Part:
@@ -97,13 +109,15 @@ class _Command(QWidget):
         text = QPlainTextEdit(command)
         text.setReadOnly(True)
         text.setFont(fonts.font("mono"))
-        text.setAccessibleName("The command that installs what is missing")
+        text.setAccessibleName(
+            translate("Environment", "The command that installs what is missing")
+        )
         text.setFixedHeight(fonts.scaled(74))
         text.setTabChangesFocus(True)
-        copy = QPushButton("Copy")
+        copy = QPushButton(translate("Environment", "Copy"))
         copy.setProperty("small", True)
         copy.setAutoDefault(False)
-        copy.setAccessibleName("Copy the command")
+        copy.setAccessibleName(translate("Environment", "Copy the command"))
         icons.set_icon(copy, "copy")
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(command))
         line = QHBoxLayout(self)

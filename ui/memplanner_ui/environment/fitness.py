@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 
 from memplanner.messages.environment import Environment
 from memplanner_ui.engine import Place
+from memplanner_ui.language import translate
 
 OLDEST_PYTHON = (3, 11)
 ENGINE = "memplanner"
@@ -76,23 +77,44 @@ def fitness(place: Place, found: Environment, needed: Sequence[Requirement]) -> 
     if numbers(found.python)[:2] < OLDEST_PYTHON:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         return Fitness(
-            False, False, f"Python {found.python} is too old: the engine needs {oldest} or newer."
+            False,
+            False,
+            translate(
+                "Environment", "Python {python} is too old: the engine needs {oldest} or newer."
+            ).format(python=found.python, oldest=oldest),
         )
     missing = [one for one in needed if not found.packages.get(one.name)]
     old = [one for one in needed if one not in missing and is_older(found, one)]
     if missing or old:
-        words = [f"{_listed([one.name for one in missing])} missing"] if missing else []
+        words = [_missing([one.name for one in missing])] if missing else []
         words += [
-            f"{one.name} {found.packages[one.name]} is older than {one.oldest}" for one in old
+            translate("Environment", "{name} {version} is older than {oldest}").format(
+                name=one.name, version=found.packages[one.name], oldest=one.oldest
+            )
+            for one in old
         ]
         install = place.shown_command("-m", "pip", "install", *map(str, (*missing, *old)))
         return Fitness(False, False, f"{'; '.join(words)}.", install)
     own = own_version()
     if found.packages.get(ENGINE) == own:
-        return Fitness(True, False, f"memplanner {own} is installed there.")
+        return Fitness(
+            True,
+            False,
+            translate("Environment", "memplanner {own} is installed there.").format(own=own),
+        )
     there = found.packages.get(ENGINE)
-    has = f"memplanner {there} is installed there" if there else "memplanner is not installed there"
-    return Fitness(True, True, f"{has}; the window brings its own engine along, {own}.")
+    has = (
+        translate("Environment", "memplanner {there} is installed there").format(there=there)
+        if there
+        else translate("Environment", "memplanner is not installed there")
+    )
+    return Fitness(
+        True,
+        True,
+        translate("Environment", "{has}; the window brings its own engine along, {own}.").format(
+            has=has, own=own
+        ),
+    )
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -107,12 +129,16 @@ def is_older(found: Environment, needed: Requirement) -> bool:
     return there[: len(oldest)] < oldest
 
 
-def _listed(names: Sequence[str]) -> str:
-    """The first names in words, those that most depends on before others."""
+def _missing(names: Sequence[str]) -> str:
+    """What is missing, in words: the first names, those that most depends on before others."""
     if len(names) == 1:
-        return f"{names[0]} is"
+        return translate("Environment", "{name} is missing").format(name=names[0])
     names = sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     more = len(names) - len(FIRST)
     if more > 1:
-        return f"{', '.join(names[: len(FIRST)])} and {more} more are"
-    return f"{', '.join(names[:-1])} and {names[-1]} are"
+        return translate("Environment", "{names} and {more} more are missing").format(
+            names=", ".join(names[: len(FIRST)]), more=more
+        )
+    return translate("Environment", "{names} and {last} are missing").format(
+        names=", ".join(names[:-1]), last=names[-1]
+    )

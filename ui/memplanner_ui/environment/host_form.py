@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from memplanner_ui.engine import Place
 from memplanner_ui.engine.place import wrong_host
+from memplanner_ui.language import translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.rows import SIDE, label
 
@@ -30,21 +31,27 @@ class HostForm(QWidget):
     def __init__(self, hosts: list[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.host = QLineEdit()
-        self.host.setAccessibleName("Host")
-        self.host.setPlaceholderText("gpu-box, user@gpu-box or ssh://user@gpu-box:2222")
+        self.host.setAccessibleName(translate("Environment", "Host"))
+        self.host.setPlaceholderText(
+            translate("Environment", "gpu-box, user@gpu-box or ssh://user@gpu-box:2222")
+        )
         if hosts:
             self.host.setCompleter(QCompleter(hosts, self.host))
         self.python = QComboBox()
         self.python.setEditable(True)
         self.python.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.python.setAccessibleName("Python on that machine")
+        self.python.setAccessibleName(translate("Environment", "Python on that machine"))
         field = self.python.lineEdit()
         assert field is not None
-        field.setPlaceholderText("python3, or a path such as ~/venv/bin/python")
+        field.setPlaceholderText(
+            translate("Environment", "python3, or a path such as ~/venv/bin/python")
+        )
         self.options = QLineEdit()
-        self.options.setAccessibleName("Options for ssh")
-        self.options.setPlaceholderText("such as -p 2222 -i ~/.ssh/id_ed25519")
-        self.check = QPushButton("Check")
+        self.options.setAccessibleName(translate("Environment", "Options for ssh"))
+        self.options.setPlaceholderText(
+            translate("Environment", "such as -p 2222 -i ~/.ssh/id_ed25519")
+        )
+        self.check = QPushButton(translate("Environment", "Check"))
         self.check.setAutoDefault(False)
         self.check.clicked.connect(self._check)
         self.wrong = label("", "secondary", "caution", wrap=True)
@@ -53,7 +60,11 @@ class HostForm(QWidget):
         grid.setContentsMargins(SIDE, 10, SIDE, 10)
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(6)
-        rows = (("Host", self.host), ("Python there", self.python), ("ssh options", self.options))
+        rows = (
+            (translate("Environment", "Host"), self.host),
+            (translate("Environment", "Python there"), self.python),
+            (translate("Environment", "ssh options"), self.options),
+        )
         for row, (words, widget) in enumerate(rows):
             name = label(words, "body", "secondary")
             name.setBuddy(widget)
@@ -103,7 +114,10 @@ class HostForm(QWidget):
             self.checked.emit(place)
             return
         wrong = wrong_host(self.host.text().strip())
-        self._say(wrong or "The options for ssh have a quotation mark without an end.")
+        self._say(
+            wrong
+            or translate("Environment", "The options for ssh have a quotation mark without an end.")
+        )
 
     def _on_edited(self) -> None:
         self._say("")

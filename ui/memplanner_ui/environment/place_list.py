@@ -12,8 +12,10 @@ from PySide6.QtWidgets import (
 )
 
 from memplanner_ui.environment.candidates import GROUPS, Candidate
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import placed
 from memplanner_ui.marked_row import DETAIL, MARK, MIDDLE, Index, MarkedRow
 
 HEADING = 28
@@ -38,7 +40,7 @@ class _PlaceRow(MarkedRow):
         painter.setFont(fonts.semibold("secondary"))
         painter.setPen(theme.current().color("text3"))
         area = QRect(option.rect).adjusted(14, 6, -8, 0)
-        painter.drawText(area, MIDDLE, str(index.data()))
+        painter.drawText(placed(area, option.rect), MIDDLE, str(index.data()))
         painter.restore()
 
 
@@ -49,7 +51,7 @@ class PlaceList(QListWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Where the engine can run")
+        self.setAccessibleName(translate("Environment", "Where the engine can run"))
         self.setItemDelegate(_PlaceRow(self))
         self.setStyleSheet("QListWidget { background: transparent; }")
         self.setMouseTracking(True)
@@ -62,7 +64,7 @@ class PlaceList(QListWidget):
         for group in GROUPS:
             of_group = [one for one in found if one.group == group]
             if of_group:
-                heading = QListWidgetItem(group, self)
+                heading = QListWidgetItem(translate("Environment", group), self)
                 heading.setFlags(Qt.ItemFlag.NoItemFlags)
             for one in of_group:
                 item = QListWidgetItem(one.title, self)

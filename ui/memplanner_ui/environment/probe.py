@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 from memplanner.messages.environment import Environment, EnvironmentCards, read_environment
 from memplanner_ui.engine import Outcome, Place
 from memplanner_ui.engine.lines import LineReader
+from memplanner_ui.language import translate
 
 AT_ONCE = 2
 FIRST_SECONDS, MORE_SECONDS = 30, 90
@@ -115,20 +116,28 @@ class Probe(QObject):
         lines = [line.strip() for line in errors.splitlines() if line.strip()]
         old = next((line for line in lines if line.endswith(_TOO_OLD)), "")
         if old:
-            return f"{old}: the engine needs 3.11 or newer."
+            return translate("Environment", "{old}: the engine needs 3.11 or newer.").format(
+                old=old
+            )
         if self._known:
-            return "torch ended this Python while it was imported."
+            return translate("Environment", "torch ended this Python while it was imported.")
         outcome = Outcome(place=self.place, exit_code=code, stderr=errors)
         if outcome.lost or (self.place.remote and code in (126, 127)):
             return outcome.sentence
         said = f" ({lines[-1]})" if lines else ""
-        return f"{self.place.title} could not say what it has{said}."
+        return translate("Environment", "{title} could not say what it has{said}.").format(
+            title=self.place.title, said=said
+        )
 
     def _on_late(self) -> None:
         where = self.place.title
-        late = f"{where} has not answered within {FIRST_SECONDS} seconds."
+        late = translate(
+            "Environment", "{where} has not answered within {first_seconds} seconds."
+        ).format(where=where, first_seconds=FIRST_SECONDS)
         if self._known:
-            late = f"torch took longer than {MORE_SECONDS} seconds to be imported."
+            late = translate(
+                "Environment", "torch took longer than {more_seconds} seconds to be imported."
+            ).format(more_seconds=MORE_SECONDS)
         self.cancel()
         self.ended.emit(late)
 

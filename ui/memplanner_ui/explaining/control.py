@@ -9,15 +9,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QContextMenuEvent, QKeySequence, QMouseEvent
+from PySide6.QtGui import (
+    QAction,
+    QContextMenuEvent,
+    QGuiApplication,
+    QKeySequence,
+    QMouseEvent,
+)
 from PySide6.QtWidgets import QAbstractItemView, QAbstractScrollArea, QApplication, QWidget
 
 from memplanner_ui.explaining.asking import Answer, Figure
 from memplanner_ui.explaining.header_figures import HeaderFigures
-from memplanner_ui.explaining.mark import QUESTION, FigureMark
+from memplanner_ui.explaining.mark import FigureMark, question
 from memplanner_ui.explaining.other_figures import OtherFigures
 from memplanner_ui.explaining.panel import ExplanationPanel
 from memplanner_ui.explaining.view_figures import ViewFigures
+from memplanner_ui.language import translate
+from memplanner_ui.views.copying import let_copy_picture
 
 if TYPE_CHECKING:
     from memplanner_ui.main_window import MainWindow
@@ -64,10 +72,11 @@ class ExplainControl(QObject):
         """The key stands in the menus as it is set now."""
         key = self._window.actions_["explain"].shortcut()
         words = key.toString(QKeySequence.SequenceFormat.NativeText)
+        asked = question()
         for action in self._questions:
-            action.setText(f"{QUESTION}\t{words}" if words else QUESTION)
+            action.setText(f"{asked}\t{words}" if words else asked)
         for mark in self.marks:
-            mark.setToolTip(f"{QUESTION} ({words})" if words else QUESTION)
+            mark.setToolTip(f"{asked} ({words})" if words else asked)
 
     def _show_marks(self) -> None:
         known = self._window.session.document.estimate is not None
@@ -76,10 +85,15 @@ class ExplainControl(QObject):
 
     def _attach(self, figure: Figure) -> None:
         widget = figure.widget
-        action = QAction(QUESTION, widget)
+        action = QAction(question(), widget)
         self._questions.append(action)
         action.triggered.connect(lambda _=False, one=figure: self._ask_pressed(one))
         widget.addAction(action)
+        if not isinstance(widget, QAbstractItemView):  # those have ``views.copying.Copies``
+            copy = QAction(translate("Window", "Copy this figure"), widget)
+            copy.triggered.connect(lambda _=False, one=figure: self._copy_pressed(one))
+            widget.addAction(copy)
+            let_copy_picture(widget)
         own_menu = widget is self._window.workspace.layers.tree  # it shows the widget's actions
         if not own_menu:
             widget.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
@@ -109,11 +123,19 @@ class ExplainControl(QObject):
         return super().eventFilter(watched, event)
 
     def _ask_pressed(self, figure: Figure) -> None:
-        surface = _surface(figure.widget)
-        place = None
-        if self._pressed is not None and self._pressed[0] is surface:
-            place = self._pressed[1]
-        self._ask(figure, place)
+        self._ask(figure, self._place_in(figure))
+
+    def _copy_pressed(self, figure: Figure) -> None:
+        """Puts the figure that was pressed on the clipboard, with what it is of."""
+        answer = figure.ask(self._place_in(figure))
+        if answer is not None:
+            QGuiApplication.clipboard().setText(answer.explanations[answer.place].heading)
+
+    def _place_in(self, figure: Figure) -> QPoint | None:
+        """Where it was pressed last, if anywhere."""
+        if self._pressed is not None and self._pressed[0] is _surface(figure.widget):
+            return self._pressed[1]
+        return None
 
     def ask(self) -> None:
         """Asks the figure that has the focus; where none has, the verdict."""

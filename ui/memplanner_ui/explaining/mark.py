@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt
 from PySide6.QtWidgets import QToolButton, QWidget
 
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import placed
 
-QUESTION = "How was this number made?"
+QUESTION = translatable("Explaining", "How was this number made?")
 _SIZE = 24
 _LEFT, _BELOW_ICON = 15, 45
 _RIGHT, _TOP = 6, 6
+
+
+def question() -> str:
+    """What stands in menus and tool tips of figures."""
+    return translate("Explaining", QUESTION)
 
 
 class FigureMark(QToolButton):
@@ -25,7 +32,8 @@ class FigureMark(QToolButton):
         self.setFixedSize(_SIZE, _SIZE)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.ArrowCursor)
-        self.setAccessibleName(f"{figure.accessibleName() or 'Step'}: {QUESTION.lower()}")
+        name = figure.accessibleName() or translate("Explaining", "Step")
+        self.setAccessibleName(f"{name}: {question().lower()}")
         figure.installEventFilter(self)
         self._place()
 
@@ -35,7 +43,7 @@ class FigureMark(QToolButton):
         return super().eventFilter(watched, event)
 
     def _place(self) -> None:
+        place = QRect(self._figure.width() - _SIZE - _RIGHT, fonts.scaled(_TOP), _SIZE, _SIZE)
         if self._left:
-            self.move(_LEFT, fonts.scaled(_BELOW_ICON))
-        else:
-            self.move(self._figure.width() - _SIZE - _RIGHT, fonts.scaled(_TOP))
+            place = QRect(_LEFT, fonts.scaled(_BELOW_ICON), _SIZE, _SIZE)
+        self.move(placed(place, self._figure.rect()).toRect().topLeft())

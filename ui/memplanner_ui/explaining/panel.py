@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QTextBrowser, QVBoxLayout, QWidget
 
 from memplanner.report.explained import Explanation
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons, rich_text, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.rows import ElidedLabel
@@ -65,16 +66,20 @@ class ExplanationPanel(QFrame):
         self.browser.setOpenLinks(False)
         self.browser.setFrameShape(QFrame.Shape.NoFrame)
         self.browser.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.browser.setAccessibleName("How it was made")
+        self.browser.setAccessibleName(translate("Explaining", "How it was made"))
         self.browser.setStyleSheet("QTextBrowser { background: transparent; border: none; }")
         self.browser.installEventFilter(self)  # or its own way back would take the arrows
-        self.last = self._button("left", "Last figure (Alt+Left)", lambda: self._go(-1))
-        self.next = self._button("right", "Next figure (Alt+Right)", lambda: self._go(1))
-        self.copy_button = QPushButton("Copy")
+        self.last = self._button(
+            "left", translate("Explaining", "Last figure (Alt+Left)"), lambda: self._go(-1)
+        )
+        self.next = self._button(
+            "right", translate("Explaining", "Next figure (Alt+Right)"), lambda: self._go(1)
+        )
+        self.copy_button = QPushButton(translate("Explaining", "Copy"))
         self.copy_button.setProperty("small", True)
-        self.copy_button.setToolTip("All of it as text")
+        self.copy_button.setToolTip(translate("Explaining", "All of it as text"))
         self.copy_button.clicked.connect(self.copy)
-        self.more = QPushButton("More in help")
+        self.more = QPushButton(translate("Explaining", "More in help"))
         self.more.setProperty("small", True)
         self.more.clicked.connect(self._more)
         top = QHBoxLayout()

@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, QSiz
 from PySide6.QtGui import QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.rows import label
@@ -74,8 +75,8 @@ class Callout(QWidget):
         self.heading = label("", "heading")
         self.words = label("", "body", wrap=True)
         self.count = label("", "secondary", "faint")
-        self.skip = QPushButton("Skip the tour")
-        self.next = QPushButton("Next")
+        self.skip = QPushButton(translate("Help", "Skip the tour"))
+        self.next = QPushButton(translate("Help", "Next"))
         self.next.setProperty("primary", True)
         for button in (self.skip, self.next):
             button.setProperty("small", True)
@@ -104,7 +105,7 @@ class Callout(QWidget):
         self.heading.setText(heading)
         self.words.setText(words)
         self.count.setText(count)
-        self.next.setText("Done" if last else "Next")
+        self.next.setText(translate("Help", "Done") if last else translate("Help", "Next"))
         self.skip.setVisible(not last)
         self.setAccessibleName(f"{count}: {heading}")
         self.setAccessibleDescription(words)

@@ -16,14 +16,16 @@ from PySide6.QtWidgets import (
 )
 
 from memplanner_ui.help.pages import Hit, page, page_names
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import placed
 
 _PLACE = int(Qt.ItemDataRole.UserRole)
 _AROUND = _PLACE + 1
 _ROW, _HIT = 28, 44
 _SIDE = 14
-_NOTHING = "No page has these words."
+_NOTHING = translatable("Help", "No page has these words.")
 
 
 class _Line(QStyledItemDelegate):
@@ -60,7 +62,7 @@ class _Line(QStyledItemDelegate):
                 text, Qt.TextElideMode.ElideRight, inner.width()
             )
             row = QRect(inner.left(), inner.top() + place * height, inner.width(), height)
-            painter.drawText(row, int(Qt.AlignmentFlag.AlignVCenter), shown)
+            painter.drawText(placed(row, area), int(Qt.AlignmentFlag.AlignVCenter), shown)
         painter.restore()
 
 
@@ -71,7 +73,7 @@ class Contents(QListWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Contents")
+        self.setAccessibleName(translate("Help", "Contents"))
         self.setMouseTracking(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setItemDelegate(_Line(self))
@@ -91,7 +93,7 @@ class Contents(QListWidget):
         for hit in hits:
             self._add(hit.title, f"{hit.page}#{hit.anchor}", hit.around)
         if not self.count():
-            self._add(_NOTHING, "").setFlags(Qt.ItemFlag.NoItemFlags)
+            self._add(translate("Help", _NOTHING), "").setFlags(Qt.ItemFlag.NoItemFlags)
 
     def _add(self, title: str, place: str, around: str = "") -> QListWidgetItem:
         item = QListWidgetItem(title)

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QWidget
 
 from memplanner_ui.help.callout import Callout
+from memplanner_ui.language import translate
 from memplanner_ui.workspace import LAYERS
 
 if TYPE_CHECKING:
@@ -40,21 +41,31 @@ class Tour(QObject):
         self._at = -1
         self.steps = (
             Step(
-                "Does it fit?",
-                "The verdict, what the card holds at the peak, and how long a step takes. They "
-                "follow every edit; press one to read how it was made.",
+                translate("Help", "Does it fit?"),
+                translate(
+                    "Help",
+                    "The verdict, what the card holds at the peak, and how long a step takes. They "
+                    "follow every edit; press one to read how it was made.",
+                ),
                 lambda: window.header.row,
             ),
             Step(
-                "What would change?",
-                "Beside every option stands what choosing it would save or take, before you "
-                "choose it. Ctrl Z takes an edit back.",
+                translate("Help", "What would change?"),
+                translate(
+                    "Help",
+                    "Beside every option stands what choosing it would save or take, before you "
+                    "choose it. Ctrl Z takes an edit back.",
+                ),
                 lambda: window.left.plan.sections()["training"].rows[OPTION],
             ),
             Step(
-                "Find a plan, then run it",
-                "Fit… and the Search view find plans that fit. Apply runs the plan for a few real "
-                "steps on this machine, and puts what is measured beside what was predicted.",
+                translate("Help", "Find a plan, then run it"),
+                translate(
+                    "Help",
+                    "Fit… and the Search view find plans that fit. Apply runs the plan for a few "
+                    "real steps on this machine, and puts what is measured beside what was "
+                    "predicted.",
+                ),
                 lambda: window.tools.apply,
             ),
         )
@@ -107,6 +118,6 @@ class Tour(QObject):
             step.target(),
             step.heading,
             step.words,
-            f"{self._at + 1} of {count}",
+            translate("Help", "{at} of {count}").format(at=self._at + 1, count=count),
             last=self._at + 1 == count,
         )

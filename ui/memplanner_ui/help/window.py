@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from memplanner_ui.help.contents import Contents
 from memplanner_ui.help.pages import HOME, has_page, page, search
 from memplanner_ui.help.rendering import anchor_name, render
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.rows import ElidedLabel, hairline
@@ -31,7 +32,7 @@ class HelpWindow(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Window)
-        self.setWindowTitle("Help – memplanner")
+        self.setWindowTitle(translate("Help", "Help – memplanner"))
         self.setProperty("surface", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._trail: list[tuple[str, str]] = []
@@ -41,13 +42,15 @@ class HelpWindow(QWidget):
         self.field = QLineEdit()
         self.contents = Contents()
         self.browser = QTextBrowser()
-        self.back = self._button("left", "Back", QKeySequence.StandardKey.Back, self.go_back)
-        self.forward = self._button(
-            "right", "Forward", QKeySequence.StandardKey.Forward, self.go_forward
+        self.back = self._button(
+            "left", translate("Help", "Back"), QKeySequence.StandardKey.Back, self.go_back
         )
-        self.home = QPushButton("Contents")
+        self.forward = self._button(
+            "right", translate("Help", "Forward"), QKeySequence.StandardKey.Forward, self.go_forward
+        )
+        self.home = QPushButton(translate("Help", "Contents"))
         self.address = ElidedLabel()
-        self.open_web = QPushButton("Open in a browser")
+        self.open_web = QPushButton(translate("Help", "Open in a browser"))
         self._where = QLabel()
         self._web = QWidget()
         self._set_up()
@@ -71,8 +74,8 @@ class HelpWindow(QWidget):
         return button
 
     def _set_up(self) -> None:
-        self.field.setPlaceholderText("Search the help")
-        self.field.setAccessibleName("Search the help")
+        self.field.setPlaceholderText(translate("Help", "Search the help"))
+        self.field.setAccessibleName(translate("Help", "Search the help"))
         self.field.setClearButtonEnabled(True)
         action = QAction(self.field)
         icons.set_icon(action, "search", "text3")
@@ -84,7 +87,7 @@ class HelpWindow(QWidget):
         self.home.clicked.connect(lambda: self.show_page(HOME))
         self.contents.chosen.connect(self.show_page)
         self.browser.setOpenLinks(False)
-        self.browser.setAccessibleName("Page")
+        self.browser.setAccessibleName(translate("Help", "Page"))
         self.browser.anchorClicked.connect(self.follow)
         self.browser.setStyleSheet("QTextBrowser { border: none; }")
         self.browser.setProperty("surface", "base")
@@ -171,7 +174,9 @@ class HelpWindow(QWidget):
             render(shown, self.browser.document())
             self._rendered = name
         self._scroll()
-        self.setWindowTitle(f"{shown.title} – memplanner help")
+        self.setWindowTitle(
+            translate("Help", "{title} – memplanner help").format(title=shown.title)
+        )
         self.back.setEnabled(self._at > 0)
         self.forward.setEnabled(self._at + 1 < len(self._trail))
         self._web.hide()
@@ -189,7 +194,7 @@ class HelpWindow(QWidget):
     def follow(self, link: QUrl) -> None:
         """Follows a link: to another page, or shows the address of one on the web."""
         if link.scheme() in _WEB:
-            self._show_address("On the web:", link.toString(), opens=True)
+            self._show_address(translate("Help", "On the web:"), link.toString(), opens=True)
             self.open_web.setFocus(Qt.FocusReason.OtherFocusReason)
             return
         path, anchor = link.path(), link.fragment()
@@ -199,7 +204,7 @@ class HelpWindow(QWidget):
             self.show_page(f"{path}#{anchor}" if anchor else path)
         else:  # a file of the sources is not installed with the program
             path = path.removeprefix("../")
-            self._show_address("In memplanner’s sources:", path, opens=False)
+            self._show_address(translate("Help", "In memplanner’s sources:"), path, opens=False)
 
     def _show_address(self, where: str, address: str, *, opens: bool) -> None:
         self._where.setText(where)

@@ -32,14 +32,7 @@ def paint(painter: QPainter, name: str, area: QRectF, color: QColor) -> None:
 def icon(name: str, color: str = "text") -> QIcon:
     """The icon called ``name`` in the theme's ``color``, its disabled state in ``text3``."""
     theme = themes.current()
-    result = QIcon()
-    disabled = QColor(theme.color("text3"))
-    disabled.setAlphaF(0.65)
-    for size in _SIZES:
-        ink = theme.color(color)
-        result.addPixmap(_pixmap(name, size, ink), QIcon.Mode.Normal)
-        result.addPixmap(_pixmap(name, size, disabled), QIcon.Mode.Disabled)
-    return result
+    return QIcon(_drawn(name, theme.color(color).name(), theme.color("text3").name()))
 
 
 def set_icon(target: QAction | QAbstractButton, name: str, color: str = "text") -> None:
@@ -64,6 +57,18 @@ class _Follower(QObject):
         target = self._target()
         if target is not None:
             target.setIcon(icon(target.property("iconName"), target.property("iconColor")))
+
+
+@cache
+def _drawn(name: str, ink: str, disabled_ink: str) -> QIcon:
+    """Drawn once for all places that show it."""
+    result = QIcon()
+    disabled = QColor(disabled_ink)
+    disabled.setAlphaF(0.65)
+    for size in _SIZES:
+        result.addPixmap(_pixmap(name, size, QColor(ink)), QIcon.Mode.Normal)
+        result.addPixmap(_pixmap(name, size, disabled), QIcon.Mode.Disabled)
+    return result
 
 
 @cache

@@ -10,6 +10,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 
@@ -39,8 +40,13 @@ class Effect:
     def spoken(self) -> str:
         """The effect as assistive software reads it."""
         words = self.memory.replace("−", "minus ").replace("+", "plus ")
-        words = words.replace("GiB", "gibibytes").replace("MiB", "mebibytes")
-        words = f"at {self.at}: {words}" if self.at else words
+        words = words.replace("GiB", translate("Plan panel", "gibibytes"))
+        words = words.replace("MiB", translate("Plan panel", "mebibytes"))
+        words = (
+            translate("Plan panel", "at {at}: {words}").format(at=self.at, words=words)
+            if self.at
+            else words
+        )
         return f"{words}, {self.rest}" if self.rest else words
 
 
@@ -127,7 +133,11 @@ class Badge(QLabel):
             f'<{strong} style="color:{ink}">{escape(memory)}</{strong}>'
             f'<span style="color:{faint}">{escape(rest)}</span>'
         )
-        earlier = "Of the plan before the last change.\n" if self._dimmed else ""
+        earlier = (
+            translate("Plan panel", "Of the plan before the last change.") + "\n"
+            if self._dimmed
+            else ""
+        )
         self.setToolTip(earlier + (effect.tip or effect.memory))
 
     def _that_fits(self, effect: Effect) -> tuple[str, str, str]:
@@ -135,7 +145,12 @@ class Badge(QLabel):
         wordings = [""]
         if effect.at:
             arrow = "↑ " if effect.up else "↓ "
-            wordings = [f"at {effect.at}: ", f"{effect.at}: ", arrow, ""]
+            wordings = [
+                translate("Plan panel", "at {at}: ").format(at=effect.at),
+                f"{effect.at}: ",
+                arrow,
+                "",
+            ]
         rest = f", {effect.rest}" if effect.rest else ""
         sized = effect.size_bytes is not None
         plain = QFontMetrics(self.font())

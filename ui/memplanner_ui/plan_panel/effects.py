@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject
 from memplanner.messages.effects import OptionEffect
 from memplanner.messages.estimate import Verdict
 from memplanner.plan import Plan
+from memplanner_ui.language import translate
 from memplanner_ui.plan_panel.badge import Effect
 from memplanner_ui.plan_panel.effect_words import shown
 from memplanner_ui.plan_panel.panel import PlanPanel
@@ -89,8 +90,7 @@ class PanelEffects(QObject):
         lower = [words for effect, words in told if float(effect.value) < now]
         down = self._verdict in ("at_risk", "does_not_fit")
         first = (lower[-1:] or higher[:1]) if down else (higher[:1] or lower[-1:])
-        lines = (f"at {one.at}: {one.memory}{f', {one.rest}' if one.rest else ''}"
-                 for _, one in told)  # fmt: skip
+        lines = (_said(one) for _, one in told)
         return replace(first[0], tip="\n".join(lines), up=first[0] in higher)
 
     def _show_offers(self, section: SectionRows, key: str) -> None:
@@ -112,3 +112,9 @@ def _best(effects: Iterable[Effect]) -> Effect | None:
         return best if best.size_bytes else None
     words = {one.rest or one.memory for one in told}
     return Effect(words.pop(), "faint") if len(words) == 1 else None
+
+
+def _said(effect: Effect) -> str:
+    """An effect in a line, with the value that has it."""
+    words = f"{effect.memory}, {effect.rest}" if effect.rest else effect.memory
+    return translate("Plan panel", "at {at}: {words}").format(at=effect.at, words=words)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
 from memplanner_ui.plan_panel.form import Limits
@@ -116,8 +117,10 @@ class Names(QWidget):
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(2)
         self.add_field = QLineEdit()
-        self.add_field.setPlaceholderText("Add a name…")
-        self.add_field.setAccessibleName(f"Add to {title}")
+        self.add_field.setPlaceholderText(translate("Plan panel", "Add a name…"))
+        self.add_field.setAccessibleName(
+            translate("Plan panel", "Add to {title}").format(title=title)
+        )
         completer = QCompleter(self._known, self.add_field)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
@@ -151,8 +154,12 @@ class Names(QWidget):
         label.setFont(fonts.font("mono"))
         remove = QToolButton()
         icons.set_icon(remove, "close", "text2")
-        remove.setAccessibleName(f"Take {name} out of {self._title}")
-        remove.setToolTip(f"Take {name} out")
+        remove.setAccessibleName(
+            translate("Plan panel", "Take {name} out of {title}").format(
+                name=name, title=self._title
+            )
+        )
+        remove.setToolTip(translate("Plan panel", "Take {name} out").format(name=name))
         remove.clicked.connect(lambda: self._set(tuple(n for n in self._names if n != name)))
         line.addWidget(label, 1)
         line.addWidget(remove)

@@ -6,8 +6,10 @@ from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QVariantAnimation, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons, motion, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import isolated, mirrors, placed
 from memplanner_ui.plan_panel.badge import INK, Effect
 
 RIGHT = 6
@@ -63,8 +65,14 @@ class FoldHeader(QAbstractButton):
         self.update()
 
     def _name(self) -> None:
-        state = "folded" if self.folded else "open"
-        offer = "" if self._offer is None or not self.folded else f"offers {self._offer.spoken}"
+        state = translate("Plan panel", "open")
+        if self.folded:
+            state = translate("Plan panel", "folded")
+        offer = (
+            ""
+            if self._offer is None or not self.folded
+            else translate("Plan panel", "offers {spoken}").format(spoken=self._offer.spoken)
+        )
         self.setAccessibleName(", ".join(filter(None, (self.text(), self._value, state, offer))))
 
     def sizeHint(self) -> QSize:
@@ -74,9 +82,12 @@ class FoldHeader(QAbstractButton):
         return QSize(80, self.sizeHint().height())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Left and not self.folded:
+        inward, outward = Qt.Key.Key_Left, Qt.Key.Key_Right
+        if mirrors():
+            inward, outward = outward, inward
+        if event.key() == inward and not self.folded:
             self.fold.emit(True)
-        elif event.key() == Qt.Key.Key_Right and self.folded:
+        elif event.key() == outward and self.folded:
             self.fold.emit(False)
         else:
             super().keyPressEvent(event)
@@ -94,16 +105,18 @@ class FoldHeader(QAbstractButton):
             painter.fillRect(self.rect(), colors.color("hover"))
         left = 7.0 if self._level == 0 else 24.0
         middle = self.height() / 2
-        arrow = "right" if self.folded else "down"
+        whole = self.rect()
+        arrow = ("left" if mirrors() else "right") if self.folded else "down"
         area = QRectF(left, middle - _ARROW / 2, _ARROW, _ARROW)
-        icons.paint(painter, arrow, area, colors.color("text2"))
+        icons.paint(painter, arrow, placed(area, whole), colors.color("text2"))
         left += _ARROW + 5
         font = fonts.font("heading" if self._level == 0 else "body")
         painter.setFont(font)
         painter.setPen(colors.color("text"))
         width = QFontMetrics(font).horizontalAdvance(self.text())
         flags = int(Qt.AlignmentFlag.AlignVCenter)
-        painter.drawText(QRectF(left, 0, width + 2, self.height()), flags, self.text())
+        title = QRectF(left, 0, width + 2, self.height())
+        painter.drawText(placed(title, whole), flags, self.text())
         right = self.width() - float(RIGHT)
         if self.folded and self._offer is not None:
             right = self._paint_offer(painter, self._offer, left + width + 8, right)
@@ -114,7 +127,8 @@ class FoldHeader(QAbstractButton):
             painter.setPen(colors.color("text2"))
             room = int(right - left - 8)
             shown = QFontMetrics(font).elidedText(self._value, Qt.TextElideMode.ElideRight, room)
-            painter.drawText(QRectF(left, 0, room, self.height()), flags, shown)
+            value = QRectF(left, 0, room, self.height())
+            painter.drawText(placed(value, whole), flags, isolated(shown))
         painter.end()
 
     def _paint_offer(self, painter: QPainter, offer: Effect, left: float, right: float) -> float:
@@ -127,9 +141,9 @@ class FoldHeader(QAbstractButton):
         ink = "text3" if self._offer_dimmed else INK[offer.tone]
         painter.setFont(font)
         painter.setPen(theme.current().color(ink))
-        area = QRectF(right - width, 0, width, self.height())
+        area = placed(QRectF(right - width, 0, width, self.height()), self.rect())
         painter.drawText(area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter),
-                         offer.memory)  # fmt: skip
+                         isolated(offer.memory))  # fmt: skip
         return right - width
 
 

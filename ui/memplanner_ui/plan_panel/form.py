@@ -6,8 +6,8 @@ A new section of ``memplanner.plan`` shows up here, and so in the window, by its
 from __future__ import annotations
 
 import typing
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from memplanner.errors import PlanError
 from memplanner.plan import Choice, Choices, Plan, Section
 from memplanner.plan.inference import only_trains
+from memplanner_ui.language import of_plan, summary_of_plan, translate
 
 Kind = Literal["choice", "flag", "whole", "number", "names", "text"]
 
@@ -33,12 +34,30 @@ class Limits:
     @property
     def words(self) -> str:
         """Such as ``1 to 4096`` or ``above 0, up to 10``; empty without limits."""
-        low = f"from {_plain(self.least)}" if self.least is not None else ""
-        low = f"above {_plain(self.above)}" if self.above is not None else low
-        high = f"up to {_plain(self.most)}" if self.most is not None else ""
-        high = f"below {_plain(self.below)}" if self.below is not None else high
+        low = (
+            translate("Plan panel", "from {least}").format(least=_plain(self.least))
+            if self.least is not None
+            else ""
+        )
+        low = (
+            translate("Plan panel", "above {above}").format(above=_plain(self.above))
+            if self.above is not None
+            else low
+        )
+        high = (
+            translate("Plan panel", "up to {most}").format(most=_plain(self.most))
+            if self.most is not None
+            else ""
+        )
+        high = (
+            translate("Plan panel", "below {below}").format(below=_plain(self.below))
+            if self.below is not None
+            else high
+        )
         if self.least is not None and self.most is not None:
-            return f"{_plain(self.least)} to {_plain(self.most)}"
+            return translate("Plan panel", "{least} to {most}").format(
+                least=_plain(self.least), most=_plain(self.most)
+            )
         return ", ".join(part for part in (low, high) if part)
 
 
@@ -83,9 +102,9 @@ class OptionForm:
             if choice.value == value:
                 return choice.title
         if value is None or value == ():
-            return "none"
+            return translate("Plan panel", "none")
         if isinstance(value, bool):
-            return "on" if value else "off"
+            return translate("Plan panel", "on") if value else translate("Plan panel", "off")
         if isinstance(value, float):
             return f"{value:g}"
         return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
@@ -107,9 +126,12 @@ class SectionForm:
     def summary(self, plan: Plan) -> str:
         """Its state in a word or two."""
         value = getattr(plan, self.name)
-        return value.summary if isinstance(value, Section) else self.options[0].words(value)
+        if isinstance(value, Section):
+            return summary_of_plan(value.summary)
+        return self.options[0].words(value)
 
 
+@cache
 def sections_of(plan_type: type[Plan]) -> tuple[SectionForm, ...]:
     """The sections of a plan's type, in the plan's order."""
     found = []
@@ -119,9 +141,9 @@ def sections_of(plan_type: type[Plan]) -> tuple[SectionForm, ...]:
             options = tuple(
                 _option(f"{name}.{inner}", one) for inner, one in annotation.model_fields.items()
             )
-            title = annotation.title or _title(name)
+            title = of_plan(annotation.title or _title(name))
             form = SectionForm(
-                name=name, title=title, explanation=annotation.explanation, options=options
+                name=name, title=title, explanation=of_plan(annotation.explanation), options=options
             )
             found.append(form)
         elif name != "schema_":
@@ -135,19 +157,25 @@ def sections_of(plan_type: type[Plan]) -> tuple[SectionForm, ...]:
 
 def refusal(plan: Plan, key: str, value: str) -> str:
     """Why ``plan`` cannot have ``value`` at ``key``, in a few words; empty when it can."""
-    return _refusal(key.partition(".")[0], getattr(plan, key.partition(".")[0]), key, value)
+    name = key.partition(".")[0]
+    return _refusal(type(plan), name, getattr(plan, name), key, value)
 
 
 @lru_cache(maxsize=4096)
-def _refusal(name: str, section: object, key: str, value: str) -> str:
-    """A section alone decides what its fields may be, so that an edit asks for no other again."""
+def _refusal(kind: type[Plan], name: str, section: object, key: str, value: str) -> str:
+    """A section alone decides what its options may be: an edit leaves those of others as known."""
     try:
-        Plan.model_construct(**{name: section}).with_values({key: value})
+        _untouched(kind).model_copy(update={name: section}).with_values({key: value})
     except PlanError as error:
         sentence = str(error).removeprefix("the plan: ")
         reason = sentence.split(": ", 1)[-1]
         return reason.split(";", 1)[0].rstrip(".")
     return ""
+
+
+@cache
+def _untouched(kind: type[Plan]) -> Plan:
+    return kind()
 
 
 def _option(key: str, field: FieldInfo) -> OptionForm:
@@ -157,8 +185,8 @@ def _option(key: str, field: FieldInfo) -> OptionForm:
     when = extra.get("when")
     return OptionForm(
         key=key,
-        title=field.title or _title(key.rsplit(".", 1)[-1]),
-        explanation=field.description or "",
+        title=of_plan(field.title or _title(key.rsplit(".", 1)[-1])),
+        explanation=of_plan(field.description or ""),
         kind=_kind(annotation),
         choices=_choices(annotation, field.metadata),
         limits=_limits(field.metadata),
@@ -194,11 +222,15 @@ def _choices(annotation: Any, metadata: list[Any]) -> tuple[Choice, ...]:
         metadata = [*metadata, *inner]
     for item in metadata:
         if isinstance(item, Choices):
-            return item.options
+            return tuple(_translated(one) for one in item.options)
     if typing.get_origin(annotation) is Literal:
         values = typing.get_args(annotation)
-        return tuple(Choice(str(value), _title(str(value))) for value in values)
+        return tuple(_translated(Choice(str(value), _title(str(value)))) for value in values)
     return ()
+
+
+def _translated(choice: Choice) -> Choice:
+    return replace(choice, title=of_plan(choice.title), explanation=of_plan(choice.explanation))
 
 
 def _limits(metadata: list[Any]) -> Limits:

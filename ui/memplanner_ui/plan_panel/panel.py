@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from memplanner.plan import Plan
+from memplanner_ui.language import translate
 from memplanner_ui.plan_panel.badge import Effect
 from memplanner_ui.plan_panel.form import OptionForm, sections_of
 from memplanner_ui.plan_panel.pins import OptionPin
@@ -36,13 +37,13 @@ class PlanPanel(QWidget):
         super().__init__(parent)
         self.setProperty("surface", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setAccessibleName("Plan")
+        self.setAccessibleName(translate("Plan panel", "Plan"))
         self._edits = Edits(self)
         self._edits.edited.connect(self.edited)
         self._edits.gesture_ended.connect(self.gesture_ended)
         self._sections: dict[str, SectionRows] = {}
         self._plan: Plan | None = None
-        self._first_plan: Plan | None = None
+        self._shown: tuple[Plan, Plan] | None = None
         self._plan_type: type[Plan] | None = None
         self._folded: dict[str, bool] = {}
         self._names: tuple[str, ...] = ()
@@ -50,8 +51,8 @@ class PlanPanel(QWidget):
         self._pinned: tuple[str, ...] = ()
 
         self.filter = QLineEdit()
-        self.filter.setPlaceholderText("Filter options")
-        self.filter.setAccessibleName("Filter options")
+        self.filter.setPlaceholderText(translate("Plan panel", "Filter options"))
+        self.filter.setAccessibleName(translate("Plan panel", "Filter options"))
         self.filter.setClearButtonEnabled(True)
         self.filter.textChanged.connect(self._filter)
         self._filter_bar = QWidget()
@@ -59,7 +60,7 @@ class PlanPanel(QWidget):
         bar.setContentsMargins(12, 6, 12, 6)
         bar.addWidget(self.filter)
         self._filter_bar.hide()
-        self._nothing = QLabel("No option has these words.")
+        self._nothing = QLabel(translate("Plan panel", "No option has these words."))
         self._nothing.setProperty("ink", "faint")
         self._nothing.setContentsMargins(14, 8, 14, 8)
         self._nothing.hide()
@@ -91,12 +92,14 @@ class PlanPanel(QWidget):
         """Shows ``plan``; a reset returns to ``first_plan``."""
         if type(plan) is not self._plan_type:
             self._build(type(plan))
-        self._plan, self._first_plan = plan, first_plan
-        for section in self._sections.values():
-            section.show_plan(plan, first_plan)
-            section.setVisible(section.form.matters(plan))
-        for pin in self._pins.values():
-            pin.follow_choice()
+        shown, self._shown = self._shown, (plan, first_plan)
+        self._plan = plan
+        for name, section in self._sections.items():
+            if _differs(name, self._shown, shown):
+                section.show_plan(plan, first_plan)
+                section.setVisible(section.form.matters(plan))
+                for key in section.rows:
+                    self._pins[key].follow_choice()
         if self.filter.text():
             self._filter(self.filter.text())
 
@@ -213,6 +216,7 @@ class PlanPanel(QWidget):
     # Building
 
     def _build(self, plan_type: type[Plan]) -> None:
+        self._shown = None
         for section in self._sections.values():
             section.hide()
             section.deleteLater()
@@ -238,3 +242,12 @@ class PlanPanel(QWidget):
         if not self.filter.text():
             self._folded[name] = folded
             self.folded_changed.emit(dict(self._folded))
+
+
+def _differs(name: str, now: tuple[Plan, Plan], before: tuple[Plan, Plan] | None) -> bool:
+    """Whether a section is to be shown anew; where the plan is the same, an edit was refused."""
+    if before is None or now[0] is before[0] or now[0].inference.use != before[0].inference.use:
+        return True
+    return any(
+        getattr(new, name) != getattr(old, name) for new, old in zip(now, before, strict=True)
+    )

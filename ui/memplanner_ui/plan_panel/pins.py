@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QRadioButton, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import placed
 from memplanner_ui.plan_panel.form import OptionForm
 
 _WIDTH, _HEIGHT = 24, 24
@@ -41,10 +43,14 @@ class OptionPin(QAbstractButton):
     def show_pinned(self, pinned: bool) -> None:
         """Shows whether the option is pinned."""
         self.setChecked(pinned)
-        verb = "Unpin" if pinned else "Pin"
-        self.setAccessibleName(f"{verb} {self._option.title}")
+        name = translate("Plan panel", "Pin {option}")
+        if pinned:
+            name = translate("Plan panel", "Unpin {option}")
+        self.setAccessibleName(name.format(option=self._option.title))
         self.setToolTip(
-            "Pinned: a search does not change it" if pinned else "Pin: a search does not change it"
+            translate("Plan panel", "Pinned: a search does not change it")
+            if pinned
+            else translate("Plan panel", "Pin: a search does not change it")
         )
         self._show()
 
@@ -76,7 +82,8 @@ class OptionPin(QAbstractButton):
         top = QPoint(0, 0) if row is None else row.mapTo(self._rows, QPoint(0, 0))
         if row is None and self._rows.height() < 2 * height:
             height = self._rows.height()
-        self.move(1, top.y() + (height - self.height()) // 2)
+        place = QRect(self.rect()).translated(1, top.y() + (height - self.height()) // 2)
+        self.move(placed(place, self._rows.rect()).toRect().topLeft())
 
     def sizeHint(self) -> QSize:
         return QSize(_WIDTH, fonts.scaled(_HEIGHT))

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from memplanner.plan import Choice, Plan
 from memplanner.plan.factoring import allowed, degree_of
+from memplanner_ui.language import translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.plan_panel.badge import Badge, Effect
 from memplanner_ui.plan_panel.fields import Names, WholeNumber, Words
@@ -80,7 +81,7 @@ class ChoiceRow(QWidget):
         self.button.setChecked(chosen)
         self.button.setEnabled(chosen or not refused)
         self.button.setToolTip(refused or self.choice.explanation)
-        self.badge.set_state("chosen" if chosen else refused)
+        self.badge.set_state(translate("Plan panel", "chosen") if chosen else refused)
         self.name()
 
     def name(self) -> None:
@@ -89,7 +90,7 @@ class ChoiceRow(QWidget):
         if self.badge.spoken:
             words.append(self.badge.spoken)
         if not self.button.isChecked():
-            words.append("not chosen")
+            words.append(translate("Plan panel", "not chosen"))
         self.button.setAccessibleName(", ".join(words))
         self.button.setAccessibleDescription(self.choice.explanation)
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QFrame, QMenu, QVBoxLayout, QWidget
 
 from memplanner.plan import Plan
+from memplanner_ui.language import translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.plan_panel.badge import Effect
 from memplanner_ui.plan_panel.fold import Fold
@@ -81,7 +82,7 @@ class SectionRows(QWidget):
             rows = self.rows[option.key]
             rows.show_plan(plan)
             outer = self._folds.get(option.key, rows)
-            outer.setVisible(option.matters(plan))
+            _show(outer, option.matters(plan))
             if fold := self._folds.get(option.key):
                 fold.header.set_value(option.words(option.value(plan)))
         self.fold.header.set_value(self.form.summary(plan))
@@ -138,7 +139,17 @@ class SectionRows(QWidget):
     def _open_menu(self, at: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        action = menu.addAction(f"Reset {self.form.title}")
+        action = menu.addAction(
+            translate("Plan panel", "Reset {title}").format(title=self.form.title)
+        )
         action.setEnabled(self.changed())
         action.triggered.connect(lambda: self.reset.emit(self.form.name))
         menu.popup(at)
+
+
+def _show(widget: QWidget, shown: bool) -> None:
+    """Shows or hides; what was never hidden is shown with its parent, and that for less."""
+    if not shown:
+        widget.hide()
+    elif widget.testAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide):
+        widget.show()

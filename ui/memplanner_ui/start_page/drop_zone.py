@@ -7,6 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from memplanner_ui.actions import Actions
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.tool_bar import ActionButton
@@ -21,10 +22,13 @@ class DropZone(QWidget):
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._over = False
-        title = label("Drop a model or a plan here", "notice")
+        title = label(translate("Start page", "Drop a model or a plan here"), "notice")
         about = label(
-            "A model folder, config.json, safetensors, GGUF, a state dict, ONNX, a Python recipe, "
-            "a plan, or a trainer’s file",
+            translate(
+                "Start page",
+                "A model folder, config.json, safetensors, GGUF, a state dict, ONNX, a Python "
+                "recipe, a plan, or a trainer’s file",
+            ),
             "body",
             "secondary",
             wrap=True,
@@ -34,8 +38,10 @@ class DropZone(QWidget):
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
         buttons.addStretch(1)
-        opener = ActionButton(actions["open"], "open", primary=True, text="Open…")
-        by_name = QPushButton("From a Hugging Face name…")
+        opener = ActionButton(
+            actions["open"], "open", primary=True, text=translate("Start page", "Open…")
+        )
+        by_name = QPushButton(translate("Start page", "From a Hugging Face name…"))
         by_name.clicked.connect(actions["open_name"].trigger)
         buttons.addWidget(opener)
         buttons.addWidget(by_name)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QVBoxLayout, QW
 from memplanner.plan.samples import samples
 from memplanner.units import format_bytes
 from memplanner_ui.actions import Actions
+from memplanner_ui.language import of_plan, translate
 from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
 from memplanner_ui.session import Session
@@ -39,7 +40,7 @@ class StartPage(QWidget):
         self.presets.chosen.connect(session.open)
         self.side = StartSide(session, actions)
         self.filter = QLineEdit()
-        self.filter.setAccessibleName("Filter presets")
+        self.filter.setAccessibleName(translate("Start page", "Filter presets"))
         self.filter.setClearButtonEnabled(True)
         self.filter.setFixedWidth(fonts.scaled(190))
         self.filter.textChanged.connect(lambda _: self._filter())
@@ -47,11 +48,11 @@ class StartPage(QWidget):
         icons.set_icon(search, "search", "text3")
         self.filter.addAction(search, QLineEdit.ActionPosition.LeadingPosition)
         self._about = label("", "body", "secondary")
-        self._none = label("No preset has these words.", "body", "faint")
+        self._none = label(translate("Start page", "No preset has these words."), "body", "faint")
         self._families = QHBoxLayout()
         self._families.setContentsMargins(0, 0, 0, 0)
         heading = QHBoxLayout()
-        heading.addWidget(label("Presets", "notice"))
+        heading.addWidget(label(translate("Start page", "Presets"), "notice"))
         heading.addSpacing(4)
         heading.addWidget(self._about, 1)
         heading.addWidget(self.filter)
@@ -67,8 +68,10 @@ class StartPage(QWidget):
         column.addWidget(self.notice)
         column.addWidget(self.drop_zone)
         column.addSpacing(8)
-        self._samples_title = label("Samples", "notice")
-        self._samples_about = label("a model, a device and a plan, to look at", "body", "secondary")
+        self._samples_title = label(translate("Start page", "Samples"), "notice")
+        self._samples_about = label(
+            translate("Start page", "a model, a device and a plan, to look at"), "body", "secondary"
+        )
         line = QHBoxLayout()
         line.addWidget(self._samples_title)
         line.addSpacing(4)
@@ -108,15 +111,22 @@ class StartPage(QWidget):
 
     def _show_presets(self) -> None:
         presets = self._session.presets
-        self.filter.setPlaceholderText(f"Filter {len(presets)} presets" if presets else "Filter")
+        self.filter.setPlaceholderText(
+            translate("Start page", "Filter {count} presets").format(count=len(presets))
+            if presets
+            else translate("Start page", "Filter")
+        )
         while (item := self._families.takeAt(0)) is not None:
             if widget := item.widget():
                 widget.hide()
                 widget.deleteLater()
         families = list(dict.fromkeys(preset.family for preset in presets))
         if len(families) > 1:
-            named = [("", "All"), *((name, name.capitalize()) for name in families)]
-            segments = Segments("Families of presets", named)
+            named = [
+                ("", translate("Start page", "All")),
+                *((name, of_plan(name.capitalize())) for name in families),
+            ]
+            segments = Segments(translate("Start page", "Families of presets"), named)
             segments.chosen.connect(self._choose_family)
             self._families.addWidget(segments)
             self._families.addStretch(1)
@@ -138,4 +148,8 @@ class StartPage(QWidget):
         if device is None or memory is None:
             self._about.setText("")
         else:
-            self._about.setText(f"bar is the weights in bf16 against {format_bytes(memory)}")
+            self._about.setText(
+                translate("Start page", "bar is the weights in bf16 against {memory}").format(
+                    memory=format_bytes(memory)
+                )
+            )

@@ -18,8 +18,10 @@ from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
 
 from memplanner.messages.protocol import Preset
 from memplanner.units import format_bytes, format_parameters
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import isolated, placed
 from memplanner_ui.start_page.cards import Card, CardList
 
 BYTES_A_PARAMETER = 2
@@ -67,12 +69,17 @@ class PresetModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return preset.title
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return (
-                f"{preset.title} by {preset.publisher}, "
-                f"{format_parameters(preset.parameters)} parameters"
+            return translate(
+                "Start page", "{title} by {publisher}, {parameters} parameters"
+            ).format(
+                title=preset.title,
+                publisher=preset.publisher,
+                parameters=format_parameters(preset.parameters),
             )
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{preset.class_name}, preset:{preset.name}"
+            return translate("Start page", "{class_name}, preset:{name}").format(
+                class_name=preset.class_name, name=preset.name
+            )
         return preset if role == _PRESET else None
 
 
@@ -95,12 +102,12 @@ class PresetCard(Card):
         painter.setFont(fonts.font("body"))
         painter.setPen(colors.color("text2"))
         count = format_parameters(preset.parameters)
-        painter.drawText(line, int(right | middle), count)
+        painter.drawText(line, int(right | middle), isolated(count))
         room = line.width() - QFontMetrics(painter.font()).horizontalAdvance(count) - 10
         painter.setFont(fonts.font("heading"))
         painter.setPen(colors.color("text"))
         title = painter.fontMetrics().elidedText(preset.title, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(line, int(left | middle), title)
+        painter.drawText(line, int(left | middle), isolated(title))
         line.translate(0, row - 1)
         painter.setFont(fonts.font("secondary"))
         painter.setPen(colors.color("text2"))
@@ -109,7 +116,13 @@ class PresetCard(Card):
         line.translate(0, row + 12)
         self._paint_bar(painter, QRect(inner.left(), line.top() - 8, inner.width(), 5), weights)
         painter.setPen(colors.color("text2"))
-        painter.drawText(line, int(left | middle), f"Weights {format_bytes(weights)} in bf16")
+        painter.drawText(
+            line,
+            int(left | middle),
+            translate("Start page", "Weights {weights} in bf16").format(
+                weights=format_bytes(weights)
+            ),
+        )
         painter.restore()
 
     def _paint_bar(self, painter: QPainter, area: QRect, weights: int) -> None:
@@ -120,7 +133,7 @@ class PresetCard(Card):
             share = weights / self.memory_bytes
             bar = QRect(area)
             bar.setWidth(max(1, round(area.width() * min(1.0, share))))
-            painter.fillRect(bar, colors.color("trouble" if share > 1 else "text2"))
+            painter.fillRect(placed(bar, area), colors.color("trouble" if share > 1 else "text2"))
 
 
 class PresetList(CardList):
@@ -132,7 +145,9 @@ class PresetList(CardList):
     def __init__(self, parent: QWidget | None = None) -> None:
         self.cards = PresetModel()
         self.card = PresetCard()
-        super().__init__("Presets", self.cards, self.card, fonts.scaled(98), parent)
+        super().__init__(
+            translate("Start page", "Presets"), self.cards, self.card, fonts.scaled(98), parent
+        )
         self.cards.setParent(self)
         self.card.setParent(self)
 

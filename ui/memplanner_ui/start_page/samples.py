@@ -14,11 +14,12 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QPainter, QResizeEvent
+from PySide6.QtGui import QPainter, QResizeEvent, QTextLayout
 from PySide6.QtWidgets import QSizePolicy, QStyleOptionViewItem, QWidget
 
 from memplanner.plan.samples import Sample
-from memplanner_ui.look import icons, theme
+from memplanner_ui.language import of_plan, translatable, translate
+from memplanner_ui.look import direction, icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.start_page.cards import Card, CardList
 
@@ -28,7 +29,10 @@ _ROOMY, _LINE = 300, 17
 _SAMPLE = Qt.ItemDataRole.UserRole
 _ICON = 16
 _MARKS = {"fits": ("fits", "fits"), "does_not_fit": ("trouble", "trouble")}
-_SAID = {"fits": "fits", "does_not_fit": "does not fit"}
+_SAID = {
+    "fits": translatable("Start page", "fits"),
+    "does_not_fit": translatable("Start page", "does not fit"),
+}
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -37,12 +41,12 @@ def placed(sample: Sample) -> str:
     """Such as ``llama-3.1-8b, RTX 4090 24GB, 1 × 2048``."""
     training = sample.plan.training
     cards = sample.plan.sharding.ranks
-    device = "this CPU" if sample.device == "cpu" else sample.device
+    device = translate("Start page", "this CPU") if sample.device == "cpu" else sample.device
     if cards > 1:
         device = f"{cards} × {device}"
     size = f"{training.batch_size} × {training.sequence_length}"
     if "vit" in sample.source:  # whose samples are no sequences
-        size = f"{training.batch_size} images"
+        size = translate("Start page", "{batch_size} images").format(batch_size=training.batch_size)
     return f"{sample.source.removeprefix('preset:')}, {device}, {size}"
 
 
@@ -61,10 +65,10 @@ class SampleModel(QAbstractListModel):
             return None
         sample = self.samples[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return sample.title
+            return of_plan(sample.title)
         if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-            said = f"{sample.title}, {_SAID[sample.verdict]}"
-            return f"{said}\n{sample.sentence}\n{placed(sample)}"
+            said = f"{of_plan(sample.title)}, {translate('Start page', _SAID[sample.verdict])}"
+            return f"{said}\n{of_plan(sample.sentence)}\n{placed(sample)}"
         return sample if role == _SAMPLE else None
 
 
@@ -80,15 +84,18 @@ class SampleCard(Card):
         line = QRect(inner.left(), inner.top(), inner.width(), row)
         icon, ink = _MARKS[sample.verdict]
         mark = QRectF(line.left(), line.center().y() - _ICON / 2 + 1, _ICON, _ICON)
-        icons.paint(painter, icon, mark, colors.color(ink))
-        title = line.adjusted(_ICON + 7, 0, 0, 0)
+        icons.paint(painter, icon, direction.placed(mark, line), colors.color(ink))
+        title = direction.placed(line.adjusted(_ICON + 7, 0, 0, 0), line)
         painter.setFont(fonts.font("heading"))
         painter.setPen(colors.color("text"))
-        painter.drawText(title, middle, self._elided(painter, sample.title, title.width()))
+        painter.drawText(
+            title, middle, self._elided(painter, of_plan(sample.title), int(title.width()))
+        )
         painter.setFont(fonts.font("secondary"))
         painter.setPen(colors.color("text2"))
         rows = max(1, (inner.height() - 2 * row) // row)
-        for text in self._in_lines(painter, sample.sentence, inner.width(), rows):
+        sentence = of_plan(sample.sentence)
+        for text in self._in_lines(painter, sentence, inner.width(), rows):
             line.translate(0, row)
             painter.drawText(line, middle, text)
         line.moveTop(inner.bottom() - row + 1)
@@ -102,18 +109,16 @@ class SampleCard(Card):
 
     def _in_lines(self, painter: QPainter, text: str, room: int, most: int) -> list[str]:
         """The words of ``text`` in lines; the last of ``most`` ends in “…” where it has no room."""
-        words, lines = text.split(), [""]
-        while words:
-            longer = f"{lines[-1]} {words[0]}".strip()
-            if lines[-1] and painter.fontMetrics().horizontalAdvance(longer) > room:
-                if len(lines) == most:
-                    break
-                lines.append("")
-                continue
-            lines[-1] = longer
-            words.pop(0)
-        lines[-1] = self._elided(painter, " ".join((lines[-1], *words)), room)
-        return lines
+        layout = QTextLayout(text, painter.font())  # breaks where the language does
+        layout.beginLayout()
+        starts = []
+        while (line := layout.createLine()).isValid():
+            line.setLineWidth(room)
+            starts.append(line.textStart())
+        layout.endLayout()
+        ends = [*starts[1:most], len(text)]
+        lines = [text[a:b].strip() for a, b in zip(starts, ends, strict=False)]
+        return [*lines[:-1], self._elided(painter, lines[-1], room)] if lines else []
 
 
 class SampleList(CardList):
@@ -126,7 +131,9 @@ class SampleList(CardList):
         self.cards = SampleModel(samples)
         self._rows = 2
         card = SampleCard()
-        super().__init__("Samples", self.cards, card, fonts.scaled(HEIGHT), parent)
+        super().__init__(
+            translate("Start page", "Samples"), self.cards, card, fonts.scaled(HEIGHT), parent
+        )
         self.cards.setParent(self)
         card.setParent(self)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

@@ -13,18 +13,21 @@ from memplanner.messages.device import Device
 from memplanner.messages.protocol import EngineInfo
 from memplanner.units import format_bytes
 from memplanner_ui.actions import Actions
+from memplanner_ui.days import day_words
 from memplanner_ui.engine_words import engine_words
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import hatch, icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import placed
 from memplanner_ui.session import Session
 from memplanner_ui.settings import Recent
 from memplanner_ui.views.rows import ElidedLabel, Panel, Part, label, tag
 
 FIRST_STEPS = (
-    ("Open a model", "open"),
-    ("Apply the plan on this machine", "apply"),
-    ("Export to your trainer", "export"),
-    ("Any command by name", "palette"),
+    (translatable("Start page", "Open a model"), "open"),
+    (translatable("Start page", "Apply the plan on this machine"), "apply"),
+    (translatable("Start page", "Export to your trainer"), "export"),
+    (translatable("Start page", "Any command by name"), "palette"),
 )
 
 
@@ -32,8 +35,10 @@ def when(seconds: float, now: float) -> str:
     """A moment as ``today``, ``yesterday`` or ``20 Nov``."""
     days = date.fromtimestamp(now).toordinal() - date.fromtimestamp(seconds).toordinal()
     if days <= 0:
-        return "today"
-    return "yesterday" if days == 1 else date.fromtimestamp(seconds).strftime("%d %b")
+        return translate("Start page", "today")
+    if days == 1:
+        return translate("Start page", "yesterday")
+    return day_words(date.fromtimestamp(seconds), digits=2)
 
 
 class _MemoryBar(QWidget):
@@ -74,13 +79,20 @@ class _Row(QPushButton):
         if self.underMouse():
             painter.fillRect(self.rect(), colors.color("hover"))
         middle = self.height() / 2
-        icons.paint(painter, self._icon, QRectF(2, middle - 8, 16, 16), colors.color("text2"))
+        icon = placed(QRectF(2, middle - 8, 16, 16), self.rect())
+        icons.paint(painter, self._icon, icon, colors.color("text2"))
         lines = [(self._title, "body", "text")]
         if self._detail:
-            lines.append((self._detail, "secondary", "text2"))
+            lines.append(
+                (
+                    self._detail,
+                    "secondary",
+                    "text2",
+                )
+            )
         painter.setFont(fonts.font("secondary"))
         width = painter.fontMetrics().horizontalAdvance(self._right)
-        right = self.rect().adjusted(0, 0, -4, 0)
+        right = placed(self.rect().adjusted(0, 0, -4, 0), self.rect())
         painter.setPen(colors.color("text3"))
         flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         painter.drawText(right, int(flags), self._right)
@@ -91,7 +103,8 @@ class _Row(QPushButton):
             painter.setPen(colors.color(ink))
             room = self.width() - 28 - width - 12
             shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
-            painter.drawText(28, top, room, height, int(Qt.AlignmentFlag.AlignVCenter), shown)
+            line = placed(QRectF(28, top, room, height), self.rect())
+            painter.drawText(line, int(Qt.AlignmentFlag.AlignVCenter), shown)
             top += height
         painter.end()
 
@@ -100,7 +113,7 @@ class StartSide(Panel):
     """Rebuilt whenever the device, the engine or the recent list changes."""
 
     def __init__(self, session: Session, actions: Actions, parent: QWidget | None = None) -> None:
-        super().__init__("Device, engine and recent", parent)
+        super().__init__(translate("Start page", "Device, engine and recent"), parent)
         self._session = session
         self._actions = actions
         session.document.device_changed.connect(lambda _: self.rebuild())
@@ -128,9 +141,13 @@ class StartSide(Panel):
     def _device_part(self) -> Part:
         device = self._session.document.device
         local = device is not None and device.local
-        part = Part("Detected device" if local or device is None else "Planned for")
+        part = Part(
+            translate("Start page", "Detected device")
+            if local or device is None
+            else translate("Start page", "Planned for")
+        )
         if device is None:
-            part.add(label("Looking for devices…", "body", "faint"))
+            part.add(label(translate("Start page", "Looking for devices…"), "body", "faint"))
             return part
         row = QWidget()
         line = QHBoxLayout(row)
@@ -138,25 +155,37 @@ class StartSide(Panel):
         name = ElidedLabel(device.name)
         name.setFont(fonts.font("heading"))
         line.addWidget(name, 1)
-        another = QPushButton("Plan for another card…")
+        another = QPushButton(translate("Start page", "Plan for another card…"))
         another.setProperty("flat", True)
         another.setProperty("small", True)
         another.clicked.connect(self._actions["choose_device"].trigger)
         line.addWidget(another)
         part.add(row)
         if device.kind == "cuda" and device.architecture:
-            part.add(label(f"compute {device.architecture}", "secondary", "secondary"))
+            part.add(
+                label(
+                    translate("Start page", "compute {architecture}").format(
+                        architecture=device.architecture
+                    ),
+                    "secondary",
+                    "secondary",
+                )
+            )
         if device.memory_bytes is not None and device.free_bytes is not None:
             part.add(_MemoryBar(device))
-            part.add_pair("Other processes", format_bytes(device.used_bytes))
             part.add_pair(
-                "Free",
-                f"{format_bytes(device.free_bytes)} of {format_bytes(device.memory_bytes)}",
+                translate("Start page", "Other processes"), format_bytes(device.used_bytes)
+            )
+            part.add_pair(
+                translate("Start page", "Free"),
+                translate("Start page", "{free} of {memory}").format(
+                    free=format_bytes(device.free_bytes), memory=format_bytes(device.memory_bytes)
+                ),
             )
         return part
 
     def _engine_part(self) -> Part:
-        part = Part("Engine")
+        part = Part(translate("Start page", "Engine"))
         info = self._info
         engine = self._session.engine
         if info is None:
@@ -164,20 +193,27 @@ class StartSide(Panel):
             part.add(label(words, "body", "faint"))
         else:
             if engine.place.remote:
-                part.add_pair("Machine", engine.place.machine)
-            shown = part.add_pair("Interpreter", f"Python {info.python}")
+                part.add_pair(translate("Start page", "Machine"), engine.place.machine)
+            shown = part.add_pair(
+                translate("Start page", "Interpreter"),
+                f"Python {info.python}",
+            )
             shown.setToolTip(info.interpreter)
-            part.add_pair("torch", info.torch or "not installed")
-            part.add_pair("transformers", info.transformers or "not installed")
+            part.add_pair("torch", info.torch or translate("Start page", "not installed"))
             part.add_pair(
-                "Host memory",
-                f"{format_bytes(info.host_memory_bytes)}, "
-                f"{format_bytes(info.host_free_bytes)} free",
+                "transformers", info.transformers or translate("Start page", "not installed")
+            )
+            part.add_pair(
+                translate("Start page", "Host memory"),
+                translate("Start page", "{host_memory}, {host_free} free").format(
+                    host_memory=format_bytes(info.host_memory_bytes),
+                    host_free=format_bytes(info.host_free_bytes),
+                ),
             )
         row = QWidget()
         line = QHBoxLayout(row)
         line.setContentsMargins(0, 4, 0, 0)
-        choose = QPushButton("Choose another…")
+        choose = QPushButton(translate("Start page", "Choose another…"))
         choose.setProperty("small", True)
         choose.clicked.connect(self._actions["engine_choose"].trigger)
         line.addWidget(choose)
@@ -186,7 +222,7 @@ class StartSide(Panel):
         return part
 
     def _recent_part(self, recent: tuple[Recent, ...]) -> Part:
-        part = Part("Recent")
+        part = Part(translate("Start page", "Recent"))
         now = time.time()
         for one in recent:
             icon = "plan" if one.kind == "plan" else "file"
@@ -198,8 +234,9 @@ class StartSide(Panel):
         return part
 
     def _steps_part(self) -> Part:
-        part = Part("First steps")
-        for words, name in FIRST_STEPS:
+        part = Part(translate("Start page", "First steps"))
+        for text, name in FIRST_STEPS:
+            words = translate("Start page", text)
             keys = self._actions[name].shortcut().toString().replace("+", " ")
             row = QWidget()
             line = QHBoxLayout(row)

@@ -10,8 +10,10 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from memplanner.messages.estimate import Estimate
 from memplanner.units import format_bytes
+from memplanner_ui.language import translate
 from memplanner_ui.look import hatch, motion, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import plot_painter
 from memplanner_ui.views import budget_legend, ticks
 from memplanner_ui.views.budget_words import (
     capacity_label,
@@ -20,14 +22,7 @@ from memplanner_ui.views.budget_words import (
     margin_tip,
     part_tip,
 )
-from memplanner_ui.views.parts import (
-    PARTS,
-    TITLES,
-    Budget,
-    budget,
-    plain_number,
-    shown,
-)
+from memplanner_ui.views.parts import PARTS, Budget, budget, plain_number, shown, title_of
 
 HEIGHT = 98
 LABEL_WIDTH = 120
@@ -91,8 +86,8 @@ class BudgetBar(QWidget):
         self._animation = motion.run_to_end(self)
         self._animation.valueChanged.connect(self._advance)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Memory budget")
-        self.setAccessibleDescription("No estimate yet")
+        self.setAccessibleName(translate("Views", "Memory budget"))
+        self.setAccessibleDescription(translate("Views", "No estimate yet"))
         theme.current().changed.connect(self.update)
 
     def set_estimate(self, estimate: Estimate | None) -> None:
@@ -100,7 +95,7 @@ class BudgetBar(QWidget):
         self._animation.stop()
         if estimate is None:
             self._budget = self._start = self._now = None
-            self.setAccessibleDescription("No estimate yet")
+            self.setAccessibleDescription(translate("Views", "No estimate yet"))
             self.update()
             return
         self._budget = budget(estimate)
@@ -153,14 +148,16 @@ class BudgetBar(QWidget):
     # Painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+        painter = plot_painter(self)
         painter.fillRect(self.rect(), theme.current().color("panel"))
         if self._budget is None or self._now is None:
             painter.setFont(fonts.font("body"))
             painter.setPen(theme.current().color("text3"))
             area = QRectF(self.rect()).adjusted(_SIDE, 0, 0, 0)
             middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-            painter.drawText(area, middle, "The budget of a plan is shown here.")
+            painter.drawText(
+                area, middle, translate("Views", "The budget of a plan is shown here.")
+            )
         else:
             self._paint_bar(painter, self._budget, self._now)
             self._paint_axis(painter, self._budget, self._now)
@@ -230,7 +227,9 @@ class BudgetBar(QWidget):
             middle = Qt.AlignmentFlag.AlignVCenter
             if area.width() > fonts.scaled(LABEL_WIDTH):
                 inner = area.adjusted(8, 0, -8, 0)
-                _draw(painter, title_font, inner, middle | Qt.AlignmentFlag.AlignLeft, TITLES[name])
+                _draw(
+                    painter, title_font, inner, middle | Qt.AlignmentFlag.AlignLeft, title_of(name)
+                )
                 _draw(painter, number_font, inner, middle | Qt.AlignmentFlag.AlignRight, number)
             elif area.width() > _room_for(number):
                 ground = None if name != "other" else colors.color("other")
@@ -281,11 +280,13 @@ class BudgetBar(QWidget):
             painter.fillRect(QRectF(left, middle - 0.5, right - left, 1.2), ink)
             for end in (left, right):
                 painter.fillRect(QRectF(end - 0.6, middle - 3, 1.2, 6), ink)
-        text = f"peak {plain_number(budget.peak_bytes, budget.peak_bytes)}"
+        text = translate("Views", "peak {peak}").format(
+            peak=plain_number(budget.peak_bytes, budget.peak_bytes)
+        )
         if budget.capacity_bytes is None or _unit(budget.capacity_bytes) != _unit(
             budget.peak_bytes
         ):
-            text = f"peak {format_bytes(budget.peak_bytes)}"
+            text = translate("Views", "peak {peak}").format(peak=format_bytes(budget.peak_bytes))
         font = fonts.font("axis")
         font.setWeight(QFont.Weight.Medium)
         width = QFontMetricsF(font).horizontalAdvance(text)

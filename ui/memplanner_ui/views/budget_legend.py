@@ -11,7 +11,7 @@ from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import swatch
 from memplanner_ui.views.budget_words import legend
-from memplanner_ui.views.parts import SHORT_TITLES, TITLES, Budget
+from memplanner_ui.views.parts import Budget, short_title, title_of
 
 _GAP, _CLOSE_GAP = 16.0, 10.0
 _END = 6.0
@@ -31,7 +31,7 @@ def paint(painter: QPainter, budget: Budget, row: QRectF, in_bar: Set[str]) -> N
         return swatch.SIZE + 6 + text + 5
 
     spacing = _GAP
-    titles = [TITLES[name] for name, _ in entries]
+    titles = [title_of(name) for name, _ in entries]
 
     def needed() -> float:
         pairs = zip(titles, entries, strict=True)
@@ -40,7 +40,7 @@ def paint(painter: QPainter, budget: Budget, row: QRectF, in_bar: Set[str]) -> N
     if needed() > room:
         spacing = _CLOSE_GAP
     if needed() > room:
-        titles = [SHORT_TITLES.get(name, TITLES[name]) for name, _ in entries]
+        titles = [short_title(name) for name, _ in entries]
     if needed() > room:  # the numbers that stand in the bar are not said twice
         entries = [(name, "" if name in in_bar else number) for name, number in entries]
     left, center = row.left(), row.center().y()

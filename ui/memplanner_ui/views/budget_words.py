@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from memplanner.units import format_bytes
+from memplanner_ui.language import of_plan, translate
 from memplanner_ui.views.parts import (
     PARTS,
-    TITLES,
     Budget,
     distance,
     exact,
     lower,
     plain_number,
     shown,
+    title_of,
 )
 
 
@@ -30,25 +31,35 @@ def legend(budget: Budget) -> list[tuple[str, str]]:
     return entries
 
 
+def capacity_words(size_bytes: float, *, on_cpu: bool) -> str:
+    """The words at any line that stands for all memory there is."""
+    size = format_bytes(round(size_bytes))
+    if on_cpu:
+        return translate("Views", "memory {size}").format(size=size)
+    return translate("Views", "card {size}").format(size=size)
+
+
 def capacity_label(budget: Budget) -> str:
     """The words at the capacity line: ``card 79.6 GiB``, ``memory 15.6 GiB`` on the CPU."""
-    name = "memory" if budget.on_cpu else "card"
-    return f"{name} {format_bytes(budget.capacity_bytes or 0)}"
+    return capacity_words(budget.capacity_bytes or 0, on_cpu=budget.on_cpu)
 
 
 def part_tip(budget: Budget, index: int) -> str:
     """The tool tip of one part, with what overhead is made of."""
     name, size = PARTS[index], budget.parts[index]
-    title = "Other processes" if name == "other" else TITLES[name]
+    title = translate("Views", "Other processes") if name == "other" else title_of(name)
     lines = [f"{title}: {format_bytes(size)}", exact(size)]
     if name == "overhead":
-        lines += [f"{part}: {format_bytes(inside)}" for part, inside in budget.overhead]
+        lines += [f"{of_plan(part)}: {format_bytes(inside)}" for part, inside in budget.overhead]
     return "\n".join(lines)
 
 
 def free_tip(budget: Budget) -> str:
     """The tool tip of what is left, to the byte."""
-    return f"Free at the peak: {format_bytes(budget.free_bytes)}\n{exact(budget.free_bytes)}"
+    free = translate("Views", "Free at the peak: {free}").format(
+        free=format_bytes(budget.free_bytes)
+    )
+    return f"{free}\n{exact(budget.free_bytes)}"
 
 
 def margin_tip(budget: Budget) -> str:
@@ -56,21 +67,32 @@ def margin_tip(budget: Budget) -> str:
     if budget.margin_bytes is None:
         return ""
     low, high = budget.margin_bytes
-    return f"Likely {format_bytes(low)} to {format_bytes(high)}\n{budget.margin_source}"
+    likely = translate("Views", "Likely {low} to {high}").format(
+        low=format_bytes(low), high=format_bytes(high)
+    )
+    return f"{likely}\n{budget.margin_source}"
 
 
 def description(budget: Budget) -> str:
     """The bar as words: value, limit and parts."""
     limit = budget.capacity_bytes
-    head = f"Peak {format_bytes(budget.peak_bytes)}"
-    head += f" of {format_bytes(limit)} on {budget.device}" if limit else f" on {budget.device}"
+    head = translate("Views", "Peak {peak} on {device}")
+    if limit:
+        head = translate("Views", "Peak {peak} of {limit} on {device}")
+    head = head.format(
+        peak=format_bytes(budget.peak_bytes), limit=format_bytes(limit or 0), device=budget.device
+    )
     if budget.margin_bytes is not None:
         low, high = budget.margin_bytes
-        head += f", likely {format_bytes(low)} to {format_bytes(high)}"
+        head += translate("Views", ", likely {low} to {high}").format(
+            low=format_bytes(low), high=format_bytes(high)
+        )
     numbers = zip(PARTS, shown(budget.parts, budget.peak_bytes), budget.parts, strict=True)
     said = [
-        f"{lower(TITLES[name])} {format_bytes(number)}" for name, number, size in numbers if size
+        f"{lower(title_of(name))} {format_bytes(number)}" for name, number, size in numbers if size
     ]
     if limit and budget.free_bytes:
-        said.append(f"free {distance(limit, budget.peak_bytes)}")
+        said.append(
+            translate("Views", "free {size}").format(size=distance(limit, budget.peak_bytes))
+        )
     return f"{head}: {', '.join(said)}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
@@ -20,11 +18,13 @@ from PySide6.QtWidgets import (
 from memplanner.report import differences, text
 from memplanner.report.alignment import By, aligned, times_known
 from memplanner.report.differences import Compared, letter
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.compare_cards import Cards
 from memplanner_ui.views.compare_plot import ComparePlot
 from memplanner_ui.views.compare_table import CompareTable
+from memplanner_ui.views.copying import Written, forms
 from memplanner_ui.views.rows import ElidedLabel, hairline, label
 from memplanner_ui.views.segments import Segments
 
@@ -32,14 +32,10 @@ MOST_BASELINES = 6
 _WIDE = 800
 """From here on there is room for the titles of what can be chosen."""
 _LEAST_WIDTH = 460
-_ALONE = (
+_ALONE = translatable(
+    "Views",
     "Keep this plan with Ctrl D, change it, and both stand here side by side. "
-    "Plans that are kept are listed at the left."
-)
-_COPIES: tuple[tuple[str, Callable[[text.Rows], str]], ...] = (
-    ("As text with tabs", text.tabs),
-    ("As Markdown", text.markdown),
-    ("As CSV", text.comma_separated),
+    "Plans that are kept are listed at the left.",
 )
 
 
@@ -56,16 +52,25 @@ class CompareView(QWidget):
         self._plans: tuple[Compared, ...] = ()
         self._baseline = 0
         letters = [letter(place) for place in range(MOST_BASELINES)]
-        self.baselines = Segments("Baseline", [(one, one) for one in letters])
-        self.alignment = Segments("Align", (("phase", "By phase"), ("time", "By time")))
-        self.forms = Segments("Show", (("categories", "Categories"), ("modules", "Modules")))
-        self.copy_button = QPushButton("Copy as table")
+        self.baselines = Segments(translate("Views", "Baseline"), [(one, one) for one in letters])
+        self.alignment = Segments(
+            translate("Views", "Align"),
+            (("phase", translate("Views", "By phase")), ("time", translate("Views", "By time"))),
+        )
+        self.forms = Segments(
+            translate("Views", "Show"),
+            (
+                ("categories", translate("Views", "Categories")),
+                ("modules", translate("Views", "Modules")),
+            ),
+        )
+        self.copy_button = QPushButton(translate("Views", "Copy as table"))
         self.cards = Cards()
         self.plot = ComparePlot()
         self.table = CompareTable()
         self._said = ElidedLabel()
         self._titles: list[QLabel] = []
-        self._alone = label(_ALONE, "body", "faint", wrap=True)
+        self._alone = label(translate("Views", _ALONE), "body", "faint", wrap=True)
         self._set_up()
         self.show_plans((), 0, 0)
 
@@ -74,18 +79,20 @@ class CompareView(QWidget):
         self._said.setProperty("ink", "faint")
         icons.set_icon(self.copy_button, "copy")
         menu = QMenu(self.copy_button)
-        for title, written in _COPIES:
+        for title, written in forms():
             menu.addAction(title).triggered.connect(lambda _=False, w=written: self.copy(w))
         self.copy_button.setMenu(menu)
-        self.copy_button.setToolTip("The whole table, to be pasted elsewhere")
+        self.copy_button.setToolTip(translate("Views", "The whole table, to be pasted elsewhere"))
         bar = QWidget()
         above = QHBoxLayout(bar)
         above.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
         above.setContentsMargins(12, 5, 14, 5)
         above.setSpacing(8)
         for title, choice in (
-            ("Baseline", self.baselines), ("Align", self.alignment), ("Table", self.forms),
-        ):  # fmt: skip
+            (translate("Views", "Baseline"), self.baselines),
+            (translate("Views", "Align"), self.alignment),
+            (translate("Views", "Table"), self.forms),
+        ):
             named = label(title, "body", "secondary")
             self._titles.append(named)
             above.addWidget(named)
@@ -128,7 +135,9 @@ class CompareView(QWidget):
         wide = self.width() >= fonts.scaled(_WIDE)
         for title in self._titles:  # what can be chosen says it, too
             title.setVisible(wide)
-        self.copy_button.setText("Copy as table" if wide else "Copy")
+        self.copy_button.setText(
+            translate("Views", "Copy as table") if wide else translate("Views", "Copy")
+        )
 
     # What is shown
 
@@ -139,7 +148,9 @@ class CompareView(QWidget):
             self.baselines.set_available(letter(place), place < max(1, len(plans)))
         self.baselines.choose(letter(baseline))
         timed = times_known([one.estimate for one in plans])
-        self.alignment.set_title("time", "By time" if timed else "By event")
+        self.alignment.set_title(
+            "time", translate("Views", "By time") if timed else translate("Views", "By event")
+        )
         self._alone.setVisible(len(plans) == 1)
         self.copy_button.setEnabled(bool(plans))
         self.cards.show_plans(plans, baseline, open_place)
@@ -162,7 +173,7 @@ class CompareView(QWidget):
         layers = self.forms.is_on("modules")
         self.table.show_plans(self._plans, self._baseline, layers=layers)
 
-    def copy(self, written: Callable[[text.Rows], str]) -> None:
+    def copy(self, written: Written) -> None:
         """Puts the whole table on the clipboard, written by one of ``report.text``."""
         layers = self.forms.is_on("modules")
         if self._plans:

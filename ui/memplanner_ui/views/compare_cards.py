@@ -18,8 +18,10 @@ from memplanner.report.charts import DASHES
 from memplanner.report.differences import Compared
 from memplanner.report.parts import budget, whole_peak_bytes
 from memplanner.units import format_bytes
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import trailing
 from memplanner_ui.views.compare_letter import LetterChip
 from memplanner_ui.views.rows import ElidedLabel, ShrinkingLabel, number
 from memplanner_ui.views.stacked_bar import StackedBar
@@ -89,8 +91,8 @@ class PlanCard(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._name = ElidedLabel()
         self._name.setFont(fonts.font("heading"))
-        self.use = QPushButton("Use")
-        self.use.setToolTip("Make this the open plan; undo takes it back")
+        self.use = QPushButton(translate("Views", "Use"))
+        self.use.setToolTip(translate("Views", "Make this the open plan; undo takes it back"))
         self.use.setProperty("small", True)
         keeps = self.use.sizePolicy()
         keeps.setRetainSizeWhenHidden(True)  # so that the cards' rows stand at one height
@@ -139,7 +141,7 @@ class PlanCard(QWidget):
         narrow = self.width() < fonts.scaled(_NARROW)
         for rows in (self._above, self._below):  # a cut number says nothing
             rows.setDirection(_UNDER if narrow else _BESIDE)
-        side = Qt.AlignmentFlag.AlignLeft if narrow else Qt.AlignmentFlag.AlignRight
+        side = Qt.AlignmentFlag.AlignLeft if narrow else trailing()
         for one in (self._against, self._step):
             one.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
 
@@ -150,7 +152,7 @@ class PlanCard(QWidget):
         one = plans[self._place]
         self._name.set_text(one.name)
         self.use.setVisible(not open_)
-        self.use.setAccessibleName(f"Use the plan {one.name}")
+        self.use.setAccessibleName(translate("Views", "Use the plan {name}").format(name=one.name))
         estimate = one.estimate
         if estimate is None:
             self._mark.set_mark("trouble", "trouble")
@@ -166,7 +168,9 @@ class PlanCard(QWidget):
         self._mark.set_mark(said.icon, said.color)
         self._verdict.set_text(said.verdict)
         difference = differences.peak_difference(plans, self._place, baseline)
-        self._against.setText("baseline" if self._place == baseline else difference)
+        self._against.setText(
+            translate("Views", "baseline") if self._place == baseline else difference
+        )
         strong = self._place != baseline
         self._against.setFont(fonts.semibold("body") if strong else fonts.font("secondary"))
         _ink(self._against, ink_of(difference) if self._place != baseline else "secondary")
@@ -176,11 +180,15 @@ class PlanCard(QWidget):
         peak = format_bytes(whole)
         if memory is not None:
             unit = format_bytes(memory).split(" ")[-1]
-            peak = f"{peak.removesuffix(f' {unit}')} of {format_bytes(memory)}"
+            peak = translate("Views", "{peak} of {memory}").format(
+                peak=peak.removesuffix(f" {unit}"), memory=format_bytes(memory)
+            )
         self._peak.set_text(peak)
         step = ""
         if estimate.time is not None:
-            step = f"{words.seconds(estimate.time.seconds)} per step"
+            step = translate("Views", "{seconds} per step").format(
+                seconds=words.seconds(estimate.time.seconds)
+            )
         times = differences.step_times(plans, baseline)
         if times is not None and times.against[self._place] and self._place != baseline:
             step += f", {times.against[self._place]}{times.by}"
@@ -208,7 +216,7 @@ class Cards(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Plans side by side")
+        self.setAccessibleName(translate("Views", "Plans side by side"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._cards = [PlanCard(place) for place in range(len(DASHES))]
         row = QHBoxLayout(self)

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from memplanner.report.charts import INKS
 from memplanner.report.differences import letter
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 
@@ -39,7 +40,7 @@ class LetterChip(QWidget):
         super().__init__(parent)
         self._place = place
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName(f"Plan {letter(place)}")
+        self.setAccessibleName(translate("Views", "Plan {letter}").format(letter=letter(place)))
         theme.current().changed.connect(self.update)
 
     def sizeHint(self) -> QSize:

@@ -28,8 +28,10 @@ from PySide6.QtWidgets import (
 )
 
 from memplanner.report.differences import letter
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import isolated, placed
 from memplanner_ui.views import compare_letter
 
 ROW = 44
@@ -64,22 +66,23 @@ class _Row(QStyledItemDelegate):
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
         if selected:
             painter.fillRect(area, colors.color("selection"))
-            painter.fillRect(area.left(), area.top(), 2, area.height(), colors.color("accent"))
+            edge = QRect(area.left(), area.top(), 2, area.height())
+            painter.fillRect(placed(edge, area), colors.color("accent"))
         self._paint_box(painter, option, entry, area)
         size, left = fonts.scaled(compare_letter.SIZE), area.left() + fonts.scaled(_BOX_WIDTH)
         right = area.right() - 12
         if entry.place is not None:
             chip = QRectF(right - size + 1, area.top() + 4, size, size)
-            compare_letter.paint(painter, chip, entry.place)
+            compare_letter.paint(painter, placed(chip, area), entry.place)
         elif entry.pinned:
             pin = QRectF(right - 15, area.top() + 5, 16, 16)
-            icons.paint(painter, "pin", pin, colors.color("text3"))
+            icons.paint(painter, "pin", placed(pin, area), colors.color("text3"))
         half, flags = area.height() // 2, int(Qt.AlignmentFlag.AlignVCenter)
         painter.setFont(fonts.font("secondary"))
         width = painter.fontMetrics().horizontalAdvance(entry.peak)
         painter.setPen(colors.color("text2"))
         peak = QRect(right - width, area.top() + half - 1, width + 2, half)
-        painter.drawText(peak, flags, entry.peak)
+        painter.drawText(placed(peak, area), flags, isolated(entry.peak))
         rows: tuple[tuple[str, fonts.Role, str, int, int], ...] = (
             (entry.title, "body", "text", 1, right - size - 8 - left),
             (
@@ -94,7 +97,8 @@ class _Row(QStyledItemDelegate):
             painter.setFont(fonts.font(role))
             painter.setPen(colors.color(ink))
             shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
-            painter.drawText(QRect(left, area.top() + top, room, half), flags, shown)
+            row = QRect(left, area.top() + top, room, half)
+            painter.drawText(placed(row, area), flags, isolated(shown))
         painter.restore()
 
     def _paint_box(
@@ -105,7 +109,8 @@ class _Row(QStyledItemDelegate):
             return
         box = QStyleOptionButton()
         side = fonts.scaled(16)
-        box.rect = QRect(area.left() + 12, area.center().y() - side // 2, side, side)
+        place = QRect(area.left() + 12, area.center().y() - side // 2, side, side)
+        box.rect = placed(place, area).toRect()
         on = entry.place is not None
         box.state = QStyle.StateFlag.State_Enabled | (
             QStyle.StateFlag.State_On if on else QStyle.StateFlag.State_Off
@@ -127,7 +132,7 @@ class PlanList(QListWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Plans to compare")
+        self.setAccessibleName(translate("Views", "Plans to compare"))
         self.setItemDelegate(_Row(self))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -146,7 +151,11 @@ class PlanList(QListWidget):
             item = QListWidgetItem(entry.title)
             item.setData(_ENTRY, entry)
             item.setToolTip(f"{entry.title}\n{entry.detail}")
-            state = "not shown" if entry.place is None else f"shown as {letter(entry.place)}"
+            state = (
+                translate("Views", "not shown")
+                if entry.place is None
+                else translate("Views", "shown as {letter}").format(letter=letter(entry.place))
+            )
             told = filter(None, (entry.title, entry.detail, entry.peak, state))
             item.setData(Qt.ItemDataRole.AccessibleTextRole, ", ".join(told))
             self.addItem(item)

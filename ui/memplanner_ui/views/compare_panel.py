@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons
 from memplanner_ui.views.compare_list import Entry, PlanList
 from memplanner_ui.views.rows import SIDE, label
@@ -26,11 +27,13 @@ class ComparePanel(QWidget):
         self.setProperty("surface", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.plans = PlanList()
-        self.keep = QPushButton("Keep this plan")
+        self.keep = QPushButton(translate("Views", "Keep this plan"))
         icons.set_icon(self.keep, "plus")
         self.keep.clicked.connect(self.keep_wanted)
-        self.more = QPushButton("Change…")
-        self.more.setToolTip("Use, duplicate, rename, pin or delete the selected plan")
+        self.more = QPushButton(translate("Views", "Change…"))
+        self.more.setToolTip(
+            translate("Views", "Use, duplicate, rename, pin or delete the selected plan")
+        )
         self.more.clicked.connect(self._open_below)
         self._entries: dict[str, Entry] = {}
         row = QHBoxLayout()
@@ -40,8 +43,11 @@ class ComparePanel(QWidget):
         row.addWidget(self.more)
         row.addStretch(1)
         hint = label(
-            "The first three that are shown are drawn; all are in the table. "
-            "The star marks edits that are not saved.",
+            translate(
+                "Views",
+                "The first three that are shown are drawn; all are in the table. The star "
+                "marks edits that are not saved.",
+            ),
             "secondary",
             "faint",
             wrap=True,
@@ -77,17 +83,17 @@ class ComparePanel(QWidget):
         """What can be done to a plan."""
         menu, entry = QMenu(self), self._entries[key]
         if not key:
-            menu.addAction("Keep this plan").triggered.connect(
+            menu.addAction(translate("Views", "Keep this plan")).triggered.connect(
                 lambda _=False: self.keep_wanted.emit()
             )
             return menu
-        pin = "Unpin" if entry.pinned else "Pin to the top"
+        pin = translate("Views", "Unpin") if entry.pinned else translate("Views", "Pin to the top")
         for what, title, needs_plan in (
-            ("use", "Use this plan", True),
-            ("duplicate", "Duplicate", True),
-            ("rename", "Rename…", False),
+            ("use", translate("Views", "Use this plan"), True),
+            ("duplicate", translate("Views", "Duplicate"), True),
+            ("rename", translate("Views", "Rename…"), False),
             ("pin", pin, False),
-            ("delete", "Delete", False),
+            ("delete", translate("Views", "Delete"), False),
         ):
             action = menu.addAction(title)
             action.setObjectName(what)

@@ -10,9 +10,12 @@ from memplanner.report.alignment import Aligned, Curve
 from memplanner.report.charts import DASHES, spread
 from memplanner.report.differences import letter
 from memplanner.units import format_bytes
+from memplanner_ui.language import of_plan, translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import plot_painter
 from memplanner_ui.views import compare_letter, ticks
+from memplanner_ui.views.budget_words import capacity_words
 
 _LEFT, _RIGHT, _BAND, _FOOT = 48, 128, 19, 20
 _DASH = ((), (5.0, 3.0), (1.5, 2.5))
@@ -29,7 +32,7 @@ class ComparePlot(QWidget):
         self._capacity: int | None = None
         self._device = ""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
-        self.setAccessibleName("Steps of the plans over each other")
+        self.setAccessibleName(translate("Views", "Steps of the plans over each other"))
         theme.current().changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
@@ -42,10 +45,10 @@ class ComparePlot(QWidget):
         """Shows the curves of the first plans."""
         self._made, self._capacity = made, capacity_bytes
         told = [
-            f"{letter(place)} peaks at {format_bytes(curve.peak[1])}{_where(made, curve)}"
+            _peaks(letter(place), format_bytes(curve.peak[1]), _where(made, curve))
             for place, curve in self._drawn()
         ]
-        self.setAccessibleDescription("; ".join(told) or "Nothing to draw")
+        self.setAccessibleDescription("; ".join(told) or translate("Views", "Nothing to draw"))
         self.update()
 
     def _drawn(self) -> list[tuple[int, Curve]]:
@@ -70,7 +73,7 @@ class ComparePlot(QWidget):
     # Painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+        painter = plot_painter(self)
         painter.fillRect(self.rect(), theme.current().color("base"))
         if self._made is not None and self._drawn():
             self._paint(painter, self._made)
@@ -90,7 +93,13 @@ class ComparePlot(QWidget):
             painter.fillRect(
                 QRectF(area.left(), limit - 1, area.width(), 2), colors.color("trouble")
             )
-            labels.append((limit, f"card {format_bytes(self._capacity)}", -1))
+            labels.append(
+                (
+                    limit,
+                    capacity_words(self._capacity, on_cpu=False),
+                    -1,
+                )
+            )
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for place, curve in self._drawn():
             pen = QPen(compare_letter.color(place), _WIDTH)
@@ -105,7 +114,13 @@ class ComparePlot(QWidget):
             x = area.left() + curve.peak[0] * area.width()
             painter.drawEllipse(QPointF(x, y(curve.peak[1])), 3, 3)
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            labels.append((y(curve.peak[1]), f"peak {format_bytes(curve.peak[1])}", place))
+            labels.append(
+                (
+                    y(curve.peak[1]),
+                    translate("Views", "peak {peak}").format(peak=format_bytes(curve.peak[1])),
+                    place,
+                )
+            )
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
         self._paint_labels(painter, area, labels)
         self._paint_caption(painter, made, area)
@@ -135,7 +150,9 @@ class ComparePlot(QWidget):
             )
             painter.setPen(colors.color("text2"))
             painter.setFont(font)
-            words = metrics.elidedText(band.title, Qt.TextElideMode.ElideRight, place.width() - 4)
+            words = metrics.elidedText(
+                of_plan(band.title), Qt.TextElideMode.ElideRight, place.width() - 4
+            )
             painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)
 
     def _paint_labels(
@@ -161,7 +178,7 @@ class ComparePlot(QWidget):
         height = fonts.scaled(_FOOT) - 3
         row = QRectF(area.left(), area.bottom() + 3, self.width() - area.left() - 8, height)
         words = QFontMetricsF(font).elidedText(
-            made.caption, Qt.TextElideMode.ElideRight, row.width()
+            of_plan(made.caption), Qt.TextElideMode.ElideRight, row.width()
         )
         painter.drawText(row, int(Qt.AlignmentFlag.AlignVCenter), words)
 
@@ -178,6 +195,14 @@ def _stairs(curve: Curve, first: int, stop: int, end: float, area: QRectF, top: 
     return QPolygonF(points)
 
 
-def _where(made: Aligned, curve: Curve) -> str:
+def _where(made: Aligned, curve: Curve) -> str | None:
     band = next((b for b in reversed(made.bands) if b.left <= curve.peak[0]), None)
-    return f" in {band.title.lower()}" if band is not None else ""
+    return None if band is None else of_plan(band.title)
+
+
+def _peaks(plan: str, peak: str, phase: str | None) -> str:
+    if phase is None:
+        return translate("Views", "{plan} peaks at {peak}").format(plan=plan, peak=peak)
+    return translate("Views", "{plan} peaks at {peak} in {phase}").format(
+        plan=plan, peak=peak, phase=phase.lower()
+    )

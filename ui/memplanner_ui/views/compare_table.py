@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHeaderView, QTableWidgetItem, QWidget
 
 from memplanner.report import differences
 from memplanner.report.differences import Compared, SizeRow
+from memplanner_ui.language import of_plan, setting_of_plan, summary_of_plan, translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import swatch
@@ -42,7 +43,7 @@ class CompareTable(FiguresTable):
     """Shows plans; the baseline has one column, every other one two."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Plans side by side", parent=parent)
+        super().__init__(translate("Views", "Plans side by side"), parent=parent)
         self._plans: tuple[Compared, ...] = ()
         self._baseline = 0
         self._layers = False
@@ -90,13 +91,21 @@ class CompareTable(FiguresTable):
                 self.setSpan(y, 0, 1, self.columnCount())
 
     def _fill_titles(self) -> None:
-        titles = ["Module" if self._layers else "Bytes at the peak"]
+        titles = [
+            translate("Views", "Module")
+            if self._layers
+            else translate("Views", "Bytes at the peak")
+        ]
         places: list[int | None] = [None]
         for place, one in enumerate(self._plans):
             titles.append(f"{differences.letter(place)}  {one.name}")
             places.append(place)
             if place != self._baseline:
-                titles.append(f"against {differences.letter(self._baseline)}")
+                titles.append(
+                    translate("Views", "against {letter}").format(
+                        letter=differences.letter(self._baseline)
+                    )
+                )
                 places.append(None)
         self.set_titles(titles)
         header = self.horizontalHeader()
@@ -122,7 +131,7 @@ class CompareTable(FiguresTable):
         rows = [self._size_cells(row) for row in differences.by_category(plans)] if plans else []
         times = differences.step_times(plans, baseline) if plans else None
         if times is not None:
-            cells = [_Cell(times.title)]
+            cells = [_Cell(summary_of_plan(times.title))]
             for place, value in enumerate(times.values):
                 cells.append(_Cell(value))
                 if place != baseline:
@@ -130,11 +139,12 @@ class CompareTable(FiguresTable):
             rows.append(cells)
         settings = differences.settings(plans) if len(plans) > 1 else ()
         if settings:
-            rows.append([_Cell("Settings that differ", "text2", strong=True)])
+            rows.append([_Cell(translate("Views", "Settings that differ"), "text2", strong=True)])
         for one in settings:
-            cells = [_Cell(one.title, "text2", tip=one.key)]
-            for place, value in enumerate(one.values):
-                differs = value != one.values[baseline]
+            cells = [_Cell(setting_of_plan(one.title), "text2", tip=one.key)]
+            values = [of_plan(value) for value in one.values]
+            for place, value in enumerate(values):
+                differs = value != values[baseline]
                 cells.append(_Cell(value, strong=differs, tip=value))
                 if place != baseline:
                     cells.append(_Cell(""))
@@ -144,19 +154,32 @@ class CompareTable(FiguresTable):
     def _module_rows(self) -> list[list[_Cell]]:
         found = differences.by_layer(self._plans, self._baseline) if self._plans else ()
         if not found:
-            return [[_Cell("Every module holds the same in these plans.", "text2")]]
+            return [
+                [_Cell(translate("Views", "Every module holds the same in these plans."), "text2")]
+            ]
         rows = [self._size_cells(row) for row in found[:MOST_MODULES]]
         if len(found) > MOST_MODULES:
-            rows.append([_Cell(f"{len(found) - MOST_MODULES} more differ by less", "text2")])
+            rows.append(
+                [
+                    _Cell(
+                        translate("Views", "{count} more differ by less").format(
+                            count=len(found) - MOST_MODULES
+                        ),
+                        "text2",
+                    )
+                ]
+            )
         return rows
 
     def _size_cells(self, row: SizeRow) -> list[_Cell]:
-        cells = [_Cell(row.title, strong=row.strong, part=row.part, tip=row.title)]
+        cells = [
+            _Cell(of_plan(row.title), strong=row.strong, part=row.part, tip=of_plan(row.title))
+        ]
         for place, size in enumerate(row.sizes):
             tip = "" if size is None else exact(size)
             cells.append(_Cell(differences.size_words(size), strong=row.strong, tip=tip))
             if place != self._baseline:
-                words = row.difference_words(place, self._baseline)
+                words = of_plan(row.difference_words(place, self._baseline))
                 ink = {"fits": "fits", "trouble": "trouble"}.get(ink_of(words), "text2")
                 cells.append(_Cell(words, ink, strong=ink != "text2"))
         return cells

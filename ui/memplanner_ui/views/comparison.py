@@ -24,10 +24,12 @@ from PySide6.QtWidgets import (
 from memplanner.messages.estimate import CATEGORIES
 from memplanner.messages.run import RunFigures, RunResult
 from memplanner.units import NOTHING, format_bytes, format_difference
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import isolated, placed
 from memplanner_ui.views import swatch
-from memplanner_ui.views.parts import PHASES, TITLES, color_of, exact
+from memplanner_ui.views.parts import PHASES, color_of, exact, phase_title, title_of
 from memplanner_ui.views.row_table import RowTable
 
 Index = QModelIndex | QPersistentModelIndex
@@ -38,7 +40,14 @@ ROW_HEIGHT = 24
 _LEAST_SHARE = 1000
 """A difference below one part in this of the peak is not marked as an error."""
 _FULL_BAR = 0.12
-_TITLES = ("Category", "Predicted", "Measured", "Difference", "Error", "")
+_TITLES = (
+    translatable("Views", "Category"),
+    translatable("Views", "Predicted"),
+    translatable("Views", "Measured"),
+    translatable("Views", "Difference"),
+    translatable("Views", "Error"),
+    "",
+)
 _ERROR_BAR = 5
 _WIDTHS = (210, 96, 96, 96, 84)
 _ROOT = QModelIndex()
@@ -87,7 +96,11 @@ class Row:
 def rows(result: RunResult) -> list[Row]:
     """The table of ``result``: categories that either side has, sums, then phases."""
     predicted, measured = result.predicted, result.measured
-    whole = "Process memory" if result.device.kind == "cpu" else "Whole device"
+    whole = (
+        translate("Views", "Process memory")
+        if result.device.kind == "cpu"
+        else translate("Views", "Whole device")
+    )
     found = []
     for name in CATEGORIES:
         sides = [getattr(predicted.by_category, name)]
@@ -95,9 +108,14 @@ def rows(result: RunResult) -> list[Row]:
         if any(sides):
             known = sides[1] if measured is not None else None
             part, least = color_of(name), predicted.allocated_bytes // _LEAST_SHARE
-            found.append(Row(TITLES[name], sides[0], known, part, least_bytes=least))
-    found.append(_sum("Allocated at the peak", predicted, measured, "allocated_bytes"))
-    for title, field in (("Reserved", "reserved_bytes"), (whole, "device_bytes")):
+            found.append(Row(title_of(name), sides[0], known, part, least_bytes=least))
+    found.append(
+        _sum(translate("Views", "Allocated at the peak"), predicted, measured, "allocated_bytes")
+    )
+    for title, field in (
+        (translate("Views", "Reserved"), "reserved_bytes"),
+        (whole, "device_bytes"),
+    ):
         row = _sum(title, predicted, measured, field)
         if row.predicted_bytes is not None or row.measured_bytes is not None:
             found.append(row)
@@ -105,15 +123,23 @@ def rows(result: RunResult) -> list[Row]:
     if measured is not None:
         phases += [name for name in PHASES if name in measured.by_phase and name not in phases]
     if phases:
-        found.append(Row("Highest in each phase", None, None, heading=True))
+        found.append(Row(translate("Views", "Highest in each phase"), None, None, heading=True))
     for name in phases:
         known = None if measured is None else measured.by_phase.get(name)
-        found.append(Row(PHASES[name], predicted.by_phase.get(name), known))
+        found.append(Row(phase_title(name), predicted.by_phase.get(name), known))
     if result.ranks:
-        found.append(Row("Allocated at the peak of each rank", None, None, heading=True))
+        found.append(
+            Row(translate("Views", "Allocated at the peak of each rank"), None, None, heading=True)
+        )
     staged = any(rank.stage for rank in result.ranks)
     for rank in result.ranks:
-        title = f"Rank {rank.rank}, stage {rank.stage}" if staged else f"Rank {rank.rank}"
+        title = (
+            translate("Views", "Rank {rank}, stage {stage}").format(
+                rank=rank.rank, stage=rank.stage
+            )
+            if staged
+            else translate("Views", "Rank {rank}").format(rank=rank.rank)
+        )
         known = None if rank.measured is None else rank.measured.allocated_bytes
         found.append(Row(title, rank.predicted.allocated_bytes, known))
     return found
@@ -178,7 +204,8 @@ class ComparisonModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return f"   {_TITLES[section]}" if section == 0 else _TITLES[section]
+            title = _TITLES[section] and translate("Views", _TITLES[section])
+            return f"   {title}" if section == 0 else title
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if section else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
@@ -243,11 +270,11 @@ class _Delegate(QStyledItemDelegate):
             if row.part:
                 top = area.center().y() - swatch.SIZE / 2
                 square = QRectF(area.left() + 16, top, swatch.SIZE, swatch.SIZE)
-                swatch.paint(painter, square, row.part)
+                swatch.paint(painter, placed(square, area), row.part)
                 inset += 17
-            painter.drawText(area.adjusted(inset, 0, 0, 0), _MIDDLE, text)
+            painter.drawText(placed(area.adjusted(inset, 0, 0, 0), area), _MIDDLE, text)
         else:
-            painter.drawText(area.adjusted(0, 0, -8, 0), _RIGHT, text)
+            painter.drawText(placed(area.adjusted(0, 0, -8, 0), area), _RIGHT, isolated(text))
 
     @staticmethod
     def _paint_bar(painter: QPainter, area: QRectF, row: Row) -> None:
@@ -269,7 +296,7 @@ class ComparisonTable(RowTable):
     """Predicted against measured; the error is (predicted − measured) / measured."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        rows, name = ComparisonModel(), "Predicted against measured"
+        rows, name = ComparisonModel(), translate("Views", "Predicted against measured")
         super().__init__(
             name, rows, _WIDTHS, stretched=_ERROR_BAR, row_height=ROW_HEIGHT, parent=parent
         )
@@ -282,7 +309,13 @@ class ComparisonTable(RowTable):
     def set_result(self, result: RunResult | None) -> None:
         """Shows the table of ``result``."""
         self._model.set_rows([] if result is None else rows(result))
-        words = "" if result is None else f"error of the allocated peak {percent(result.error)}"
+        words = (
+            ""
+            if result is None
+            else translate("Views", "error of the allocated peak {error}").format(
+                error=percent(result.error)
+            )
+        )
         self.setAccessibleDescription(words)
 
     @property

@@ -9,6 +9,8 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem, QWidget
 
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import FiguresDelegate, mirrors
+from memplanner_ui.views.copying import Copies
 
 _ROW = 24
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -36,6 +38,9 @@ class FiguresTable(QTableWidget):
         copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self)
         copy.setContext(Qt.ShortcutContext.WidgetShortcut)
         copy.activated.connect(self.copy_wanted)
+        self.copies = Copies(self)
+        if mirrors():
+            self.setItemDelegate(FiguresDelegate(self))
 
     def set_titles(self, titles: Sequence[str]) -> None:
         """Names the columns, and makes as many."""

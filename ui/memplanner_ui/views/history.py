@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
@@ -21,29 +19,30 @@ from PySide6.QtWidgets import (
 from memplanner.messages.history import KeptRun
 from memplanner.report import past_runs, text
 from memplanner.units import format_count
+from memplanner_ui.language import plural, translatable, translate
 from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
+from memplanner_ui.views.copying import Written, forms
 from memplanner_ui.views.history_data import PastRuns
 from memplanner_ui.views.history_plot import HistoryPlot
 from memplanner_ui.views.history_table import HistoryTable
 from memplanner_ui.views.rows import ElidedLabel, hairline, label
 
-NONE_YET = (
-    "No runs are kept yet. Apply (Ctrl R) runs the plan for a few real steps on this machine; "
-    "what it measures is kept, and stands here beside what was predicted."
+NONE_YET = translatable(
+    "Views",
+    "No runs are kept yet. Apply (Ctrl R) runs the plan for a few real steps on "
+    "this machine; what it measures is kept, and stands here beside what was "
+    "predicted.",
 )
-_READING = "The history is being read."
-_NONE_FOUND = "No run has all of these words."
+_READING = translatable("Views", "The history is being read.")
+_NONE_FOUND = translatable("Views", "No run has all of these words.")
 _ALL = ""
 """The data of the entry for all cards."""
 _WIDE = 700
 """From here on there is room for the titles of what can be chosen."""
 _LEAST_WIDTH = 440
-_MARKS = "error = (predicted − measured) / measured; triangle: 3 % and more; cross: cut short"
-_COPIES: tuple[tuple[str, Callable[[text.Rows], str]], ...] = (
-    ("As text with tabs", text.tabs),
-    ("As Markdown", text.markdown),
-    ("As CSV", text.comma_separated),
+_MARKS = translatable(
+    "Views", "error = (predicted − measured) / measured; triangle: 3 % and more; cross: cut short"
 )
 
 
@@ -59,34 +58,34 @@ class HistoryView(QWidget):
         self.setProperty("surface", "base")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._past = PastRuns()
-        self._without = _READING
+        self._without = translate("Views", _READING)
         self._selected: int | None = None
         self._chosen = False
         """Whether the card was chosen by hand."""
         self.card = QComboBox()
         self.filter_field = QLineEdit()
-        self.copy_button = QPushButton("Copy as table")
+        self.copy_button = QPushButton(translate("Views", "Copy as table"))
         self.plot = HistoryPlot()
         self.table = HistoryTable()
-        self._title = label("Device", "body", "secondary")
+        self._title = label(translate("Views", "Device"), "body", "secondary")
         self.said = ElidedLabel()
-        self._marks = ElidedLabel(_MARKS)
-        self.empty = label(NONE_YET, "body", "secondary", wrap=True)
+        self._marks = ElidedLabel(translate("Views", _MARKS))
+        self.empty = label(translate("Views", NONE_YET), "body", "secondary", wrap=True)
         self.note = label("", "secondary", "secondary", wrap=True)
         self._parts = QSplitter(Qt.Orientation.Vertical)
         self._set_up()
         self._show()
 
     def _set_up(self) -> None:
-        self.card.setAccessibleName("Device whose runs are shown")
+        self.card.setAccessibleName(translate("Views", "Device whose runs are shown"))
         self.card.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.card.setMaximumWidth(fonts.scaled(230))
         self._title.setBuddy(self.card)
         self.card.activated.connect(lambda _: self._on_card())
         field = self.filter_field
-        field.setPlaceholderText("Filter runs")
-        field.setAccessibleName("Filter runs by model, plan or date")
-        field.setToolTip("Words of a row, such as LoRA 2026-01")
+        field.setPlaceholderText(translate("Views", "Filter runs"))
+        field.setAccessibleName(translate("Views", "Filter runs by model, plan or date"))
+        field.setToolTip(translate("Views", "Words of a row, such as LoRA 2026-01"))
         field.setClearButtonEnabled(True)
         field.setMinimumWidth(fonts.scaled(90))
         field.setMaximumWidth(fonts.scaled(180))
@@ -96,10 +95,12 @@ class HistoryView(QWidget):
         field.textChanged.connect(lambda _: self._show())
         icons.set_icon(self.copy_button, "copy")
         menu = QMenu(self.copy_button)
-        for title, written in _COPIES:
+        for title, written in forms():
             menu.addAction(title).triggered.connect(lambda _=False, w=written: self.copy(w))
         self.copy_button.setMenu(menu)
-        self.copy_button.setToolTip("The runs that are listed, to be pasted elsewhere")
+        self.copy_button.setToolTip(
+            translate("Views", "The runs that are listed, to be pasted elsewhere")
+        )
         for line, ink in ((self.said, "secondary"), (self._marks, "faint")):
             line.setFont(fonts.font("secondary"))
             line.setProperty("ink", ink)
@@ -149,17 +150,19 @@ class HistoryView(QWidget):
         super().resizeEvent(event)
         wide = self.width() >= fonts.scaled(_WIDE)
         self._title.setVisible(wide)
-        self.copy_button.setText("Copy as table" if wide else "Copy")
+        self.copy_button.setText(
+            translate("Views", "Copy as table") if wide else translate("Views", "Copy")
+        )
 
     # What is shown
 
     def show_past(self, past: PastRuns, card: str | None) -> None:
         """Shows what is kept, of ``card`` unless another was chosen; None: no card is planned."""
-        self._past, self._without = past, NONE_YET
+        self._past, self._without = past, translate("Views", NONE_YET)
         names = past.names()
         now = self.current_card if self._chosen else card
         self.card.clear()
-        self.card.addItem("All devices", _ALL)
+        self.card.addItem(translate("Views", "All devices"), _ALL)
         for key, name in names.items():
             self.card.addItem(name, key)
         self.card.setCurrentIndex(max(0, self.card.findData(now or _ALL)))
@@ -187,7 +190,7 @@ class HistoryView(QWidget):
         self.said.set_text(words[:1].upper() + words[1:])
         for widget in (self.card, self.filter_field, self.copy_button):
             widget.setEnabled(any_kept)
-        self.empty.setText(_NONE_FOUND if any_kept else self._without)
+        self.empty.setText(translate("Views", _NONE_FOUND) if any_kept else self._without)
         self.empty.setVisible(not runs)
         self._parts.setVisible(bool(runs))
         self.copy_button.setEnabled(bool(runs))
@@ -202,11 +205,19 @@ class HistoryView(QWidget):
         past, said = self._past, []
         older = past.total - len(past.runs) - past.unreadable
         if older > 0:
-            said.append(f"{format_count(older)} older not shown.")
+            said.append(
+                translate("Views", "{older} older not shown.").format(older=format_count(older))
+            )
         if past.unreadable:
-            are = "is" if past.unreadable == 1 else "are"
-            count = past_runs.counted(past.unreadable)
-            said.append(f"{count} cannot be read by this version and {are} left out.")
+            count = past.unreadable
+            said.append(
+                plural(
+                    "Views",
+                    "{count} runs cannot be read by this version and are left out.",
+                    "{count} run cannot be read by this version and is left out.",
+                    count,
+                ).format(count=format_count(count))
+            )
         return " ".join(said)
 
     def select(self, number: int | None) -> None:
@@ -220,7 +231,7 @@ class HistoryView(QWidget):
         self.filter_field.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.filter_field.selectAll()
 
-    def copy(self, written: Callable[[text.Rows], str]) -> None:
+    def copy(self, written: Written) -> None:
         """Puts the listed runs on the clipboard as they stand, as ``report.text`` writes."""
         order = self.table.numbers()
         runs = sorted(self.shown, key=lambda run: order.index(run.id))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from memplanner.messages.device import Device
 from memplanner.messages.history import KeptRun
 from memplanner.report import past_runs
+from memplanner_ui.language import translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,14 @@ class PastRuns:
 
 def said(cells: Sequence[str]) -> str:
     """The row of a run as a sentence: for tool tips and screen readers."""
-    return (
-        f"{cells[0]}, {cells[1]}, {cells[2]}: predicted {cells[4]}, measured {cells[5]}, "
-        f"error {cells[6]}"
+    return translate(
+        "Views",
+        "{when}, {model}, {plan}: predicted {predicted}, measured {measured}, error {error}",
+    ).format(
+        when=cells[0],
+        model=cells[1],
+        plan=cells[2],
+        predicted=cells[4],
+        measured=cells[5],
+        error=cells[6],
     )

@@ -9,10 +9,13 @@ from memplanner.messages.history import KeptRun
 from memplanner.report import past_runs
 from memplanner.report.settings import changed
 from memplanner.units import NOTHING, format_bytes
-from memplanner_ui.views.parts import exact
+from memplanner_ui.language import of_plan, setting_of_plan, translatable, translate
+from memplanner_ui.views.parts import exact, phase_title
 from memplanner_ui.views.rows import Panel, Part, label, number
 
-_NOTHING = "Select a run in the plot or the table: this shows its plan and what was measured."
+_NOTHING = translatable(
+    "Views", "Select a run in the plot or the table: this shows its plan and what was measured."
+)
 
 
 class PastRunPanel(Panel):
@@ -22,7 +25,7 @@ class PastRunPanel(Panel):
     compare_wanted = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Past run", parent)
+        super().__init__(translate("Views", "Past run"), parent)
         self.use_button: QPushButton | None = None
         self.compare_button: QPushButton | None = None
         self._told: tuple[KeptRun | None, str, bool] | None = None
@@ -38,7 +41,7 @@ class PastRunPanel(Panel):
         self.clear_parts()
         if run is None:
             part = Part()
-            part.add(label(_NOTHING, "secondary", "faint", wrap=True))
+            part.add(label(translate("Views", _NOTHING), "secondary", "faint", wrap=True))
             self.add_part(part)
             return
         self.add_part(_head(run))
@@ -61,23 +64,23 @@ class PastRunPanel(Panel):
         line = QHBoxLayout(row)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(8)
-        use = self.use_button = QPushButton("Use this plan")
+        use = self.use_button = QPushButton(translate("Views", "Use this plan"))
         use.setProperty("primary", True)
         use.setEnabled(not hindrance and not own)
         use.setAccessibleDescription(past_runs.plan_words(run.plan))
         use.clicked.connect(lambda: self.use_wanted.emit(run))
-        compare = self.compare_button = QPushButton("Compare")
-        compare.setToolTip("Keep its plan, and put it beside the plan as it is")
+        compare = self.compare_button = QPushButton(translate("Views", "Compare"))
+        compare.setToolTip(translate("Views", "Keep its plan, and put it beside the plan as it is"))
         compare.setEnabled(not hindrance and not own)
         compare.clicked.connect(lambda: self.compare_wanted.emit(run))
         line.addWidget(use, 1)
         line.addWidget(compare)
         part.add(row)
-        note = "Ctrl Z brings the plan before it back."
+        note = translate("Views", "Ctrl Z brings the plan before it back.")
         if hindrance:
             note = hindrance
         elif own:
-            note = "This is the plan as it is."
+            note = translate("Views", "This is the plan as it is.")
         part.add(label(note, "secondary", "faint", wrap=True))
         return part
 
@@ -85,41 +88,62 @@ class PastRunPanel(Panel):
 def _head(run: KeptRun) -> Part:
     part = Part()
     part.add(label(run.model, "notice", wrap=True))
-    words = f"{past_runs.when(run)}, on {run.device.name}"
+    words = translate("Views", "{when}, on {name}").format(
+        when=past_runs.when(run), name=run.device.name
+    )
     part.add(label(words, "body", "secondary", wrap=True))
-    ended = past_runs.outcome_words(run)
-    if ended:
-        meaning = f"It {ended}: its peak is not that of a whole step, and counts in no median."
+    meaning = ""
+    if run.outcome == "out_of_memory":
+        meaning = translate(
+            "Views",
+            "It ran out of memory: its peak is not that of a whole step, and counts in no median.",
+        )
+    elif past_runs.outcome_words(run):
+        meaning = translate(
+            "Views", "It failed: its peak is not that of a whole step, and counts in no median."
+        )
+    if meaning:
         part.add(label(meaning, "secondary", "caution", wrap=True))
     return part
 
 
 def _figures(run: KeptRun) -> Part:
     """Predicted against measured: the peak, each phase, what the allocator held, a step's time."""
-    part = Part("Predicted and measured")
-    rows: list[tuple[QWidget, ...]] = [_row("", "predicted", "measured", ink="faint")]
-    rows.append(_sizes("Peak", run.predicted.allocated_bytes, run.measured.allocated_bytes))
+    part = Part(translate("Views", "Predicted and measured"))
+    rows: list[tuple[QWidget, ...]] = [
+        _row("", translate("Views", "predicted"), translate("Views", "measured"), ink="faint")
+    ]
+    rows.append(
+        _sizes(
+            translate("Views", "Peak"), run.predicted.allocated_bytes, run.measured.allocated_bytes
+        )
+    )
     for phase in run.measured.by_phase:
-        title = phase.replace("_", " ").capitalize()
+        title = phase_title(phase)
         predicted = run.predicted.by_phase.get(phase)
         rows.append(_sizes(title, predicted, run.measured.by_phase[phase]))
     if run.measured.reserved_bytes is not None:
         reserved = run.predicted.reserved_bytes
-        rows.append(_sizes("Reserved", reserved, run.measured.reserved_bytes))
+        rows.append(_sizes(translate("Views", "Reserved"), reserved, run.measured.reserved_bytes))
     if run.step_seconds is not None:
         estimated = past_runs.step_words(run.estimated_seconds)
-        rows.append(_row("Step", estimated, past_runs.step_words(run.step_seconds)))
+        rows.append(
+            _row(translate("Views", "Step"), estimated, past_runs.step_words(run.step_seconds))
+        )
     part.add_grid(rows)
     error = label(
-        f"Error of the peak {past_runs.error_words(run.error)}",
+        translate("Views", "Error of the peak {error_words}").format(
+            error_words=past_runs.error_words(run.error)
+        ),
         "body",
         "caution" if past_runs.is_large(run) else "secondary",
         wrap=True,
     )
     part.add(error)
+    driver = translate("Views", "driver {version}") if run.driver else ""
     made = ", ".join(
         filter(None, (run.method, run.torch and f"torch {run.torch}",
-                      run.driver and f"driver {run.driver}"))
+                      driver and driver.format(version=run.driver)))
     )  # fmt: skip
     if made:
         part.add(label(made[:1].upper() + made[1:], "secondary", "faint", wrap=True))
@@ -127,12 +151,12 @@ def _figures(run: KeptRun) -> Part:
 
 
 def _settings(run: KeptRun) -> Part:
-    part = Part("Its plan")
+    part = Part(translate("Views", "Its plan"))
     rows: list[tuple[QWidget, ...]] = []
     for one in changed(run.plan):
-        value = label(one.values[0], "body", wrap=True)
+        value = label(of_plan(one.values[0]), "body", wrap=True)
         value.setToolTip(one.key)
-        rows.append((label(one.title, "body", "secondary", wrap=True), value))
+        rows.append((label(setting_of_plan(one.title), "body", "secondary", wrap=True), value))
     part.add_grid(rows)
     return part
 

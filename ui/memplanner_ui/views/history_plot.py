@@ -22,8 +22,10 @@ from memplanner.messages.history import KeptRun
 from memplanner.report import past_runs
 from memplanner.report.past_runs import CAUTION
 from memplanner.units import MINUS
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import plot_painter
 from memplanner_ui.views import ticks
 from memplanner_ui.views.history_data import said
 
@@ -45,7 +47,7 @@ class HistoryPlot(QWidget):
         self._runs: tuple[KeptRun, ...] = ()
         self._selected: int | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Errors of predictions over time")
+        self.setAccessibleName(translate("Views", "Errors of predictions over time"))
         self.show_runs(())
         theme.current().changed.connect(self.update)
 
@@ -100,7 +102,7 @@ class HistoryPlot(QWidget):
     # Painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+        painter = plot_painter(self)
         painter.fillRect(self.rect(), theme.current().color("base"))
         self._paint_ground(painter)
         self._paint_dates(painter)

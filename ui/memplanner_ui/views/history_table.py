@@ -9,7 +9,6 @@ from PySide6.QtGui import QFontMetrics, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableWidgetItem,
     QWidget,
@@ -17,8 +16,10 @@ from PySide6.QtWidgets import (
 
 from memplanner.messages.history import KeptRun
 from memplanner.report import past_runs
+from memplanner_ui.language import of_plan, translatable, translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import FiguresDelegate, placed
 from memplanner_ui.views.figures_table import Cell, FiguresTable
 from memplanner_ui.views.history_data import said
 from memplanner_ui.views.parts import exact
@@ -31,9 +32,13 @@ _WIDTHS = {
     STEP: 64,
 }  # fmt: skip
 _TIPS = {
-    ERROR: "(predicted − measured) / measured, of what tensors take at the peak",
-    ESTIMATED: "A step’s time by the device’s data sheet, before anything was measured",
-    STEP: "The median of the measured steps after the first",
+    ERROR: translatable(
+        "Views", "(predicted − measured) / measured, of what tensors take at the peak"
+    ),
+    ESTIMATED: translatable(
+        "Views", "A step’s time by the device’s data sheet, before anything was measured"
+    ),
+    STEP: translatable("Views", "The median of the measured steps after the first"),
 }
 _TIMES_FROM, _MODEL_FROM = 760, 560
 """Narrower than this, times and then the model are left to the tool tip and the right side."""
@@ -45,7 +50,7 @@ Line = tuple[KeptRun, tuple[str, ...]]
 """A run and its row."""
 
 
-class _ErrorDelegate(QStyledItemDelegate):
+class _ErrorDelegate(FiguresDelegate):
     """Puts the bar at the right of a large error."""
 
     def paint(
@@ -58,7 +63,7 @@ class _ErrorDelegate(QStyledItemDelegate):
         if index.data(_LARGE):
             area = QRectF(option.rect)
             bar = QRectF(area.right() - _BAR + 1, area.top() + 4, _BAR, area.height() - 8)
-            painter.fillRect(bar, theme.current().color("caution"))
+            painter.fillRect(placed(bar, area), theme.current().color("caution"))
 
 
 class HistoryTable(FiguresTable):
@@ -70,14 +75,14 @@ class HistoryTable(FiguresTable):
     """Return, or a double click: its plan is to be used."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Past runs", words=DEVICE + 1, parent=parent)
+        super().__init__(translate("Views", "Past runs"), words=DEVICE + 1, parent=parent)
         self._lines: tuple[Line, ...] = ()
         self._quiet = False
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
         self.setItemDelegateForColumn(ERROR, _ErrorDelegate(self))
-        self.set_titles(past_runs.TITLES)
+        self.set_titles([of_plan(title) for title in past_runs.TITLES])
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setStretchLastSection(False)
@@ -89,7 +94,7 @@ class HistoryTable(FiguresTable):
         for column, tip in _TIPS.items():
             title = self.horizontalHeaderItem(column)
             if title is not None:
-                title.setToolTip(tip)
+                title.setToolTip(translate("Views", tip))
         header.setSectionResizeMode(PLAN, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(fonts.scaled(56))
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
@@ -140,7 +145,7 @@ class HistoryTable(FiguresTable):
                 MEASURED: exact(run.measured.allocated_bytes),
             }.get(column, words)
             item.setToolTip(tip)
-            title = past_runs.TITLES[column]
+            title = of_plan(past_runs.TITLES[column])
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{title}: {item.text()}")
         error = self._at(row, ERROR)
         if past_runs.is_large(run):

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from memplanner.messages.estimate import Estimate, Layer, Moment
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import swatch
 from memplanner_ui.views.icicle_data import ALL, COLUMNS, Frame, Icicle
@@ -28,18 +29,23 @@ from memplanner_ui.views.icicle_table import IcicleTable
 from memplanner_ui.views.layer_query import Query
 from memplanner_ui.views.layer_query_field import QueryField
 from memplanner_ui.views.layer_table import LayerTable
-from memplanner_ui.views.layers import MOMENTS, OF_TRAINING, ROOT_WORK
-from memplanner_ui.views.parts import PARTS, TITLES, around_rows
+from memplanner_ui.views.layers import OF_TRAINING, moments, root_work
+from memplanner_ui.views.parts import PARTS, around_rows, title_of
 from memplanner_ui.views.rows import ElidedLabel, label
 from memplanner_ui.views.segments import Segments
 from memplanner_ui.views.uses import round_of, trains
 
-_HINT = "Width is bytes. Click or Return zooms in, Backspace goes up, Space selects."
-_NONE = "The modules of a plan are drawn here once it is estimated."
-_NOTHING = "No module holds any of this at this moment."
-_ALLOCATED = "Allocated"
+_HINT = translatable(
+    "Views", "Width is bytes. Click or Return zooms in, Backspace goes up, Space selects."
+)
+_NONE = translatable("Views", "The modules of a plan are drawn here once it is estimated.")
+_NOTHING = translatable("Views", "No module holds any of this at this moment.")
+_ALLOCATED = translatable("Views", "Allocated")
 """The whole at other moments than the peak: what the device holds then is not known."""
-_AS_TABLE, _AS_TILES = "Show as table", "Show as icicle"
+_AS_TABLE, _AS_TILES = (
+    translatable("Views", "Show as table"),
+    translatable("Views", "Show as icicle"),
+)
 
 
 class IcicleView(QWidget):
@@ -58,16 +64,16 @@ class IcicleView(QWidget):
         self._moment: Moment = "peak"
         self._selected: str | None = None
         self._stale = True
-        self.filter_field = QueryField("Find modules")
+        self.filter_field = QueryField(translate("Views", "Find modules"))
         self.column = QComboBox()
-        self.as_table = QPushButton(_AS_TABLE)
-        self.whole = QPushButton("Whole")
-        self.moments = Segments("Bytes at", MOMENTS)
-        self.fold_box = QCheckBox("Group alike blocks")
+        self.as_table = QPushButton(translate("Views", _AS_TABLE))
+        self.whole = QPushButton(translate("Views", "Whole"))
+        self.moments = Segments(translate("Views", "Bytes at"), moments())
+        self.fold_box = QCheckBox(translate("Views", "Group alike blocks"))
         self.readout = ElidedLabel()
         self.map = IcicleMap()
         self.table = IcicleTable()
-        self._empty = label(_NONE, "body", "faint", wrap=True)
+        self._empty = label(translate("Views", _NONE), "body", "faint", wrap=True)
         self._pages = QStackedWidget()
         self._set_up()
         self._show_page()
@@ -75,18 +81,20 @@ class IcicleView(QWidget):
     def _set_up(self) -> None:
         self.setProperty("surface", "base")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.column.setAccessibleName("Category")
-        self.column.setToolTip("What the width stands for")
+        self.column.setAccessibleName(translate("Views", "Category"))
+        self.column.setToolTip(translate("Views", "What the width stands for"))
         for column in (ALL, *PARTS):
-            self.column.addItem("All categories" if column == ALL else TITLES[column], column)
+            self.column.addItem(
+                translate("Views", "All categories") if column == ALL else title_of(column), column
+            )
             if column != ALL:
                 self.column.setItemIcon(self.column.count() - 1, swatch.icon(column))
         self.fold_box.setChecked(True)
         self.as_table.setProperty("small", True)
         self.as_table.setCheckable(True)
-        self.as_table.setToolTip("The same as a table (Alt+T)")
+        self.as_table.setToolTip(translate("Views", "The same as a table (Alt+T)"))
         self.whole.setProperty("small", True)
-        self.whole.setToolTip("Show the whole (Home)")
+        self.whole.setToolTip(translate("Views", "Show the whole (Home)"))
         self.readout.setFont(fonts.font("secondary"))
         self.readout.setProperty("ink", "secondary")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -97,7 +105,9 @@ class IcicleView(QWidget):
         self.as_table.toggled.connect(lambda _: self._show_page())
         self.whole.clicked.connect(self.map.zoom_to_all)
         self.map.chosen.connect(self.module_selected)
-        self.map.pointed.connect(lambda words: self.readout.set_text(words or _HINT))
+        self.map.pointed.connect(
+            lambda words: self.readout.set_text(words or translate("Views", _HINT))
+        )
         self.map.zoomed.connect(self._zoomed)
         self.table.opened.connect(lambda place: self.map.open_tile(self.map.tiles[place]))
         self._lay_out()
@@ -107,7 +117,7 @@ class IcicleView(QWidget):
         moments = QHBoxLayout(self._moment_row)
         moments.setContentsMargins(0, 0, 0, 0)
         moments.setSpacing(8)
-        moments.addWidget(label("Bytes at", "body", "secondary"))
+        moments.addWidget(label(translate("Views", "Bytes at"), "body", "secondary"))
         moments.addWidget(self.moments)
         moments.addStretch(1)
         self._bar = bar = QGridLayout()
@@ -225,9 +235,9 @@ class IcicleView(QWidget):
             around_rows(estimate) if peak else (),
             group=self.fold_box.isChecked(),
             known=None if before is None else before.table.row_names,
-            root_work=ROOT_WORK[round_of(estimate.plan)],
+            root_work=root_work(round_of(estimate.plan)),
         )
-        frame = Frame.of(estimate) if peak else Frame(_ALLOCATED)
+        frame = Frame.of(estimate) if peak else Frame(translate("Views", _ALLOCATED))
         icicle = Icicle(table, frame, fold=self.fold_box.isChecked())
         self._offer(icicle)
         return icicle
@@ -246,9 +256,11 @@ class IcicleView(QWidget):
         icicle = self.map.icicle
         column = str(self.column.currentData())
         shown = icicle is not None and bool(icicle.spans(column)[1].any())
-        self._empty.setText(_NONE if icicle is None else _NOTHING)
+        self._empty.setText(
+            translate("Views", _NONE) if icicle is None else translate("Views", _NOTHING)
+        )
         table = self.as_table.isChecked()
-        self.as_table.setText(_AS_TILES if table else _AS_TABLE)
+        self.as_table.setText(translate("Views", _AS_TILES if table else _AS_TABLE))
         self.as_table.setEnabled(shown)
         self.readout.setVisible(shown and not table)
         self._pages.setCurrentIndex(0 if not shown else 2 if table else 1)

@@ -16,7 +16,7 @@ from memplanner.messages.estimate import Estimate
 from memplanner_ui.views import layer_table
 from memplanner_ui.views.layer_query import Booleans, Query
 from memplanner_ui.views.layer_table import LayerTable
-from memplanner_ui.views.parts import NAMED, PARTS, TITLES, budget
+from memplanner_ui.views.parts import NAMED, PARTS, budget, title_of
 
 Integers = npt.NDArray[np.int64]
 Kind = Literal["device", "free"] | layer_table.Kind
@@ -178,7 +178,7 @@ class Icicle:
         """What stands on a tile."""
         if tile == TOP:
             return self.frame.title
-        return TITLES["free"] if tile == self.free else self.table.titles[self._node(tile)]
+        return title_of("free") if tile == self.free else self.table.titles[self._node(tile)]
 
     def type(self, tile: int) -> str:
         """The module's type, or what a tile that is no module says of itself."""

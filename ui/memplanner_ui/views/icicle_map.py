@@ -20,8 +20,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import plot_painter
 from memplanner_ui.views import icicle_paint, icicle_words
 from memplanner_ui.views.icicle_data import ALL, NONE, Icicle
 from memplanner_ui.views.icicle_layout import Tile, arrange, home
@@ -59,7 +61,7 @@ class IcicleMap(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setProperty("ownFocusRing", True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName("Icicle")
+        self.setAccessibleName(translate("Views", "Icicle"))
         theme.current().changed.connect(self._repaint)
 
     def minimumSizeHint(self) -> QSize:
@@ -173,7 +175,7 @@ class IcicleMap(QWidget):
         return icicle_paint.area_of(tile, self._row_height).translated(_MARGIN, _MARGIN)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+        painter = plot_painter(self)
         if self._icicle is not None:
             if self._picture is None:
                 self._picture = self._paint_tiles(self._icicle)
@@ -186,7 +188,7 @@ class IcicleMap(QWidget):
         picture = QPixmap(self.size() * scale)
         picture.setDevicePixelRatio(scale)
         picture.fill(theme.current().color("base"))
-        painter = QPainter(picture)
+        painter = plot_painter(picture)
         painter.translate(_MARGIN, _MARGIN)
         icicle_paint.paint(
             painter, icicle, self._tiles, self._column, self._row_height, self._found

@@ -9,6 +9,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
 
 from memplanner.units import format_bytes, format_count
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import stacked_bar
@@ -171,7 +172,7 @@ def _paint_missing(painter: QPainter, area: QRectF, icicle: Icicle, look: Look) 
     x = round(area.left() + area.width() * memory / (memory + missing))
     painter.setPen(QPen(look.trouble, 2))
     painter.drawLine(x, round(area.top()), x, round(area.bottom()))
-    words = f"{distance(memory + missing, memory)} missing"
+    words = translate("Views", "{size} missing").format(size=distance(memory + missing, memory))
     width = look.metrics.horizontalAdvance(words)
     top = above_strip(area)
     left = min(x - width - 8, area.right() - width - _PADDING)
@@ -182,6 +183,6 @@ def _paint_missing(painter: QPainter, area: QRectF, icicle: Icicle, look: Look) 
 def title_of(icicle: Icicle, tile: Tile) -> str:
     """What stands on a tile: its name, and how many it stands for."""
     if tile.many > 1:
-        return f"{format_count(tile.many)} smaller"
+        return translate("Views", "{count} smaller").format(count=format_count(tile.many))
     title, count = icicle.title(tile.first), int(icicle.count[tile.first])
     return f"{title} × {format_count(count)}" if count > 1 else title

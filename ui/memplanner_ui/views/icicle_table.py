@@ -9,12 +9,13 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QHeaderView, QWidget
 
 from memplanner.units import format_bytes
+from memplanner_ui.language import translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import icicle_paint, icicle_words
 from memplanner_ui.views.figures_table import Cell, FiguresTable
 from memplanner_ui.views.icicle_data import COLUMNS, Icicle
 from memplanner_ui.views.icicle_layout import Tile
-from memplanner_ui.views.parts import SHORT_TITLES, TITLES
+from memplanner_ui.views.parts import short_title
 
 _INDENT = "\N{EM SPACE}"
 _WIDTH = 76
@@ -26,7 +27,7 @@ class IcicleTable(FiguresTable):
     opened = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Icicle as a table", words=2, parent=parent)
+        super().__init__(translate("Views", "Icicle as a table"), words=2, parent=parent)
         self._places: list[int] = []
         self.setSelectionMode(FiguresTable.SelectionMode.SingleSelection)
         self.setTabKeyNavigation(False)
@@ -43,8 +44,16 @@ class IcicleTable(FiguresTable):
             return
         parts = [place for place in range(len(COLUMNS)) if icicle.bytes[:, place].any()]
         names = [COLUMNS[place] for place in parts]
-        short = [SHORT_TITLES.get(name, TITLES[name]) for name in names]
-        self.set_titles(["Module", "Type", "Bytes", "Share", *short])
+        short = [short_title(name) for name in names]
+        self.set_titles(
+            [
+                translate("Views", "Module"),
+                translate("Views", "Type"),
+                translate("Views", "Bytes"),
+                translate("Views", "Share"),
+                *short,
+            ]
+        )
         rows = []
         for place in self._places:
             tile = tiles[place]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from memplanner.units import format_bytes, format_count
+from memplanner_ui.language import translate
 from memplanner_ui.views import stacked_bar
 from memplanner_ui.views.icicle_data import ALL, COLUMNS, MODEL, TOP, Icicle
 from memplanner_ui.views.icicle_layout import Tile, home
-from memplanner_ui.views.parts import PARTS, TITLES, distance, exact, lower
+from memplanner_ui.views.parts import PARTS, distance, exact, lower, title_of
 
 
 def size_bytes(icicle: Icicle, tile: Tile, column: str) -> int:
@@ -30,14 +31,22 @@ def name_of(icicle: Icicle, tile: Tile) -> str:
     """Who a tile is: the module's whole name, or what it is where it is none."""
     if tile.many > 1:
         above = icicle.module(tile.above) or icicle.title(tile.above)
-        return f"{format_count(tile.many)} narrow parts of {above}"
+        return translate("Views", "{count} narrow parts of {above}").format(
+            count=format_count(tile.many), above=above
+        )
     kind, title = icicle.kind(tile.first), icicle.title(tile.first)
     module = icicle.module(tile.first)
     count = int(icicle.count[tile.first])
     if kind == "group" and module:
-        return f"{module.rpartition('.')[0]}.{title}, {format_count(count)} alike blocks"
+        return translate("Views", "{module}.{title}, {count} alike blocks").format(
+            module=module.rpartition(".")[0], title=title, count=format_count(count)
+        )
     name = f"{module or icicle.title(MODEL)}: {title}" if kind == "own" else module or title
-    return f"{name} and {format_count(count - 1)} like it" if count > 1 else name
+    if count == 1:
+        return name
+    return translate("Views", "{name} and {count} like it").format(
+        name=name, count=format_count(count - 1)
+    )
 
 
 def words(icicle: Icicle, tile: Tile, column: str) -> str:
@@ -45,14 +54,23 @@ def words(icicle: Icicle, tile: Tile, column: str) -> str:
     whole = int(icicle.spans(column)[1][home(icicle, column)])
     kind = "" if tile.many > 1 else icicle.type(tile.first)
     size = format_bytes(size_bytes(icicle, tile, column))
-    of = "" if column == ALL else f" of {lower(TITLES[column])}"
-    said = [name_of(icicle, tile), kind, f"{size}{of}"]
+    if column != ALL:
+        size = translate("Views", "{size} of {part}").format(
+            size=size, part=lower(title_of(column))
+        )
+    said = [name_of(icicle, tile), kind, size]
     if tile.many > 1 or tile.first not in (TOP, home(icicle, column)):
         share = share_words(share_of(icicle, tile, column))
-        said.append(f"{share} of {format_bytes(whole)}")
+        said.append(
+            translate("Views", "{share} of {whole}").format(share=share, whole=format_bytes(whole))
+        )
     missing = icicle.frame.missing_bytes
     if tile.first == TOP and missing and column == ALL:
-        said.append(f"{distance(whole, whole - missing)} more than the card has")
+        said.append(
+            translate("Views", "{size} more than the card has").format(
+                size=distance(whole, whole - missing)
+            )
+        )
     return ", ".join(part for part in said if part)
 
 
@@ -62,5 +80,5 @@ def tip(icicle: Icicle, tile: Tile, column: str) -> str:
     lines = [words(icicle, tile, column), exact(size_bytes(icicle, tile, column))]
     lines += stacked_bar.words(parts[: len(PARTS)]).split(", ")
     if parts[COLUMNS.index("free")] and tile.many == 1 and tile.first == TOP:
-        lines.append(f"free {format_bytes(parts[-1])}")
+        lines.append(translate("Views", "free {size}").format(size=format_bytes(parts[-1])))
     return "\n".join(line for line in lines if line)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from memplanner.units import NOTHING
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import isolated, placed
 from memplanner_ui.views import stacked_bar
 from memplanner_ui.views.layer_model import (
     BAR_ROLE,
@@ -79,12 +80,13 @@ class LayerDelegate(QStyledItemDelegate):
                 height = stacked_bar.HEIGHT * self._height / ROW_HEIGHT
                 top = area.top() + (area.height() - height) // 2
                 bar = QRectF(area.left() + 4, top, area.width() - 4 - _PAD, height)
+                bar = placed(bar, area)
                 stacked_bar.paint(painter, bar, values[:-1], values[-1], self._paints)
         else:
             text = index.data()
             painter.setFont(self._strong if column == TOTAL else self._body)
             painter.setPen(self._inks["text3" if text == NOTHING else "text"])
-            painter.drawText(area.adjusted(0, 0, -_PAD, 0), _RIGHT, text)
+            painter.drawText(placed(area.adjusted(0, 0, -_PAD, 0), area), _RIGHT, isolated(text))
 
     def _paint_name(
         self,
@@ -98,7 +100,7 @@ class LayerDelegate(QStyledItemDelegate):
         font = self._strong if strong else self._name
         metrics = self._strong_metrics if strong else self._name_metrics
         ink: QColor = self._inks["text2" if kind == "own" else "text"]
-        mark = index.data(MARK_ROLE)
+        whole, mark = area, index.data(MARK_ROLE)
         if mark:
             area = area.adjusted(0, 0, -self._paint_mark(painter, area, mark, selected), 0)
         room = int(area.width()) - 4
@@ -106,7 +108,7 @@ class LayerDelegate(QStyledItemDelegate):
         shown = metrics.elidedText(name, cut, room)
         painter.setFont(self._type if kind == "own" else font)
         painter.setPen(ink)
-        painter.drawText(area.adjusted(2, 0, 0, 0), _MIDDLE, shown)
+        painter.drawText(placed(area.adjusted(2, 0, 0, 0), whole), _MIDDLE, isolated(shown))
         used = (self._type_metrics if kind == "own" else metrics).horizontalAdvance(shown) + 8
         type_ = index.data(TYPE_ROLE)
         if type_ and room - used > 24:
@@ -115,7 +117,7 @@ class LayerDelegate(QStyledItemDelegate):
             )
             painter.setFont(self._type)
             painter.setPen(self._inks["text3"])
-            painter.drawText(area.adjusted(used, 0, 0, 0), _MIDDLE, shown)
+            painter.drawText(placed(area.adjusted(used, 0, 0, 0), whole), _MIDDLE, isolated(shown))
 
     def _paint_mark(self, painter: QPainter, area: QRectF, mark: str, selected: bool) -> float:
         """A tag at the right edge; the width that it takes from the name, 0 without room."""
@@ -124,6 +126,7 @@ class LayerDelegate(QStyledItemDelegate):
             return 0.0
         height = self._mark_metrics.height() + 1
         tag = QRectF(area.right() - width - 4, area.center().y() - height / 2, width, height)
+        tag = placed(tag, area)
         if not selected:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)

@@ -7,6 +7,7 @@ from PySide6.QtGui import QFontMetricsF, QPainter
 from PySide6.QtWidgets import QHeaderView, QWidget
 
 from memplanner_ui.look import theme
+from memplanner_ui.look.direction import placed
 from memplanner_ui.views import swatch
 
 PART_ROLE = Qt.ItemDataRole.UserRole + 5
@@ -35,4 +36,5 @@ class LayerHeader(QHeaderView):
         if self.isSortIndicatorShown() and self.sortIndicatorSection() == section:
             right -= _ARROW
         top = rect.top() + (rect.height() - swatch.SIZE) / 2
-        swatch.paint(painter, QRectF(right - swatch.SIZE, top, swatch.SIZE, swatch.SIZE), part)
+        square = QRectF(right - swatch.SIZE, top, swatch.SIZE, swatch.SIZE)
+        swatch.paint(painter, placed(square, rect), part)

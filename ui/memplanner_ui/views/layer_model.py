@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import (
     QAbstractItemModel,
@@ -13,10 +13,11 @@ from PySide6.QtCore import (
 )
 
 from memplanner.units import NOTHING, format_bytes
+from memplanner_ui.language import translate
 from memplanner_ui.views.layer_header import PART_ROLE
 from memplanner_ui.views.layer_query import Query
 from memplanner_ui.views.layer_table import Column, LayerTable
-from memplanner_ui.views.parts import NAMED, SHORT_TITLES, exact
+from memplanner_ui.views.parts import NAMED, exact, short_title
 from memplanner_ui.views.stacked_bar import words
 
 Index = QModelIndex | QPersistentModelIndex
@@ -144,12 +145,10 @@ class LayerModel(QAbstractItemModel):
 
     def index(self, row: int, column: int, parent: Index = _ROOT) -> QModelIndex:
         table = self._table
-        if table is None or row < 0 or not 0 <= column < COLUMNS:
+        if table is None or not 0 <= column < COLUMNS:
             return QModelIndex()
-        children = table.children(self._node(parent))
-        if row >= len(children):
-            return QModelIndex()
-        return self.createIndex(row, column, int(children[row]) + 1)
+        node = table.child(self._node(parent), row)
+        return QModelIndex() if node < 0 else self.createIndex(row, column, node + 1)
 
     def parent(self, index: Index = _ROOT) -> QModelIndex:  # type: ignore[override]  # two in Qt
         node = self._node(index)
@@ -163,7 +162,7 @@ class LayerModel(QAbstractItemModel):
     def rowCount(self, parent: Index = _ROOT) -> int:
         if self._table is None or parent.column() > 0:
             return 0
-        return len(self._table.children(self._node(parent)))
+        return self._table.count_below(self._node(parent))
 
     def columnCount(self, parent: Index = _ROOT) -> int:
         return COLUMNS
@@ -222,16 +221,22 @@ class LayerModel(QAbstractItemModel):
             return " ".join((table.names[node], table.types[node])).strip()
         if column == SHARE:
             text = words(table.bar(node)[:-1]) or NOTHING
-            return f"one block of {table.blocks(node)}: {text}" if table.blocks(node) > 1 else text
+            return (
+                translate("Views", "one block of {blocks}: {text}").format(
+                    blocks=table.blocks(node), text=text
+                )
+                if table.blocks(node) > 1
+                else text
+            )
         return exact(self._bytes(table, node, column))
 
     def _words(self, table: LayerTable, node: int, column: int) -> str:
         if column == NAME:
             return f"{table.titles[node]} {table.types[node]}".strip()
         if column == SHARE:
-            return words(table.bar(node)[:-1]) or "nothing"
+            return words(table.bar(node)[:-1]) or translate("Views", "nothing")
         text = self._text(table, node, column)
-        return "nothing" if text == NOTHING else text
+        return translate("Views", "nothing") if text == NOTHING else text
 
     def headerData(
         self,
@@ -244,8 +249,12 @@ class LayerModel(QAbstractItemModel):
         part = NAMED[section - FIRST_PART] if FIRST_PART <= section < TOTAL else None
         if role == Qt.ItemDataRole.DisplayRole:
             if part is not None:
-                return SHORT_TITLES[part]
-            return {NAME: "Module", SHARE: "Share, largest sibling = full", TOTAL: "Total"}[section]
+                return short_title(part)
+            return {
+                NAME: translate("Views", "Module"),
+                SHARE: translate("Views", "Share, largest sibling = full"),
+                TOTAL: translate("Views", "Total"),
+            }[section]
         if role == PART_ROLE:
             return part
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -255,16 +264,16 @@ class LayerModel(QAbstractItemModel):
             return side | Qt.AlignmentFlag.AlignVCenter
         return None
 
-    def copy(self, rows: list[QModelIndex], exact_bytes: bool = False) -> str:
-        """``rows`` as lines of tab-separated text under a line of titles."""
+    def texts(self, rows: Iterable[QModelIndex], exact_bytes: bool = False) -> list[list[str]]:
+        """The titles, then the cells of ``rows``: whole names, and no bars."""
         table = self._table
         if table is None:
-            return ""
+            return []
         unused = self.columns_of_nothing
         columns = [place for place in range(FIRST_PART, TOTAL + 1) if place not in unused]
-        names = [SHORT_TITLES[NAMED[place - FIRST_PART]] for place in columns[:-1]]
-        titles = ["Module", "Type", *names, "Total"]
-        lines = ["\t".join(titles)]
+        names = [short_title(NAMED[place - FIRST_PART]) for place in columns[:-1]]
+        titles = (translate("Views", "Module"), translate("Views", "Type"), *names)
+        found = [[*titles, translate("Views", "Total")]]
         for index in rows:
             node = self._node(index)
             name = table.names[node]
@@ -276,5 +285,5 @@ class LayerModel(QAbstractItemModel):
                 cells = [str(self._bytes(table, node, column)) for column in columns]
             else:
                 cells = [self._text(table, node, column) for column in columns]
-            lines.append("\t".join([name, table.types[node], *cells]))
-        return "\n".join(lines)
+            found.append([name, table.types[node], *cells])
+        return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol
@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from memplanner.errors import MemplannerError
 from memplanner.units import parse_bytes
+from memplanner_ui.language import translatable, translate
 
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
@@ -71,13 +72,14 @@ _TERM = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
-HELP = (
-    "Words are looked for in names and types. Terms, all of which have to hold:<br>"
-    "<b>name:</b>mlp, <b>type:</b>Linear, <b>type=</b>Linear (nothing longer)<br>"
-    "<b>size&gt;</b>100MiB, <b>activations&gt;=</b>1GiB, and any other category<br>"
-    "<b>dtype:</b>bf16 and <b>trainable:</b>yes, of a module’s own parameters<br>"
-    "A comma means either: <b>type:</b>Linear,Embedding. "
-    "A minus turns a term round: <b>-name:</b>lm_head"
+HELP = translatable(
+    "Views",
+    "Words are looked for in names and types. Terms, all of which have to "
+    "hold:<br><b>name:</b>mlp, <b>type:</b>Linear, <b>type=</b>Linear (nothing "
+    "longer)<br><b>size&gt;</b>100MiB, <b>activations&gt;=</b>1GiB, and any other "
+    "category<br><b>dtype:</b>bf16 and <b>trainable:</b>yes, of a module’s own "
+    "parameters<br>A comma means either: <b>type:</b>Linear,Embedding. A minus "
+    "turns a term round: <b>-name:</b>lm_head",
 )
 """The filter's tool tip, as rich text."""
 
@@ -92,6 +94,10 @@ class Rows(Protocol):
     @property
     def names(self) -> Sequence[str]:
         """The dotted name of the module that each row belongs to."""
+
+    @property
+    def lower_names(self) -> Sequence[str]:
+        """Names in lower case."""
 
     @property
     def texts(self) -> Sequence[str]:
@@ -133,24 +139,32 @@ class Term:
             return _COMPARE[self.sign](rows.bytes_of(self.key), self.size_bytes)
         if self.key == "trainable":
             wanted = {_ANSWERS[value] for value in self.values}
-            return _array(trained in wanted for trained in rows.trainable)
+            return _array([trained in wanted for trained in rows.trainable])
         if self.key == "dtype":
             return self._among(rows.dtypes)
         if self.key == "name":
-            return self._in(rows.names)
+            return self._in(rows.lower_names)
         if self.key == "type":
-            return self._in(rows.own_types)
+            return self._of_few(rows.own_types)
         (word,) = self.values
-        return _array(word in text for text in rows.texts)
+        return _array([word in text for text in rows.texts])
 
     def _in(self, texts: Sequence[str]) -> Booleans:
+        """Of texts in lower case."""
         values = self.values
         if self.sign == "=":
-            return _array(text.lower() in values for text in texts)
+            return _array([text in values for text in texts])
         if len(values) == 1:
             (value,) = values
-            return _array(value in text.lower() for text in texts)
-        return _array(any(value in text.lower() for value in values) for text in texts)
+            return _array([value in text for text in texts])
+        return _array([any(value in text for value in values) for text in texts])
+
+    def _of_few(self, texts: Sequence[str]) -> Booleans:
+        """Few different texts are asked about many times."""
+        different = list(set(texts))
+        found = self._in([text.lower() for text in different])
+        answers = dict(zip(different, found.tolist(), strict=True))
+        return _array([answers[text] for text in texts])
 
     def _among(self, rows: Sequence[tuple[str, ...]]) -> Booleans:
         """Few combinations of types are asked about many times."""
@@ -159,7 +173,7 @@ class Term:
             types: any(holds(name, value) for name in types for value in self.values)
             for types in set(rows)
         }
-        return _array(answers[types] for types in rows)
+        return _array([answers[types] for types in rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +206,9 @@ def parse_query(text: str) -> Query:
             continue
         match = _TERM.match(text, place)
         if match is None:
-            raise QueryError("A quotation mark is open: close it, or leave it out.")
+            raise QueryError(
+                translate("Views", "A quotation mark is open: close it, or leave it out.")
+            )
         place = match.end()
         terms.append(_term(match))
     return Query(tuple(terms))
@@ -203,7 +219,11 @@ def _term(match: re.Match[str]) -> Term:
     if match["key"] is None:
         word = match["word"].strip('"')
         if not word or word == "-":
-            raise QueryError(f"“{match[0]}” looks for nothing: write a word, such as -mlp.")
+            raise QueryError(
+                translate(
+                    "Views", "“{term}” looks for nothing: write a word, such as -mlp."
+                ).format(term=match[0])
+            )
         return Term("", ":", (word.lower(),), negated=negated)
     key, sign, value = match["key"].lower(), match["sign"], match["value"].strip('"')
     if match["space"] and sign == ":":
@@ -213,37 +233,65 @@ def _term(match: re.Match[str]) -> Term:
     if key in _WORD_KEYS:
         return _word_term(key, sign, value, negated)
     near = get_close_matches(key, (*_WORD_KEYS, *_SIZE_KEYS), 1)
-    hint = f"did you mean “{near[0]}”?" if near else "use name, type, dtype, trainable or size."
-    raise QueryError(f"There is no “{match['key']}”: {hint}")
+    hint = (
+        translate("Views", "There is no “{key}”: did you mean “{near}”?")
+        if near
+        else translate("Views", "There is no “{key}”: use name, type, dtype, trainable or size.")
+    )
+    raise QueryError(hint.format(key=match["key"], near=near[0] if near else ""))
 
 
 def _size_term(key: str, sign: str, value: str, negated: bool) -> Term:
     if sign == ":":
-        raise QueryError(f"“{key}” is a size: compare it, such as {key}>100MiB.")
+        raise QueryError(
+            translate("Views", "“{key}” is a size: compare it, such as {key}>100MiB.").format(
+                key=key
+            )
+        )
     if not value:
-        raise QueryError(f"“{key}{sign}” needs a size after it, such as {key}{sign}100MiB.")
+        raise QueryError(
+            translate(
+                "Views", "“{key}{sign}” needs a size after it, such as {key}{sign}100MiB."
+            ).format(key=key, sign=sign)
+        )
     try:
         size = parse_bytes(value)
     except ValueError:
-        raise QueryError(f"“{value}” is not a size: write it like {key}{sign}1.5GiB.") from None
+        raise QueryError(
+            translate("Views", "“{value}” is not a size: write it like {key}{sign}1.5GiB.").format(
+                value=value, key=key, sign=sign
+            )
+        ) from None
     return Term(_SIZE_KEYS[key], sign, (), size_bytes=size, negated=negated)
 
 
 def _word_term(key: str, sign: str, value: str, negated: bool) -> Term:
     if sign not in (":", "="):
-        raise QueryError(f"“{key}” is a word: write {key}: and what to look for.")
+        raise QueryError(
+            translate("Views", "“{key}” is a word: write {key}: and what to look for.").format(
+                key=key
+            )
+        )
     values = tuple(part.lower() for part in value.split(",") if part)
     example = {"name": "mlp", "type": "Linear", "dtype": "bf16", "trainable": "yes"}[key]
     if not values:
-        raise QueryError(f"“{key}{sign}” needs a word right after it, such as {key}:{example}.")
+        raise QueryError(
+            translate(
+                "Views", "“{key}{sign}” needs a word right after it, such as {key}:{example}."
+            ).format(key=key, sign=sign, example=example)
+        )
     if key == "trainable":
         wrong = next((part for part in values if part not in _ANSWERS), None)
         if wrong is not None:
-            raise QueryError(f"“{wrong}” is no answer: write trainable:yes or trainable:no.")
+            raise QueryError(
+                translate(
+                    "Views", "“{wrong}” is no answer: write trainable:yes or trainable:no."
+                ).format(wrong=wrong)
+            )
     if key == "dtype":
         values = tuple(_DTYPES.get(part, part) for part in values)
     return Term(key, sign, values, negated=negated)
 
 
-def _array(values: Iterable[bool]) -> Booleans:
-    return np.fromiter(values, bool)
+def _array(values: list[bool]) -> Booleans:
+    return np.array(values, bool)

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QAction, QKeyEvent
 from PySide6.QtWidgets import QLabel, QLineEdit, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.layer_query import HELP, Query, QueryError, parse_query
@@ -33,7 +34,7 @@ class QueryField(QLineEdit):
         self._wrong = ""
         self.setPlaceholderText(name)
         self.setAccessibleName(name)
-        self.setToolTip(HELP)
+        self.setToolTip(translate("Views", HELP))
         self.setClearButtonEnabled(True)
         self.setMinimumWidth(_WIDTHS[0])
         self.setMaximumWidth(fonts.scaled(_WIDTHS[1]))

@@ -34,6 +34,11 @@ class TableRows:
         self._total = total
 
     @cached_property
+    def lower_names(self) -> Sequence[str]:
+        """Names in lower case."""
+        return [name.lower() for name in self.names]
+
+    @cached_property
     def texts(self) -> Sequence[str]:
         """Name, title and type of each row in lower case."""
         rows = zip(self.names, self._titles, self._types, strict=True)

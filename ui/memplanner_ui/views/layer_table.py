@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memplanner.messages.estimate import Layer
+from memplanner_ui.language import of_plan, translatable, translate
 from memplanner_ui.views.layer_names import Names, names_of
 from memplanner_ui.views.layer_query import Booleans, Query
 from memplanner_ui.views.layer_query_rows import TableRows
@@ -33,8 +34,8 @@ _AROUND, _OTHER = len(_FIELDS), len(_FIELDS) + 1
 _WIDTH = len(_FIELDS) + 2  # the fields, then overhead around the plan, then other processes
 _read = itemgetter(*_FIELDS)
 _LISTS = frozenset({"ModuleList", "Sequential"})
-_OWN_NAME = "own operations"
-_NOT_IN_A_MODULE = "not in a module"
+_OWN_NAME = translatable("Views", "own operations")
+_NOT_IN_A_MODULE = translatable("Views", "not in a module")
 
 
 class LayerTable:
@@ -53,7 +54,7 @@ class LayerTable:
         group: bool = True,
         single_out: str = "",
         known: Names | None = None,
-        root_work: str = "loss and optimizer step",
+        root_work: str | None = None,
     ) -> None:
         self.names: list[str] = []
         """The module each node belongs to, dotted."""
@@ -63,9 +64,11 @@ class LayerTable:
         self._parents: list[int] = []
         self._node_of: dict[str, int] = {}
         self._own = self._read_rows(layers, title, known)
-        self._extra: list[tuple[int, ...]] = []
+        self._extra: list[Sequence[int]] = []
         self._add_around(around)
         self._blocks: dict[int, int] = {}
+        if root_work is None:
+            root_work = translate("Views", "loss and optimizer step")
         self._add_rows(root_work, group, single_out)
         first = len(self._own)
         rows = zip(self.names[first:], self.titles[first:], strict=True)
@@ -79,6 +82,7 @@ class LayerTable:
         self._name_ranks: Integers | None = None
         self._query_rows: TableRows | None = None
         self._sort: tuple[Column, bool] | None = None
+        self._lists: tuple[list[int], list[int]] | None = None
         self._shares = self._bar_totals()
         self._arrange()
 
@@ -119,12 +123,22 @@ class LayerTable:
         root = self._node_of[""]
         own = self._own[root]
         found = [
-            ("inputs", "batch of the step", _INPUTS, int(own[_INPUTS])),
-            ("workspaces", "of libraries", _WORKSPACES, int(own[_WORKSPACES])),
+            (
+                translate("Views", "inputs"),
+                translate("Views", "batch of the step"),
+                _INPUTS,
+                int(own[_INPUTS]),
+            ),
+            (
+                translate("Views", "workspaces"),
+                translate("Views", "of libraries"),
+                _WORKSPACES,
+                int(own[_WORKSPACES]),
+            ),
             *(
                 (
-                    lower(row.title),
-                    row.explanation,
+                    lower(of_plan(row.title)),
+                    of_plan(row.explanation),
                     _OTHER if row.other else _AROUND,
                     row.size_bytes,
                 )
@@ -134,7 +148,7 @@ class LayerTable:
         own[[_INPUTS, _WORKSPACES]] = 0
         if not any(size for *_, size in found):
             return
-        top = self._add("around", root, _NOT_IN_A_MODULE, "")
+        top = self._add("around", root, translate("Views", _NOT_IN_A_MODULE), "")
         for title, explanation, column, size in found:
             if size:
                 sizes = [0] * _WIDTH
@@ -153,14 +167,21 @@ class LayerTable:
         has_children = np.zeros(count, bool)
         parents = np.array(self._parents[:count], np.int64)
         has_children[parents[parents >= 0]] = True
+        nodes = np.flatnonzero(has_children & self._own.any(axis=1)).tolist()
+        self._add_own(nodes)
         root = self._node_of[""]
-        for node in np.flatnonzero(has_children & self._own.any(axis=1)):
-            self._add_own(int(node), root_work if node == root else "")
+        if root in nodes:
+            self.types[nodes.index(root) - len(nodes)] = root_work
 
-    def _add_own(self, node: int, explanation: str) -> None:
-        """Moves what a module holds itself into a row below it."""
-        self._add("own", node, _OWN_NAME, explanation, self._own[node].tolist())
-        self._own[node] = 0
+    def _add_own(self, nodes: list[int]) -> None:
+        """Moves what each of some modules holds itself into a row below it, all rows at once."""
+        self.names += [self.names[node] for node in nodes]
+        self.titles += [translate("Views", _OWN_NAME)] * len(nodes)
+        self.types += [""] * len(nodes)
+        self.kinds += ["own"] * len(nodes)
+        self._parents += nodes
+        self._extra += self._own[nodes].tolist()
+        self._own[nodes] = 0
 
     def _add_groups(self, layers: Sequence[Layer], single_out: str) -> None:
         """Gathers blocks that stand in a row and are alike below a row of their own."""
@@ -176,7 +197,9 @@ class LayerTable:
             done.update(run)
             above = self._parents[self._node_of[run[0]]]
             if self.types[above] in _LISTS:
-                self.types[above] = f"{self._parents[: len(self._own)].count(above)} blocks"
+                self.types[above] = translate("Views", "{count} blocks").format(
+                    count=self._parents[: len(self._own)].count(above)
+                )
             for part in _split(run, single_out):
                 if len(part) > 1:
                     self._gather(part)
@@ -191,7 +214,10 @@ class LayerTable:
     def _gather(self, blocks: list[str]) -> None:
         nodes = [self._node_of[block] for block in blocks]
         first, last = (block.rpartition(".")[2] for block in (blocks[0], blocks[-1]))
-        title, words = f"{first} … {last}", f"{len(blocks)} alike"
+        title, words = (
+            f"{first} … {last}",
+            translate("Views", "{count} alike").format(count=len(blocks)),
+        )
         group = self._add("group", self._parents[nodes[0]], title, words)
         self.names[group] = blocks[0]
         self._blocks[group] = len(blocks)
@@ -220,7 +246,7 @@ class LayerTable:
             if column.any():
                 for level in reversed(self._levels[1:]):
                     np.add.at(column, self.parent[level], column[level])
-        return columns.T.copy()
+        return columns.T
 
     def _bar_totals(self) -> tuple[Integers, Integers]:
         """What each bar shows (one block of a group), and the largest bar beside each."""
@@ -245,6 +271,22 @@ class LayerTable:
     def children(self, node: int) -> Integers:
         """The visible nodes below ``node``, as sorted; -1 gives the root alone."""
         return self._order[self._starts[node + 1] : self._starts[node + 2]]
+
+    def child(self, node: int, row: int) -> int:
+        """The visible node in a row below ``node``, as sorted; -1 where there is none."""
+        places, firsts = self._lists or self._as_lists()
+        place = firsts[node + 1] + row
+        return places[place] if row >= 0 and place < firsts[node + 2] else -1
+
+    def count_below(self, node: int) -> int:
+        """How many visible nodes are right below ``node``; -1 asks for the root."""
+        _, firsts = self._lists or self._as_lists()
+        return firsts[node + 2] - firsts[node + 1]
+
+    def _as_lists(self) -> tuple[list[int], list[int]]:
+        """Where nodes stand: views ask for one place at a time, which lists answer soonest."""
+        self._lists = self._order.tolist(), self._starts.tolist()
+        return self._lists
 
     @property
     def in_order(self) -> Integers:
@@ -357,18 +399,20 @@ class LayerTable:
         rows = np.full(len(parent), -1, np.int64)
         rows[order] = np.arange(len(order)) - starts[parent[order] + 1]
         self._order, self._starts, self._rows = order, starts, rows
+        self._lists = None
 
     def _natural_keys(self) -> Integers:
         """The model's order: a group stands where its first block does, what is around last."""
         count = len(self.parent)
         keys = np.arange(count, dtype=np.int64) * 2
-        for node in range(count - len(self._extra), count):
+        ours = range(count - len(self._extra), count)
+        own = [node for node in ours if self.kinds[node] == "own"]
+        keys[own] = np.where(self.parent[own] != self.root, -1, 2 * count)
+        for node in ours:
             kind = self.kinds[node]
             if kind == "group":
                 keys[node] = self._node_of[self.names[node]] * 2
-            elif kind == "own":
-                keys[node] = -1 if self.parent[node] != self.root else 2 * count
-            else:
+            elif kind != "own":
                 keys[node] += 2 * count
         return keys
 

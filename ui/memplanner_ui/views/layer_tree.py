@@ -22,8 +22,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from memplanner.report.text import tabs
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.views.copying import Copies, open_rows
 from memplanner_ui.views.layer_delegate import LayerDelegate
 from memplanner_ui.views.layer_header import LayerHeader
 from memplanner_ui.views.layer_model import COLUMNS, NAME, NAME_ROLE, SHARE, TOTAL, LayerModel
@@ -61,8 +64,8 @@ class LayerTree(QTreeView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setIndentation(15)
         self.setMouseTracking(True)
-        self.setAccessibleName("Layers")
-        self.setAccessibleDescription("Modules with their bytes by category")
+        self.setAccessibleName(translate("Views", "Layers"))
+        self.setAccessibleDescription(translate("Views", "Modules with their bytes by category"))
         self._set_up_header()
         self._set_up_actions()
         self.expanded.connect(self._opened)
@@ -79,7 +82,7 @@ class LayerTree(QTreeView):
         header.setSectionsMovable(False)
         header.setMinimumSectionSize(40)
         header.setFont(fonts.font("secondary"))
-        header.setAccessibleName("Columns of the layers")
+        header.setAccessibleName(translate("Views", "Columns of the layers"))
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         header.resizeSection(SHARE, fonts.scaled(_SHARE_WIDTH))
@@ -103,15 +106,18 @@ class LayerTree(QTreeView):
             header.resizeSection(NAME, least)
 
     def _set_up_actions(self) -> None:
-        copy = QAction("Copy rows", self)
+        copy = QAction(translate("Views", "Copy rows"), self)
         copy.setShortcut(QKeySequence(QKeySequence.StandardKey.Copy))
         copy.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         copy.triggered.connect(lambda: self.copy())
-        copy_bytes = QAction("Copy rows with plain bytes", self)
+        copy_bytes = QAction(translate("Views", "Copy rows with plain bytes"), self)
         copy_bytes.triggered.connect(lambda: self.copy(exact_bytes=True))
-        copy_name = QAction("Copy the module’s name", self)
+        copy_name = QAction(translate("Views", "Copy the module’s name"), self)
         copy_name.triggered.connect(self._copy_name)
         self.addActions([copy, copy_bytes, copy_name])
+        self.copies = Copies(
+            self, lambda: self._model.texts(open_rows(self)), lambda: self._selected()
+        )
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if event.reason() == QContextMenuEvent.Reason.Mouse:
@@ -260,10 +266,14 @@ class LayerTree(QTreeView):
 
     def copy(self, exact_bytes: bool = False) -> None:
         """Puts the selected rows on the clipboard as text."""
+        if self.selectionModel().hasSelection():
+            QGuiApplication.clipboard().setText(tabs(self._selected(exact_bytes)))
+
+    def _selected(self, exact_bytes: bool = False) -> list[list[str]]:
+        """The titles, then the cells of the selected rows from the top down."""
         rows = self.selectionModel().selectedRows()
         rows.sort(key=lambda index: self.visualRect(index).top())
-        if rows:
-            QGuiApplication.clipboard().setText(self._model.copy(rows, exact_bytes))
+        return self._model.texts(rows, exact_bytes)
 
     def _copy_name(self) -> None:
         name = self.currentIndex().data(NAME_ROLE)

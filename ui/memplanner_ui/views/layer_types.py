@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from memplanner_ui.language import plural
 from memplanner_ui.views.layer_table import Integers, LayerTable
 
 
@@ -26,9 +27,12 @@ class TypeTable(LayerTable):
             self._parents[node] = row
             self.titles[node] = self.names[node]
         for row, modules in gathered.items():
-            self.types[row] = "1 module" if modules == 1 else f"{modules} modules"
+            self.types[row] = plural("Views", "{count} modules", "{count} module", modules).format(
+                count=modules
+            )
         if self._own[root].any():
-            self._add_own(root, root_work)
+            self._add_own([root])
+            self.types[-1] = root_work
 
     def _natural_keys(self) -> Integers:
         keys = super()._natural_keys()

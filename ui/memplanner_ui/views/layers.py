@@ -18,6 +18,8 @@ from PySide6.QtWidgets import (
 )
 
 from memplanner.messages.estimate import Estimate, Layer, Moment
+from memplanner.plan.inference import Round
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.layer_query import Query
 from memplanner_ui.views.layer_query_field import QueryField
@@ -30,17 +32,27 @@ from memplanner_ui.views.smallest_change import SmallestChangeBar
 from memplanner_ui.views.uses import round_of, trains
 
 MOMENTS: tuple[tuple[Moment, str], ...] = (
-    ("peak", "Peak"),
-    ("end_of_forward", "End of forward"),
-    ("optimizer_step", "Optimizer step"),
-    ("own_maximum", "Own maximum"),
+    ("peak", translatable("Views", "Peak")),
+    ("end_of_forward", translatable("Views", "End of forward")),
+    ("optimizer_step", translatable("Views", "Optimizer step")),
+    ("own_maximum", translatable("Views", "Own maximum")),
 )
 OF_TRAINING = ("end_of_forward", "optimizer_step")
 ROOT_WORK = {
-    "step": "loss and optimizer step",
-    "generation": "choosing the next token",
+    "step": translatable("Views", "loss and optimizer step"),
+    "generation": translatable("Views", "choosing the next token"),
     "forward": "",
 }
+
+
+def moments() -> tuple[tuple[Moment, str], ...]:
+    """The moments that bytes are shown at, with their titles."""
+    return tuple((moment, translate("Views", title)) for moment, title in MOMENTS)
+
+
+def root_work(word: Round) -> str:
+    """What the model itself does beside its modules."""
+    return translate("Views", ROOT_WORK[word]) if ROOT_WORK[word] else ""
 
 
 class LayersView(QWidget):
@@ -60,10 +72,10 @@ class LayersView(QWidget):
         self._single_out = ""
         self.tree = LayerTree()
         self.tree.module_selected.connect(self.module_selected)
-        self.filter_field = QueryField("Filter modules")
-        self.moments = Segments("Bytes at", MOMENTS)
-        self.group_box = QCheckBox("Group alike blocks")
-        self.type_box = QCheckBox("By type")
+        self.filter_field = QueryField(translate("Views", "Filter modules"))
+        self.moments = Segments(translate("Views", "Bytes at"), moments())
+        self.group_box = QCheckBox(translate("Views", "Group alike blocks"))
+        self.type_box = QCheckBox(translate("Views", "By type"))
         self.smallest = SmallestChangeBar()
         self._said = QLabel()
         self._set_up()
@@ -76,9 +88,11 @@ class LayersView(QWidget):
         self.moments.chosen.connect(self._moment_chosen)
         self.group_box.setChecked(True)
         self.group_box.toggled.connect(self._rebuild)
-        self.type_box.setToolTip("Modules below their types, the largest type first")
+        self.type_box.setToolTip(
+            translate("Views", "Modules below their types, the largest type first")
+        )
         self.type_box.toggled.connect(self._group_by_type)
-        label = QLabel("Bytes at")
+        label = QLabel(translate("Views", "Bytes at"))
         label.setProperty("ink", "secondary")
         self._moment_row = QWidget()
         moments = QHBoxLayout(self._moment_row)
@@ -196,12 +210,12 @@ class LayersView(QWidget):
             group=self.group_box.isChecked(),
             single_out=self._single_out,
             known=None if before is None else before.row_names,
-            root_work=ROOT_WORK[round_of(estimate.plan)],
+            root_work=root_work(round_of(estimate.plan)),
         )
         self.tree.layer_model.set_absent(absent_parts(estimate))
         self.tree.set_table(table)
         apart = self._moment == "own_maximum"
-        self._say("each row at its own moment" if apart else "")
+        self._say(translate("Views", "each row at its own moment") if apart else "")
 
     def _group_by_type(self, by_type: bool) -> None:
         self.group_box.setEnabled(not by_type)
@@ -220,9 +234,9 @@ class LayersView(QWidget):
     def _filter(self, query: Query) -> None:
         found = self.tree.set_filter(query)
         if query and not found:
-            self._say("no module found")
+            self._say(translate("Views", "no module found"))
         else:
-            self._say(f"{found} found" if query else "")
+            self._say(translate("Views", "{found} found").format(found=found) if query else "")
 
     def _say(self, words: str) -> None:
         self._said.setText(words)

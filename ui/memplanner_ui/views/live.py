@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from memplanner.messages.run import RunEvent, RunResult, RunSample, RunStarted
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.comparison import ComparisonTable
 from memplanner_ui.views.live_data import LiveData
@@ -13,11 +14,12 @@ from memplanner_ui.views.live_plot import LivePlot
 from memplanner_ui.views.live_ranks import fullest, other_ranks
 from memplanner_ui.views.rows import label
 from memplanner_ui.views.segments import Segments
+from memplanner_ui.views.uses import one
 
 _INTERVAL = 66
 """Milliseconds between two drawings: 15 a second."""
 _MINUTE = 60.0
-_ERROR_WORDS = "error is predicted minus measured, over measured"
+_ERROR_WORDS = translatable("Views", "error is predicted minus measured, over measured")
 
 
 class LiveView(QWidget):
@@ -29,18 +31,31 @@ class LiveView(QWidget):
         self._others: dict[int, LiveData] = {}
         self._dirty = False
         self.ranges = Segments(
-            "Show", (("step", "This step"), ("minute", "Last minute"), ("run", "Whole run"))
+            translate("Views", "Show"),
+            (
+                ("step", translate("Views", "This step")),
+                ("minute", translate("Views", "Last minute")),
+                ("run", translate("Views", "Whole run")),
+            ),
         )
         self.lines = Segments(
-            "Lines",
-            (("allocated", "Allocated"), ("reserved", "Reserved"), ("device", "Device")),
+            translate("Views", "Lines"),
+            (
+                ("allocated", translate("Views", "Allocated")),
+                ("reserved", translate("Views", "Reserved")),
+                ("device", translate("Views", "Device")),
+            ),
             many=True,
         )
         self.plot = LivePlot()
         self.table = ComparisonTable()
         self._caption = QLabel()
         self._empty = label(
-            "Apply the plan to see its memory here, live, against the prediction.", "body", "faint"
+            translate(
+                "Views", "Apply the plan to see its memory here, live, against the prediction."
+            ),
+            "body",
+            "faint",
         )
         self._timer = QTimer(self)
         self._timer.setInterval(_INTERVAL)
@@ -56,10 +71,10 @@ class LiveView(QWidget):
         bar = QHBoxLayout()
         bar.setContentsMargins(12, 5, 14, 5)
         bar.setSpacing(8)
-        bar.addWidget(label("Show", "body", "secondary"))
+        bar.addWidget(label(translate("Views", "Show"), "body", "secondary"))
         bar.addWidget(self.ranges)
         bar.addSpacing(6)
-        bar.addWidget(label("Lines", "body", "secondary"))
+        bar.addWidget(label(translate("Views", "Lines"), "body", "secondary"))
         bar.addWidget(self.lines)
         bar.addStretch(1)
         self._caption.setFont(fonts.font("axis"))
@@ -77,9 +92,9 @@ class LiveView(QWidget):
         below.setSpacing(0)
         head = QHBoxLayout()
         head.setContentsMargins(16, 7, 16, 7)
-        head.addWidget(label("Predicted against measured", "heading"))
+        head.addWidget(label(translate("Views", "Predicted against measured"), "heading"))
         head.addStretch(1)
-        head.addWidget(label(_ERROR_WORDS, "secondary", "faint"))
+        head.addWidget(label(translate("Views", _ERROR_WORDS), "secondary", "faint"))
         below.addLayout(head)
         below.addWidget(self.table, 1)
         self._splitter = QSplitter(Qt.Orientation.Vertical)
@@ -101,8 +116,12 @@ class LiveView(QWidget):
         self._data = LiveData(started)
         on_cpu = started.device.kind == "cpu"
         self.lines.set_available("reserved", not on_cpu)
-        self.ranges.set_title("step", f"This {self._data.word}")
-        self.lines.set_title("device", "Process" if on_cpu else "Device")
+        self.ranges.set_title(
+            "step", translate("Views", "This {word}").format(word=one(self._data.word))
+        )
+        self.lines.set_title(
+            "device", translate("Views", "Process") if on_cpu else translate("Views", "Device")
+        )
         others = other_ranks(started)
         self._others = {each.rank: each.data for each in others}
         capacity_bytes = started.device.memory_bytes
@@ -152,19 +171,27 @@ class LiveView(QWidget):
             return
         self._dirty = False
         chosen = self.ranges.value
-        step = max(1, data.step)
+        step, word = max(1, data.step), one(data.word)
         if chosen == "step":
             self.plot.set_range(step - 1, step)
             many = data.prediction.micro_batches > 1
-            what = f"{'micro-batch' if many else 'phases'} of {data.word} {step}"
+            what = translate("Views", "phases of {word} {step}")
+            if many:
+                what = translate("Views", "micro-batch of {word} {step}")
+            what = what.format(word=word, step=step)
         elif chosen == "minute" and data.count:
             left = data.x_at(float(data.seconds[-1]) - _MINUTE)
             self.plot.set_range(left, max(data.now(), left + 0.05))
-            what = f"{data.word}, the last minute"
+            what = translate("Views", "{word}, the last minute").format(word=word)
         else:
             self.plot.set_range(0, max(1, data.steps))
-            what = data.word
+            what = word
         if step == 1 and chosen == "step" and data.word == "step":
-            what += "; the first step makes the optimizer state, the prediction is a steady step"
-        self._caption.setText(f"{what}, aligned with the prediction by phase")
+            what += translate(
+                "Views",
+                "; the first step makes the optimizer state, the prediction is a steady step",
+            )
+        self._caption.setText(
+            translate("Views", "{what}, aligned with the prediction by phase").format(what=what)
+        )
         self.plot.refresh()

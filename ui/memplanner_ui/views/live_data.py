@@ -261,20 +261,27 @@ def decimate(
 
     Points just outside are kept, so that lines reach the edges. NaN values are left out.
     """
-    known = ~np.isnan(low)
-    if not known.all():
+    inside = _inside(x, left, right)
+    if np.isnan(low[inside]).any():
+        known = ~np.isnan(low)
         x, low, high = x[known], low[known], high[known]
-    start = max(0, int(np.searchsorted(x, left)) - 1)
-    stop = min(len(x), int(np.searchsorted(x, right, "right")) + 1)
-    x, low, high = x[start:stop], low[start:stop], high[start:stop]
+        inside = _inside(x, left, right)
+    x, low, high = x[inside], low[inside], high[inside]
     pixels = max(1, pixels)
     if len(x) <= pixels:
         same = low is high or bool((low == high).all())
         return (x, low) if same else (np.repeat(x, 2), _interleave(high, low))
-    column = np.clip(((x - left) / (right - left) * pixels).astype(np.int64), -1, pixels)
-    first = np.flatnonzero(np.r_[True, column[1:] != column[:-1]])
+    edges = left + (right - left) / pixels * np.arange(pixels + 1)
+    first = np.unique(np.r_[0, np.searchsorted(x, edges)])
+    first = first[first < len(x)]
     lows, highs = np.minimum.reduceat(low, first), np.maximum.reduceat(high, first)
     return np.repeat(x[first], 2), _interleave(highs, lows)
+
+
+def _inside(x: Floats, left: float, right: float) -> slice:
+    """The points from ``left`` to ``right``, and one on each side."""
+    start = max(0, int(np.searchsorted(x, left)) - 1)
+    return slice(start, min(len(x), int(np.searchsorted(x, right, "right")) + 1))
 
 
 def _interleave(a: Floats, b: Floats) -> Floats:

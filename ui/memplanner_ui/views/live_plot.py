@@ -11,13 +11,17 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from memplanner.units import format_bytes
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import ticks
+from memplanner_ui.views.budget_words import capacity_words
+from memplanner_ui.views.live_area import CurveArea
 from memplanner_ui.views.live_data import LiveData, decimate
 from memplanner_ui.views.live_ranks import RankData, RankLines
 from memplanner_ui.views.live_words import DASHES, RANK, Legend, SideLabels, legend_lines
-from memplanner_ui.views.parts import PHASES
+from memplanner_ui.views.parts import phase_title
+from memplanner_ui.views.uses import one
 
 _NAMED_RANKS = 7
 """Beside the first; more have their words at the ends of the lines alone."""
@@ -31,11 +35,11 @@ class LivePlot(QWidget):
         self._data: LiveData | None = None
         self._rank = 0
         self._capacity: float | None = None
-        self._capacity_name = "card"
-        self._device_name = "device"
+        self._on_cpu = False
         self._shown = {"allocated": True, "reserved": True, "device": True}
         self._range = (0.0, 1.0)
         self._bottom, self._top = 0.0, 1.0
+        self._ticks: dict[pg.AxisItem, list[tuple[float, str]]] = {}
         # Not a PlotItem: that makes menus and buttons of its own, which nothing here uses.
         self._plot = pg.GraphicsLayoutWidget()
         self._box = pg.ViewBox(enableMenu=False)
@@ -70,10 +74,12 @@ class LivePlot(QWidget):
             line.setVisible(False)
             item.addItem(line, ignoreBounds=True)
         self._predicted = pg.PlotCurveItem(antialias=False)
+        self._area = CurveArea()
         self._allocated = pg.PlotCurveItem(antialias=False)
         self._reserved = pg.PlotCurveItem(antialias=False)
         self._device = pg.PlotCurveItem(antialias=False)
-        for curve in (self._predicted, self._allocated, self._reserved, self._device):
+        curves = (self._predicted, self._area, self._allocated, self._reserved, self._device)
+        for curve in curves:
             item.addItem(curve, ignoreBounds=True)
         self._others = RankLines(item)
         self._limit = pg.InfiniteLine(angle=0)
@@ -92,8 +98,10 @@ class LivePlot(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self._legend)
         layout.addLayout(across, 1)
-        self.setAccessibleName("Live memory")
-        self.setAccessibleDescription("No run yet")
+        self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # as axes run in every language
+        self._plot.ci.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+        self.setAccessibleName(translate("Views", "Live memory"))
+        self.setAccessibleDescription(translate("Views", "No run yet"))
 
     def _restyle(self) -> None:
         colors = theme.current()
@@ -103,7 +111,7 @@ class LivePlot(QWidget):
         area.setAlphaF(0.16)
         self._predicted.setPen(pg.mkPen(ink, width=1))
         self._allocated.setPen(pg.mkPen(accent, width=1))
-        self._allocated.setBrush(pg.mkBrush(area))
+        self._area.set_color(area)
         self._reserved.setPen(pg.mkPen(accent, width=1, style=DASHES["reserved"]))
         self._device.setPen(pg.mkPen(accent, width=1, style=DASHES["device"]))
         self._others.restyle()
@@ -140,17 +148,17 @@ class LivePlot(QWidget):
         self._data, self._rank = data, rank
         self._others.begin(others)
         self._capacity = None if capacity_bytes is None else float(capacity_bytes)
-        self._capacity_name = "memory" if on_cpu else "card"
-        self._device_name = "process" if on_cpu else "device"
+        self._on_cpu = on_cpu
         self._name_lines()
         for curve in (self._predicted, self._allocated, self._reserved, self._device):
             curve.setData([], [])
+        self._area.set_data(np.empty(0), np.empty(0))
         self._dot.setVisible(False)
         self._now.setVisible(False)
         self._labels.set_labels([])
         if data is None:
             self._limit.setVisible(False)
-            self.setAccessibleDescription("No run yet")
+            self.setAccessibleDescription(translate("Views", "No run yet"))
 
     def set_line(self, name: str, shown: bool) -> None:
         """Shows or hides the ``allocated``, ``reserved`` or ``device`` line."""
@@ -159,14 +167,14 @@ class LivePlot(QWidget):
         self.refresh()
 
     def _name_lines(self) -> None:
-        on_cpu, others = self._device_name == "process", self._others.ranks
-        lines = legend_lines(on_cpu, self._shown)
+        others = self._others.ranks
+        lines = legend_lines(self._on_cpu, self._shown)
         if others:
             lines = [(kind, self._titled(kind, title)) for kind, title in lines]
             at = 1 + self._shown["allocated"]
             if self._shown["allocated"]:
                 lines[at:at] = [
-                    (f"{RANK}{place}", f"Rank {each.rank}")
+                    (f"{RANK}{place}", translate("Views", "Rank {rank}").format(rank=each.rank))
                     for place, each in enumerate(others[:_NAMED_RANKS])
                 ]
         self._legend.set_lines(lines)
@@ -175,7 +183,7 @@ class LivePlot(QWidget):
         """A line's name where there are other ranks: all but the prediction is one rank's."""
         if kind == "predicted":
             return title
-        rank = f"rank {self._rank}"
+        rank = translate("Views", "rank {rank}").format(rank=self._rank)
         return rank.capitalize() if kind == "allocated" else f"{title}, {rank}"
 
     def set_range(self, left: float, right: float) -> None:
@@ -199,8 +207,8 @@ class LivePlot(QWidget):
         others = self._others.refresh(left, right, pixels, shown=self._shown["allocated"])
         self._fit_y([py, *shown.values(), *others])
         self._predicted.setData(px, py)
-        self._allocated.setFillLevel(self._bottom)
         empty = np.empty(0)
+        self._area.set_data(*((ax, ay) if self._shown["allocated"] else (empty, empty)))
         for curve, name, x, y in (
             (self._allocated, "allocated", ax, ay),
             (self._reserved, "reserved", rx, ry),
@@ -264,14 +272,14 @@ class LivePlot(QWidget):
                     marks.append(base + stretch.right)
                     if stretch.right - stretch.left > 0.06:
                         middle = base + (stretch.left + stretch.right) / 2
-                        labels.append((middle, PHASES[stretch.phase]))
-            axis.setTicks([labels])
+                        labels.append((middle, phase_title(stretch.phase)))
+            self._set_ticks(axis, labels)
         else:
             width = max(1.0, self._box.width())
             step = max(1, ceil(ticks.step_of(right - left, max(2, int(width / 60)))))
             first = ceil(left / step) * step
             steps = np.arange(first, right + 1e-9, step)
-            axis.setTicks([[(float(n), str(int(n))) for n in steps if n >= 1]])
+            self._set_ticks(axis, [(float(n), str(int(n))) for n in steps if n >= 1])
             if right - left <= len(self._marks):
                 marks = [float(n) for n in np.arange(ceil(left), right)]
         for line, place in zip(self._marks, [*marks, *[None] * len(self._marks)], strict=False):
@@ -279,11 +287,17 @@ class LivePlot(QWidget):
             if place is not None:
                 line.setValue(place)
 
+    def _set_ticks(self, axis: pg.AxisItem, labels: list[tuple[float, str]]) -> None:
+        """Only others: the axis would be laid out anew."""
+        if self._ticks.get(axis) != labels:
+            self._ticks[axis] = labels
+            axis.setTicks([labels])
+
     def _tick_y(self) -> None:
         unit, _ = ticks.unit_of(self._top)
         height = max(1.0, self._box.height())
         marks = ticks.sizes(self._top, max(2, int(height / 32)), self._bottom, unit)
-        self._y_axis.setTicks([marks])
+        self._set_ticks(self._y_axis, marks)
         places = [value for value, _ in marks]
         for line, place in zip(self._grid, [*places, *[None] * 12], strict=False):
             line.setVisible(place is not None)
@@ -293,34 +307,43 @@ class LivePlot(QWidget):
     def _say(self, data: LiveData) -> None:
         labels: list[tuple[float, str, str]] = []
         if self._capacity is not None:
-            text = f"{self._capacity_name} {format_bytes(round(self._capacity))}"
+            text = capacity_words(self._capacity, on_cpu=self._on_cpu)
             labels.append((min(self._capacity, self._top), text, "text"))
         words = []
         if data.count:
+            allocated = translate("Views", "allocated {size}")
+            if self._others.ranks:
+                allocated = self._of_rank(self._rank)
+            device = translate("Views", "device {size}")
+            if self._on_cpu:
+                device = translate("Views", "process {size}")
             values = {
-                "device": (self._device_name, data.device),
-                "reserved": ("reserved", data.reserved),
-                "allocated": (
-                    f"rank {self._rank}" if self._others.ranks else "allocated",
-                    data.allocated,
-                ),
+                "device": (device, data.device),
+                "reserved": (translate("Views", "reserved {size}"), data.reserved),
+                "allocated": (allocated, data.allocated),
             }
-            for name, (title, array) in values.items():
+            for name, (words_, array) in values.items():
                 value = float(array[-1])
                 if self._shown[name] and not np.isnan(value):
-                    text = f"{title} {format_bytes(round(value))}"
+                    text = words_.format(size=format_bytes(round(value)))
                     labels.append((value, text, "accent"))
                     words.append(text)
         for each in self._others.ranks if self._shown["allocated"] else ():
             if each.data.count:
                 value = float(each.data.allocated[-1])
-                text = f"rank {each.rank} {format_bytes(round(value))}"
+                text = self._of_rank(each.rank).format(size=format_bytes(round(value)))
                 labels.append((value, text, "accent"))
                 words.append(text)
         self._labels.set_labels(labels)
         self._legend.set_unit(ticks.unit_of(self._top)[1])
-        step = f"{data.word.capitalize()} {data.step} of {data.steps}"
+        step = translate("Views", "{word} {step} of {steps}").format(
+            word=one(data.word).capitalize(), step=data.step, steps=data.steps
+        )
         self.setAccessibleDescription(", ".join([step, *words]))
+
+    @staticmethod
+    def _of_rank(rank: int) -> str:
+        return translate("Views", "rank {rank} {size}").replace("{rank}", str(rank))
 
     def y_of(self, value: float) -> float:
         """The y in this widget's label column of ``value`` bytes."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import plot_painter
 from memplanner_ui.views.live_ranks import RANK_DASHES
 
 RANK = "rank "
@@ -21,13 +23,20 @@ _LEGEND_HEIGHT = 26
 
 def legend_lines(on_cpu: bool, shown: dict[str, bool]) -> list[tuple[str, str]]:
     """What is drawn of one rank: kind and title of each line."""
-    lines = [("predicted", "Predicted")]
+    lines = [("predicted", translate("Views", "Predicted"))]
     if shown["allocated"]:
-        lines.append(("allocated", "Allocated"))
+        lines.append(("allocated", translate("Views", "Allocated")))
     if shown["reserved"] and not on_cpu:
-        lines.append(("reserved", "Reserved"))
+        lines.append(("reserved", translate("Views", "Reserved")))
     if shown["device"]:
-        lines.append(("device", "Process memory" if on_cpu else "Whole device"))
+        lines.append(
+            (
+                "device",
+                translate("Views", "Process memory")
+                if on_cpu
+                else translate("Views", "Whole device"),
+            )
+        )
     return lines
 
 
@@ -47,7 +56,7 @@ class SideLabels(QWidget):
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+        painter = plot_painter(self)
         colors = theme.current()
         painter.fillRect(self.rect(), colors.color("base"))
         font = fonts.font("axis")
@@ -89,7 +98,7 @@ class Legend(QWidget):
         return QSize(300, self.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+        painter = plot_painter(self)
         colors = theme.current()
         painter.fillRect(self.rect(), colors.color("base"))
         font = fonts.font("secondary")

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from memplanner.messages.estimate import ModuleDetail
 from memplanner.units import MIB, format_bytes, format_parameters
+from memplanner_ui.language import translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.operations import dtype_words, operation_words
 from memplanner_ui.views.parts import IN_OVERHEAD, NAMED, exact
@@ -25,7 +26,7 @@ class ModulePanel(Panel):
     """Choices for the selected layers are asked for, at a place on the screen."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Module", parent)
+        super().__init__(translate("Views", "Module"), parent)
         self._detail: ModuleDetail | None = None
         self.set_detail(None)
 
@@ -40,7 +41,7 @@ class ModulePanel(Panel):
         self.clear_parts()
         if detail is None:
             part = Part()
-            words = "Select a module to see its shapes and what it keeps."
+            words = translate("Views", "Select a module to see its shapes and what it keeps.")
             part.add(label(words, "secondary", "faint", wrap=True))
             self.add_part(part)
             return
@@ -55,8 +56,10 @@ class ModulePanel(Panel):
             self.add_part(_cached(detail.layer.kv_cache_bytes))
 
     def _choices(self) -> QPushButton:
-        button = QPushButton("Choose for these layers…")
-        button.setToolTip("Bits or pruning for the linear layers of the selected rows alone")
+        button = QPushButton(translate("Views", "Choose for these layers…"))
+        button.setToolTip(
+            translate("Views", "Bits or pruning for the linear layers of the selected rows alone")
+        )
         button.clicked.connect(
             lambda: self.choice_wanted.emit(button.mapToGlobal(QPoint(0, button.height())))
         )
@@ -65,14 +68,18 @@ class ModulePanel(Panel):
 
 def _head(detail: ModuleDetail) -> Part:
     part = Part()
-    name = ElidedLabel(detail.name or "the whole model", Qt.TextElideMode.ElideLeft)
+    name = ElidedLabel(
+        detail.name or translate("Views", "the whole model"), Qt.TextElideMode.ElideLeft
+    )
     name.setFont(fonts.font("mono"))
     part.add(name)
     words = detail.type
     if detail.layer.parameters:
-        words += f", {format_parameters(detail.layer.parameters)} parameters"
+        words += translate("Views", ", {parameters} parameters").format(
+            parameters=format_parameters(detail.layer.parameters)
+        )
     if detail.alike > 1:
-        words += f", one of {detail.alike} alike"
+        words += translate("Views", ", one of {alike} alike").format(alike=detail.alike)
     part.add(label(words, "secondary", "secondary", wrap=True))
     bar = StackedBar(height=14)
     sizes = bar_bytes(detail)
@@ -81,7 +88,7 @@ def _head(detail: ModuleDetail) -> Part:
     row = QWidget()
     line = QHBoxLayout(row)
     line.setContentsMargins(0, 0, 0, 0)
-    line.addWidget(label("Here at the peak", "body", "secondary"))
+    line.addWidget(label(translate("Views", "Here at the peak"), "body", "secondary"))
     total = number(format_bytes(sum(sizes)), strong=True)
     total.setToolTip(exact(sum(sizes)))
     line.addWidget(total, 1)
@@ -97,24 +104,30 @@ def bar_bytes(detail: ModuleDetail) -> tuple[int, ...]:
 
 
 def _shapes(detail: ModuleDetail) -> Part:
-    part = Part("Shapes")
+    part = Part(translate("Views", "Shapes"))
     rows: list[tuple[QWidget, ...]] = []
     for parameter in detail.parameters[:_MOST_ROWS]:
         title = parameter.name.removesuffix(".weight") if "." in parameter.name else parameter.name
         tip = f"{parameter.name}, {dtype_words(parameter.dtype)}"
-        tip += "" if parameter.trainable else ", frozen"
+        tip += "" if parameter.trainable else translate("Views", ", frozen")
         rows.append(_row(title, shape_words(parameter.shape), parameter.size_bytes, tip, True))
-    rows += [_row("input", shape_words(shape), None, "") for shape in detail.input_shapes]
-    rows += [_row("output", shape_words(shape), None, "") for shape in detail.output_shapes]
+    rows += [
+        _row(translate("Views", "input"), shape_words(shape), None, "")
+        for shape in detail.input_shapes
+    ]
+    rows += [
+        _row(translate("Views", "output"), shape_words(shape), None, "")
+        for shape in detail.output_shapes
+    ]
     part.add_grid(rows)
     _count_rest(part, len(detail.parameters))
     return part
 
 
 def _kept(detail: ModuleDetail) -> Part:
-    part = Part("Kept for backward")
+    part = Part(translate("Views", "Kept for backward"))
     total = sum(tensor.size_bytes for tensor in detail.kept)
-    part.right.setText(format_bytes(total) if total else "nothing")
+    part.right.setText(format_bytes(total) if total else translate("Views", "nothing"))
     rows = [
         _row(
             operation_words(tensor.operation, tensor.dtype),
@@ -131,7 +144,7 @@ def _kept(detail: ModuleDetail) -> Part:
 
 
 def _cached(size_bytes: int) -> Part:
-    part = Part("Kept of earlier tokens")
+    part = Part(translate("Views", "Kept of earlier tokens"))
     part.right.setText(format_bytes(size_bytes))
     part.right.setToolTip(exact(size_bytes))
     return part
@@ -139,7 +152,13 @@ def _cached(size_bytes: int) -> Part:
 
 def _count_rest(part: Part, count: int) -> None:
     if count > _MOST_ROWS:
-        part.add(label(f"and {count - _MOST_ROWS} more", "secondary", "faint"))
+        part.add(
+            label(
+                translate("Views", "and {count} more").format(count=count - _MOST_ROWS),
+                "secondary",
+                "faint",
+            )
+        )
 
 
 def _row(
@@ -168,4 +187,4 @@ def shape_words(shape: tuple[int, ...]) -> str:
 
     From four dimensions on it is written closely, so that a panel has room for it.
     """
-    return (" × " if len(shape) < 4 else "×").join(map(str, shape)) or "scalar"
+    return (" × " if len(shape) < 4 else "×").join(map(str, shape)) or translate("Views", "scalar")

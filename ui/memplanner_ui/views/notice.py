@@ -28,8 +28,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import placed
 
 Kind = Literal["info", "caution", "trouble"]
 
@@ -65,7 +67,7 @@ class NoticeBar(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(14, 12, 14, 10)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self.setAccessibleName("Notice")
+        self.setAccessibleName(translate("Views", "Notice"))
         self.hide()
         theme.current().changed.connect(self.update)
 
@@ -127,8 +129,8 @@ class NoticeBar(QWidget):
             words.addWidget(_label(meaning, "body", "secondary"))
         close = QToolButton()
         icons.set_icon(close, "close", "text2")
-        close.setAccessibleName("Dismiss the notice")
-        close.setToolTip("Dismiss (Esc)")
+        close.setAccessibleName(translate("Views", "Dismiss the notice"))
+        close.setToolTip(translate("Views", "Dismiss (Esc)"))
         close.setMinimumSize(24, 24)
         close.clicked.connect(self.dismiss)
         head.addLayout(words, 1)
@@ -187,11 +189,12 @@ class _Card(QWidget):
         path.addRoundedRect(area, _RADIUS, _RADIUS)
         painter.fillPath(path, colors.color("raised"))
         painter.setClipPath(path)
-        painter.fillRect(QRectF(0, 0, _EDGE, self.height()), ink)
+        painter.fillRect(placed(QRectF(0, 0, _EDGE, self.height()), self.rect()), ink)
         painter.setClipping(False)
         painter.setPen(QPen(colors.color("border"), 1))
         painter.drawPath(path)
-        icons.paint(painter, _ICONS[self._kind], QRectF(19, 13, 22, 22), QColor(ink))
+        icon = placed(QRectF(19, 13, 22, 22), self.rect())
+        icons.paint(painter, _ICONS[self._kind], icon, QColor(ink))
         painter.end()
 
 

@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
+from memplanner_ui.language import translatable, translate
+
 _WORDS = {
-    "addmm": "linear",
-    "baddbmm": "matmul",
-    "bmm": "matmul",
-    "clone": "copy",
-    "constant_pad_nd": "padding",
-    "convolution": "convolution",
-    "div": "quotient",
-    "embedding": "embedding",
-    "empty_like": "new tensor",
-    "ge": "mask",
-    "gelu": "GELU",
-    "linear": "linear",
-    "max_pool2d_with_indices": "max pooling",
-    "mean": "mean",
-    "mm": "matmul",
-    "mul": "product",
-    "native_batch_norm": "batch norm",
-    "native_dropout": "dropout",
-    "native_group_norm": "group norm",
-    "native_layer_norm": "layer norm",
-    "new_zeros": "zeros",
-    "nll_loss_forward": "loss",
-    "pow": "power",
-    "relu": "ReLU",
-    "repeat": "copy, repeated",
-    "rsqrt": "1 / square root",
-    "sub": "difference",
-    "silu": "SiLU",
+    "addmm": translatable("Views", "linear"),
+    "baddbmm": translatable("Views", "matmul"),
+    "bmm": translatable("Views", "matmul"),
+    "clone": translatable("Views", "copy"),
+    "constant_pad_nd": translatable("Views", "padding"),
+    "convolution": translatable("Views", "convolution"),
+    "div": translatable("Views", "quotient"),
+    "embedding": translatable("Views", "embedding"),
+    "empty_like": translatable("Views", "new tensor"),
+    "ge": translatable("Views", "mask"),
+    "gelu": translatable("Views", "GELU"),
+    "linear": translatable("Views", "linear"),
+    "max_pool2d_with_indices": translatable("Views", "max pooling"),
+    "mean": translatable("Views", "mean"),
+    "mm": translatable("Views", "matmul"),
+    "mul": translatable("Views", "product"),
+    "native_batch_norm": translatable("Views", "batch norm"),
+    "native_dropout": translatable("Views", "dropout"),
+    "native_group_norm": translatable("Views", "group norm"),
+    "native_layer_norm": translatable("Views", "layer norm"),
+    "new_zeros": translatable("Views", "zeros"),
+    "nll_loss_forward": translatable("Views", "loss"),
+    "pow": translatable("Views", "power"),
+    "relu": translatable("Views", "ReLU"),
+    "repeat": translatable("Views", "copy, repeated"),
+    "rsqrt": translatable("Views", "1 / square root"),
+    "sub": translatable("Views", "difference"),
+    "silu": translatable("Views", "SiLU"),
 }
 _BEGINNINGS = (
-    ("_scaled_dot_product", "attention"),
-    ("_flash_attention", "attention"),
-    ("_efficient_attention", "attention"),
-    ("_fused_rms_norm", "RMS norm"),
-    ("_log_softmax", "log-softmax"),
-    ("_safe_softmax", "softmax"),
-    ("_softmax", "softmax"),
+    ("_scaled_dot_product", translatable("Views", "attention")),
+    ("_flash_attention", translatable("Views", "attention")),
+    ("_efficient_attention", translatable("Views", "attention")),
+    ("_fused_rms_norm", translatable("Views", translatable("Views", "RMS norm"))),
+    ("_log_softmax", translatable("Views", "log-softmax")),
+    ("_safe_softmax", translatable("Views", "softmax")),
+    ("_softmax", translatable("Views", "softmax")),
     ("_thnn_fused_", ""),
     ("cudnn_", ""),
     ("miopen_", ""),
@@ -60,11 +62,12 @@ def operation_words(operation: str, dtype: str) -> str:
     ``_scaled_dot_product_flash_attention`` is ``attention``.
     """
     if operation == "_to_copy":
-        return f"cast to {dtype_words(dtype)}"
+        return translate("Views", "cast to {dtype}").format(dtype=dtype_words(dtype))
     if operation in _WORDS:
-        return _WORDS[operation]
+        return translate("Views", _WORDS[operation])
     for beginning, words in _BEGINNINGS:
         if operation.startswith(beginning):
             rest = operation.removeprefix(beginning)
-            return words or _WORDS.get(rest, rest.replace("_", " "))
+            words = words or _WORDS.get(rest, "")
+            return translate("Views", words) if words else rest.replace("_", " ")
     return operation.strip("_").replace("_", " ") or operation

@@ -1,4 +1,6 @@
-"""The parts a bar is made of: those of reports, for the views."""
+"""The parts a bar is made of: those of reports, for the views, with their titles translated."""
+
+from __future__ import annotations
 
 from memplanner.report.parts import (
     IN_OVERHEAD,
@@ -26,6 +28,7 @@ from memplanner.report.parts import (
     shown,
     whole_peak_bytes,
 )
+from memplanner_ui.language import of_plan
 
 __all__ = [
     "IN_OVERHEAD",
@@ -49,7 +52,25 @@ __all__ = [
     "margin_bytes",
     "margin_source",
     "part_bytes",
+    "phase_title",
     "plain_number",
+    "short_title",
     "shown",
+    "title_of",
     "whole_peak_bytes",
 ]
+
+
+def title_of(part: str) -> str:
+    """The title of a part, such as ``Activations``."""
+    return of_plan(TITLES[part])
+
+
+def short_title(part: str) -> str:
+    """The title of a part where there is little room, such as ``Activ.``."""
+    return of_plan(SHORT_TITLES.get(part, TITLES[part]))
+
+
+def phase_title(phase: str) -> str:
+    """The title of a phase of a step, such as ``Backward``."""
+    return of_plan(PHASES[phase])

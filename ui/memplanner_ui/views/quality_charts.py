@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from memplanner.messages.run import LayerQuality
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import plot_painter
 
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -37,7 +39,7 @@ class ErrorBars(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
-        self.setAccessibleName("Output error of each layer")
+        self.setAccessibleName(translate("Views", "Output error of each layer"))
         theme.current().changed.connect(self.update)
 
     @property
@@ -48,10 +50,12 @@ class ErrorBars(QWidget):
     def set_layers(self, layers: Sequence[LayerQuality]) -> None:
         """Shows the errors of ``layers``."""
         self._layers, self._at = tuple(layers), -1
-        words = "no layer kept its shape"
+        words = translate("Views", "no layer kept its shape")
         if layers:
             largest = max(layers, key=lambda layer: layer.output_error)
-            words = f"{len(layers)} layers, the largest {_spoken(largest)}"
+            words = translate("Views", "{count} layers, the largest {largest}").format(
+                count=len(layers), largest=_spoken(largest)
+            )
         self.setAccessibleDescription(words)
         self.update()
 
@@ -109,7 +113,7 @@ class ErrorBars(QWidget):
         return super().event(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter, colors = QPainter(self), theme.current()
+        painter, colors = plot_painter(self), theme.current()
         painter.setFont(fonts.font("axis"))
         area, layers = self._area(), self._layers
         painter.setPen(QPen(colors.color("hairline"), 1))
@@ -135,8 +139,10 @@ class ErrorBars(QWidget):
         painter.drawText(above, _LEFT, shown)
         painter.drawText(above, _RIGHT, value)
         below = QRectF(0, self.height() - _ROW, self.width(), _ROW)
-        painter.drawText(below, _LEFT, "first layer")
-        painter.drawText(below, _RIGHT, f"last of {len(layers)}")
+        painter.drawText(below, _LEFT, translate("Views", "first layer"))
+        painter.drawText(
+            below, _RIGHT, translate("Views", "last of {count}").format(count=len(layers))
+        )
         painter.end()
 
 
@@ -163,7 +169,7 @@ class BeforeAfter(QWidget):
         before, after = self._values
         if before is None or after is None:
             return
-        painter, colors = QPainter(self), theme.current()
+        painter, colors = plot_painter(self), theme.current()
         high, bar = max(before, after), (self.height() - 2) / 2
         for place, (value, ink) in enumerate(((before, "text3"), (after, "accent"))):
             width = value / high * self.width() if high else 0
@@ -172,4 +178,6 @@ class BeforeAfter(QWidget):
 
 
 def _spoken(layer: LayerQuality) -> str:
-    return f"{layer.name}, {layer.output_error * 100:.2g} percent"
+    return translate("Views", "{name}, {output_error:.2g} percent").format(
+        name=layer.name, output_error=layer.output_error * 100
+    )

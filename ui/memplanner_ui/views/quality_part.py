@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from memplanner.messages.run import QualityFigures, QualityReport
 from memplanner.units import NOTHING, format_bytes, format_count
+from memplanner_ui.language import translate
 from memplanner_ui.views.quality_charts import BeforeAfter, ErrorBars, error_words
 from memplanner_ui.views.quality_table import QualityTable, text_of
 from memplanner_ui.views.rows import Part, label
@@ -26,31 +27,35 @@ class QualityPart(Part):
     """A layer's bar was chosen: its name."""
 
     def __init__(self) -> None:
-        super().__init__("Quality")
+        super().__init__(translate("Views", "Quality"))
         self._report: QualityReport | None = None
         self._rows: list[_Row] = []
         for name, read, words in (
-            ("Perplexity", lambda one: one.perplexity, _loss),
-            ("Mean loss", lambda one: one.loss, _loss),
-            ("In memory", lambda one: one.memory_bytes, format_bytes),
-            ("On disk", lambda one: one.disk_bytes, format_bytes),
-            ("Forward, per second", lambda one: one.per_second, _speed),
+            (translate("Views", "Perplexity"), lambda one: one.perplexity, _loss),
+            (translate("Views", "Mean loss"), lambda one: one.loss, _loss),
+            (translate("Views", "In memory"), lambda one: one.memory_bytes, format_bytes),
+            (translate("Views", "On disk"), lambda one: one.disk_bytes, format_bytes),
+            (translate("Views", "Forward, per second"), lambda one: one.per_second, _speed),
         ):
             self._rows.append(_Row(self, name, read, words))
-        self._error = self.add_pair("Largest output error")
+        self._error = self.add_pair(translate("Views", "Largest output error"))
         self.chart = ErrorBars()
         self.chart.layer_chosen.connect(self.layer_chosen)
         self.add(self.chart)
         self._none = label(
-            "Some layers went, so that outputs of the others cannot be compared.",
-            "secondary", "faint", wrap=True,
-        )  # fmt: skip
+            translate(
+                "Views", "Some layers went, so that outputs of the others cannot be compared."
+            ),
+            "secondary",
+            "faint",
+            wrap=True,
+        )
         self.add(self._none)
-        self._copy = QPushButton("Copy")
+        self._copy = QPushButton(translate("Views", "Copy"))
         self._copy.setProperty("small", True)
-        self._copy.setToolTip("The whole report, as a table of plain numbers")
+        self._copy.setToolTip(translate("Views", "The whole report, as a table of plain numbers"))
         self._copy.clicked.connect(self.copy)
-        self._table = QPushButton("Show as table…")
+        self._table = QPushButton(translate("Views", "Show as table…"))
         self._table.setProperty("small", True)
         self._table.clicked.connect(self._open_table)
         buttons = QWidget()
@@ -99,7 +104,7 @@ class _Row:
     ) -> None:
         self._read, self._words = read, words
         self._shown = part.add_pair(name)
-        self._bars = BeforeAfter(f"{name} before and after")
+        self._bars = BeforeAfter(translate("Views", "{name} before and after").format(name=name))
         part.add(self._bars)
 
     def show_report(self, report: QualityReport | None) -> None:

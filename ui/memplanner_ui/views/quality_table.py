@@ -8,26 +8,40 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHeaderView, QVBoxLayou
 
 from memplanner.messages.run import QualityReport
 from memplanner.units import NOTHING, format_bytes
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.figures_table import FiguresTable
 from memplanner_ui.views.quality_charts import error_words
 
-_TITLES = ("Layer", "Kind", "Output error", "Before", "After")
+_TITLES = (
+    translatable("Views", "Layer"),
+    translatable("Views", "Kind"),
+    translatable("Views", "Output error"),
+    translatable("Views", "Before"),
+    translatable("Views", "After"),
+)
 
 
 def text_of(report: QualityReport) -> str:
     """The whole report as lines of tab-separated text, with plain numbers."""
     before, after = report.before, report.after
-    lines = [f"Judged on\t{report.data}", "\tbefore\tafter"]
+    lines = [
+        "\t".join((translate("Views", "Judged on"), report.data)),
+        "\t".join(("", translate("Views", "before"), translate("Views", "after"))),
+    ]
     for title, old, new in (
-        ("perplexity", before.perplexity, after.perplexity),
-        ("mean loss", before.loss, after.loss),
-        ("memory, bytes", before.memory_bytes, after.memory_bytes),
-        ("file, bytes", before.disk_bytes, after.disk_bytes),
-        (f"{report.unit} per second", before.per_second, after.per_second),
+        (translate("Views", "perplexity"), before.perplexity, after.perplexity),
+        (translate("Views", "mean loss"), before.loss, after.loss),
+        (translate("Views", "memory, bytes"), before.memory_bytes, after.memory_bytes),
+        (translate("Views", "file, bytes"), before.disk_bytes, after.disk_bytes),
+        (
+            translate("Views", "{unit} per second").format(unit=report.unit),
+            before.per_second,
+            after.per_second,
+        ),
     ):
         lines.append(f"{title}\t{_plain(old)}\t{_plain(new)}")
-    lines += ["", "layer\tkind\toutput error\tbefore, bytes\tafter, bytes"]
+    lines += ["", "\t".join(_plain_titles())]
     lines += [
         f"{layer.name}\t{layer.type}\t{layer.output_error:.6g}\t{layer.before_bytes}"
         f"\t{layer.after_bytes}"
@@ -40,16 +54,28 @@ def _plain(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def _plain_titles() -> tuple[str, ...]:
+    return (
+        translate("Views", "layer"),
+        translate("Views", "kind"),
+        translate("Views", "output error"),
+        translate("Views", "before, bytes"),
+        translate("Views", "after, bytes"),
+    )
+
+
 class QualityTable(QDialog):
     """The layers of a report in rows; a header sorts by its column."""
 
     def __init__(self, report: QualityReport, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._report = report
-        self.setWindowTitle("What compression costs, by layer")
+        self.setWindowTitle(translate("Views", "What compression costs, by layer"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.table = FiguresTable("Layers that compression has changed", words=2)
-        self.table.set_titles(_TITLES)
+        self.table = FiguresTable(
+            translate("Views", "Layers that compression has changed"), words=2
+        )
+        self.table.set_titles([translate("Views", title) for title in _TITLES])
         self.table.setAlternatingRowColors(True)
         self.table.set_rows(
             [
@@ -71,8 +97,10 @@ class QualityTable(QDialog):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         buttons = QDialogButtonBox()
-        buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
-        copy = buttons.addButton("Copy all", QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.addButton(translate("Views", "Close"), QDialogButtonBox.ButtonRole.RejectRole)
+        copy = buttons.addButton(
+            translate("Views", "Copy all"), QDialogButtonBox.ButtonRole.ActionRole
+        )
         copy.clicked.connect(self.copy)
         buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 from memplanner.messages.estimate import Estimate
 from memplanner.plan import Plan
 from memplanner.units import format_bytes, format_parameters
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.mesh_editor import MeshEditor
 from memplanner_ui.views import ranks_data
@@ -25,12 +26,25 @@ from memplanner_ui.views.ranks_grid import Legend, RanksGrid
 from memplanner_ui.views.ranks_stages import StageBar
 from memplanner_ui.views.rows import ElidedLabel, hairline, label
 
-_ONE_CARD = (
-    "One card holds everything. Set nodes and cards a node above; then this shows what each "
-    "card holds, and which one decides."
+_ONE_CARD = translatable(
+    "Views",
+    "One card holds everything. Set nodes and cards a node above; then this shows "
+    "what each card holds, and which one decides.",
 )
 _MOST_ROWS = 8
-_TITLES = ("Ranks", "Parameters", "In flight", "Activations", "Temporaries", "Peak", "To spare")
+_TITLES = (
+    translatable("Views", "Ranks"),
+    translatable("Views", "Parameters"),
+    translatable("Views", "In flight"),
+    translatable("Views", "Activations"),
+    translatable("Views", "Temporaries"),
+    translatable("Views", "Peak"),
+    translatable("Views", "To spare"),
+)
+
+
+def _titles() -> list[str]:
+    return [translate("Views", title) for title in _TITLES]
 
 
 class RanksView(QWidget):
@@ -45,13 +59,13 @@ class RanksView(QWidget):
         self.editor = MeshEditor()
         self.grid = RanksGrid()
         self.stage_bar = StageBar()
-        self.table = FiguresTable("Ranks as a table")
+        self.table = FiguresTable(translate("Views", "Ranks as a table"))
         self.legend = Legend()
         self._estimate: Estimate | None = None
         self._plan = Plan()
         self._rows: tuple[tuple[Cell, ...], ...] = ()
         self._said = ElidedLabel()
-        self._empty = label(_ONE_CARD, "body", "faint", wrap=True)
+        self._empty = label(translate("Views", _ONE_CARD), "body", "faint", wrap=True)
         self._set_up()
         self.grid.chosen.connect(self.rank_chosen)
         self.set_plan(Plan())
@@ -62,7 +76,7 @@ class RanksView(QWidget):
         self._said.setProperty("ink", "secondary")
         heading = QHBoxLayout()
         heading.setSpacing(8)
-        heading.addWidget(label("Cards", "heading"))
+        heading.addWidget(label(translate("Views", "Cards"), "heading"))
         heading.addWidget(self._said, 1)
         heading.addWidget(self.legend)
         self._ranks = QWidget()
@@ -94,7 +108,7 @@ class RanksView(QWidget):
 
     def _set_up_table(self) -> None:
         table = self.table
-        table.set_titles(_TITLES)
+        table.set_titles(_titles())
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
@@ -117,7 +131,11 @@ class RanksView(QWidget):
         known = bool(self._rows)
         self._ranks.setVisible(known)
         self._empty.setVisible(not known)
-        self._empty.setText(_ONE_CARD if self._plan.sharding.ranks == 1 else "Not estimated yet.")
+        self._empty.setText(
+            translate("Views", _ONE_CARD)
+            if self._plan.sharding.ranks == 1
+            else translate("Views", "Not estimated yet.")
+        )
         if estimate is not None and known:
             self._show_ranks(estimate)
         self._show_stages()
@@ -129,10 +147,16 @@ class RanksView(QWidget):
         worst = ranks_data.worst(estimate)
         self.grid.show_ranks(self._rows, worst, estimate.rank, section, micro_batches)
         self.legend.show_ranks(cells)
-        words = "a row is a stage" if section.pipeline > 1 else "each cell is a rank"
+        words = (
+            translate("Views", "a row is a stage")
+            if section.pipeline > 1
+            else translate("Views", "each cell is a rank")
+        )
         if any(cell.count > 1 for cell in cells):
-            words += "; ranks that hold the same share a cell"
-        self._said.set_text(f"{words}; a stronger shade means less to spare")
+            words += translate("Views", "; ranks that hold the same share a cell")
+        self._said.set_text(
+            translate("Views", "{words}; a stronger shade means less to spare").format(words=words)
+        )
         self._fill_table(estimate)
 
     def _show_stages(self) -> None:
@@ -174,7 +198,7 @@ class RanksView(QWidget):
     def copy(self) -> None:
         """Puts the table on the clipboard."""
         if self._estimate is not None:
-            rows = [list(_TITLES), *table_words(self._estimate, self._cells_of_table())]
+            rows = [_titles(), *table_words(self._estimate, self._cells_of_table())]
             QGuiApplication.clipboard().setText("\n".join("\t".join(row) for row in rows))
 
 
@@ -201,9 +225,15 @@ def table_words(estimate: Estimate, cells: list[Cell]) -> list[list[str]]:
         figures = cell.figures
         kept = ranks_data.in_flight(section, cell.stage, micro_batches)
         first = figures.stage * (section.ranks // section.pipeline)
-        name = f"{first}" if figures.count == 1 else f"{first} to {first + figures.count - 1}"
+        name = (
+            f"{first}"
+            if figures.count == 1
+            else translate("Views", "{first} to {last}").format(
+                first=first, last=first + figures.count - 1
+            )
+        )
         if section.pipeline > 1:
-            name += f", stage {cell.stage}"
+            name += translate("Views", ", stage {stage}").format(stage=cell.stage)
         found.append(
             [
                 name,

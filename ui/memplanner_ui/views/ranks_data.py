@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from memplanner.messages.estimate import CATEGORIES, Estimate, RankFigures
 from memplanner.plan.sharding import Sharding
 from memplanner.units import format_bytes
-from memplanner_ui.views.parts import TITLES, lower, part_bytes
+from memplanner_ui.language import plural, translate
+from memplanner_ui.views.parts import lower, part_bytes, title_of
 
 MOST_IN_A_ROW = 4
 """So many ranks of a stage have a cell each; of more, data-parallel ones share one."""
@@ -40,29 +41,39 @@ class Cell:
     def title(self) -> str:
         """Such as ``rank 3``, ``ranks 0 to 31`` or ``ranks 1, 3, … 15``."""
         if self.count == 1:
-            return f"rank {self.rank}"
+            return translate("Views", "rank {rank}").format(rank=self.rank)
         if self.stride > 1:
             numbers = [self.rank + place * self.stride for place in (0, 1, self.count - 1)]
-            return f"ranks {numbers[0]}, {numbers[1]} … {numbers[2]}"
-        return f"ranks {self.rank} to {self.rank + self.count - 1}"
+            return translate("Views", "ranks {first}, {second} … {last}").format(
+                first=numbers[0], second=numbers[1], last=numbers[2]
+            )
+        return translate("Views", "ranks {first} to {last}").format(
+            first=self.rank, last=self.rank + self.count - 1
+        )
 
     @property
     def spare_words(self) -> str:
         """Such as ``13.5 GiB to spare`` or ``2.1 GiB missing``."""
         spare = self.spare_bytes
         if spare is None:
-            return f"{format_bytes(self.whole_bytes)} taken"
+            return translate("Views", "{size} taken").format(size=format_bytes(self.whole_bytes))
         if spare < 0:
-            return f"{format_bytes(-spare)} missing"
-        return f"{format_bytes(spare)} to spare" if spare else "nothing to spare"
+            return translate("Views", "{size} missing").format(size=format_bytes(-spare))
+        return (
+            translate("Views", "{size} to spare").format(size=format_bytes(spare))
+            if spare
+            else translate("Views", "nothing to spare")
+        )
 
     @property
     def of_words(self) -> str:
         """Such as ``66.1 GiB of 79.6 GiB``."""
         whole = format_bytes(self.whole_bytes)
         if self.capacity_bytes is None:
-            return f"{whole}, memory not known"
-        return f"{whole} of {format_bytes(self.capacity_bytes)}"
+            return translate("Views", "{whole}, memory not known").format(whole=whole)
+        return translate("Views", "{whole} of {capacity}").format(
+            whole=whole, capacity=format_bytes(self.capacity_bytes)
+        )
 
     def holds(self, rank: int) -> bool:
         """Whether ``rank`` is one of them."""
@@ -145,7 +156,11 @@ def in_flight(section: Sharding, stage: int, micro_batches: int) -> int | None:
 def nodes_words(section: Sharding, first: int, last: int) -> str:
     """Where ranks ``first`` to ``last`` are placed: ``node 0`` or ``nodes 0 to 3``."""
     low, high = first // section.cards_per_node, last // section.cards_per_node
-    return f"node {low}" if low == high else f"nodes {low} to {high}"
+    return (
+        translate("Views", "node {node}").format(node=low)
+        if low == high
+        else translate("Views", "nodes {first} to {last}").format(first=low, last=high)
+    )
 
 
 def why(estimate: Estimate) -> str:
@@ -159,15 +174,20 @@ def why(estimate: Estimate) -> str:
     largest = max(CATEGORIES, key=lambda name: getattr(fullest.figures.by_category, name))
     size = format_bytes(getattr(fullest.figures.by_category, largest))
     if fullest.whole_bytes == emptiest.whole_bytes:
-        words = f"All {section.ranks} ranks hold the same; most of it is {lower(TITLES[largest])}, "
-        words += f"{size}."
+        words = translate(
+            "Views", "All {ranks} ranks hold the same; most of it is {part}, {size}."
+        ).format(ranks=section.ranks, part=lower(title_of(largest)), size=size)
     else:
         words = _difference(fullest, emptiest)
     micro_batches = estimate.plan.training.gradient_accumulation_steps
     kept = in_flight(section, fullest.stage, micro_batches)
     if section.pipeline > 1 and kept is not None:
-        batches = "1 micro-batch" if kept == 1 else f"{kept} micro-batches"
-        words += f" Stage {fullest.stage} keeps {batches} in flight."
+        words += " " + plural(
+            "Views",
+            "Stage {stage} keeps {count} micro-batches in flight.",
+            "Stage {stage} keeps {count} micro-batch in flight.",
+            kept,
+        ).format(stage=fullest.stage, count=kept)
     return words
 
 
@@ -178,14 +198,20 @@ def _difference(fullest: Cell, emptiest: Cell) -> str:
         return ours - theirs
 
     name = max(CATEGORIES, key=more)
-    title = lower(TITLES[name])
+    title = lower(title_of(name))
     if more(name) <= 0:
-        return f"Its allocator holds more than that of {emptiest.title}, of the same tensors."
+        return translate(
+            "Views", "Its allocator holds more than that of {emptiest}, of the same tensors."
+        ).format(emptiest=emptiest.title)
     ours = format_bytes(getattr(fullest.figures.by_category, name))
     theirs = format_bytes(getattr(emptiest.figures.by_category, name))
     if theirs == "–":
-        return f"It has {ours} of {title}, and {emptiest.title} has none."
-    return f"It has {ours} of {title} against {theirs} of {emptiest.title}, the emptiest."
+        return translate("Views", "It has {ours} of {part}, and {emptiest} has none.").format(
+            ours=ours, part=title, emptiest=emptiest.title
+        )
+    return translate(
+        "Views", "It has {ours} of {part} against {theirs} of {emptiest}, the emptiest."
+    ).format(ours=ours, part=title, theirs=theirs, emptiest=emptiest.title)
 
 
 def stages(ranks: Sequence[RankFigures]) -> tuple[tuple[int, int], ...]:

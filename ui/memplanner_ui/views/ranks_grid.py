@@ -11,8 +11,10 @@ from PySide6.QtWidgets import QAbstractButton, QGridLayout, QSizePolicy, QVBoxLa
 
 from memplanner.plan.sharding import Sharding
 from memplanner.units import format_bytes, format_count
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import plot_painter
 from memplanner_ui.views import stacked_bar
 from memplanner_ui.views.ranks_data import Cell, in_flight, nodes_words
 from memplanner_ui.views.rows import label
@@ -63,8 +65,15 @@ class RankButton(QAbstractButton):
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        words = f"{cell.title}, stage {cell.stage}, {cell.spare_words}, {cell.of_words}"
-        self.setAccessibleName(f"{words}, the fullest" if worst else words)
+        words = translate("Views", "{ranks}, stage {stage}, {spare}, {of_capacity}").format(
+            ranks=cell.title,
+            stage=cell.stage,
+            spare=cell.spare_words,
+            of_capacity=cell.of_words,
+        )
+        self.setAccessibleName(
+            translate("Views", "{words}, the fullest").format(words=words) if worst else words
+        )
         tip = stacked_bar.words(cell.parts)
         self.setAccessibleDescription(tip)
         self.setToolTip(f"{words}\n" + tip.replace(", ", "\n"))
@@ -75,8 +84,10 @@ class RankButton(QAbstractButton):
         """What stands at the left: who."""
         words = self.cell.title
         if self.cell.count > 1:
-            words += f", {format_count(self.cell.count)} alike"
-        return f"{words}, fullest" if self._worst else words
+            words += translate("Views", ", {count} alike").format(
+                count=format_count(self.cell.count)
+            )
+        return translate("Views", "{words}, fullest").format(words=words) if self._worst else words
 
     def sizeHint(self) -> QSize:
         return QSize(fonts.scaled(_LEAST_WIDTH), fonts.scaled(_HEIGHT))
@@ -86,7 +97,7 @@ class RankButton(QAbstractButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colors = theme.current()
-        painter = QPainter(self)
+        painter = plot_painter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         ground = QColor(colors.color("accent"))
         ground.setAlphaF(self._shade)
@@ -113,7 +124,8 @@ class RankButton(QAbstractButton):
         spare = cell.spare_words
         taken = metrics.horizontalAdvance(spare)
         if taken + metrics.horizontalAdvance(self.title) + 8 > inner.width():
-            spare = spare.removesuffix(" to spare") if not missing else spare
+            if cell.spare_bytes and not missing:
+                spare = format_bytes(cell.spare_bytes)
             taken = metrics.horizontalAdvance(spare)
         painter.setPen(colors.color("trouble" if missing else "text"))
         painter.drawText(above, right, spare)
@@ -148,7 +160,7 @@ class _NodeLine(QWidget):
         self.setFixedHeight(7)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+        painter = plot_painter(self)
         pen = QPen(theme.current().color("text3"), 1, Qt.PenStyle.DashLine)
         painter.setPen(pen)
         painter.drawLine(0, self.height() // 2, self.width(), self.height() // 2)
@@ -165,7 +177,7 @@ class RanksGrid(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Ranks")
+        self.setAccessibleName(translate("Views", "Ranks"))
         self._rows: list[list[RankButton]] = []
         self._body: QWidget | None = None
         self._column = QVBoxLayout(self)
@@ -263,13 +275,20 @@ def _stage_label(first: Cell, section: Sharding, last: int, micro_batches: int) 
     column = QVBoxLayout(box)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(0)
-    title = label(f"stage {first.stage}" if section.pipeline > 1 else "all", "axis")
+    title = label(
+        translate("Views", "stage {stage}").format(stage=first.stage)
+        if section.pipeline > 1
+        else translate("Views", "all"),
+        "axis",
+    )
     title.setFont(fonts.semibold("secondary"))
     column.addStretch(1)
     column.addWidget(title)
     kept = in_flight(section, first.stage, micro_batches)
     if section.pipeline > 1 and kept is not None:
-        column.addWidget(label(f"{kept} in flight", "axis", "secondary"))
+        column.addWidget(
+            label(translate("Views", "{kept} in flight").format(kept=kept), "axis", "secondary")
+        )
     column.addWidget(label(nodes_words(section, first.rank, last), "axis", "secondary"))
     column.addStretch(1)
     return box
@@ -290,7 +309,11 @@ class Legend(QWidget):
         low, high = shades.emptiest, shades.fullest
         known = low.capacity_bytes is not None and low.whole_bytes != high.whole_bytes
         self._shades = shades if known else None
-        self.setAccessibleName(f"Shades from {low.spare_words} to {high.spare_words}")
+        self.setAccessibleName(
+            translate("Views", "Shades from {least} to {most}").format(
+                least=low.spare_words, most=high.spare_words
+            )
+        )
         self.setVisible(known)
         self.update()
 
@@ -298,7 +321,7 @@ class Legend(QWidget):
         if self._shades is None:
             return
         colors = theme.current()
-        painter = QPainter(self)
+        painter = plot_painter(self)
         painter.setFont(fonts.font("axis"))
         painter.setPen(colors.color("text2"))
         emptiest, fullest = self._shades.emptiest, self._shades.fullest

@@ -7,22 +7,26 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from memplanner.messages.estimate import Estimate, Traffic
 from memplanner.units import format_bytes, format_count
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import icons, theme
-from memplanner_ui.views.parts import PARTS, TITLES, absent_parts, exact, shown
+from memplanner_ui.views.parts import PARTS, absent_parts, exact, shown, title_of
 from memplanner_ui.views.ranks_data import Cell, cell_of, nodes_words, why, worst
 from memplanner_ui.views.rows import Panel, Part, label, number
 from memplanner_ui.views.stacked_bar import StackedBar
 from memplanner_ui.views.swatch import icon as swatch_icon
 
 KINDS = {
-    "all_gather": "All-gather",
-    "reduce_scatter": "Reduce-scatter",
-    "all_reduce": "All-reduce",
-    "all_to_all": "All-to-all",
-    "broadcast": "Broadcast",
-    "send": "Stage to stage",
+    "all_gather": translatable("Views", "All-gather"),
+    "reduce_scatter": translatable("Views", "Reduce-scatter"),
+    "all_reduce": translatable("Views", "All-reduce"),
+    "all_to_all": translatable("Views", "All-to-all"),
+    "broadcast": translatable("Views", "Broadcast"),
+    "send": translatable("Views", "Stage to stage"),
 }
-LINKS = {"card": "Within nodes", "node": "Between nodes"}
+LINKS = {
+    "card": translatable("Views", "Within nodes"),
+    "node": translatable("Views", "Between nodes"),
+}
 _VERDICTS = {
     "fits": ("fits", "fits"),
     "at_risk": ("may_not_fit", "caution"),
@@ -36,7 +40,7 @@ class RankPanel(Panel):
     fullest_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Rank", parent)
+        super().__init__(translate("Views", "Rank"), parent)
         self._estimate: Estimate | None = None
         theme.current().changed.connect(self._draw_again)
         self.set_estimate(None)
@@ -51,16 +55,22 @@ class RankPanel(Panel):
         cell = None if estimate is None else cell_of(estimate, estimate.rank)
         if estimate is None or cell is None:
             part = Part()
-            words = "With several cards, this explains the fullest one, or the one you select."
+            words = translate(
+                "Views", "With several cards, this explains the fullest one, or the one you select."
+            )
             part.add(label(words, "secondary", "faint", wrap=True))
             self.add_part(part)
             return
         fullest = worst(estimate)
         self.add_part(self._head(estimate, cell, fullest))
-        reason = Part("Why this rank" if cell == fullest else "Why the fullest is")
+        reason = Part(
+            translate("Views", "Why this rank")
+            if cell == fullest
+            else translate("Views", "Why the fullest is")
+        )
         reason.add(label(why(estimate), "body", wrap=True))
         if fullest is not None and cell != fullest:
-            back = QPushButton("Show the fullest")
+            back = QPushButton(translate("Views", "Show the fullest"))
             back.clicked.connect(self.fullest_wanted)
             reason.add(back)
         self.add_part(reason)
@@ -79,14 +89,19 @@ class RankPanel(Panel):
         title = label(f"{_rank_words(estimate, cell)}, {cell.spare_words}", "notice", wrap=True)
         line.addWidget(title, 1)
         part.add(row)
-        places = [nodes_words(section, estimate.rank, estimate.rank),
-                  f"card {estimate.rank % section.cards_per_node}"]  # fmt: skip
+        card = estimate.rank % section.cards_per_node
+        places = [
+            nodes_words(section, estimate.rank, estimate.rank),
+            translate("Views", "card {number}").format(number=card),
+        ]
         if section.pipeline > 1:
-            places.append(f"stage {cell.stage}")
+            places.append(translate("Views", "stage {stage}").format(stage=cell.stage))
         if cell.count > 1:
-            places.append(f"one of {format_count(cell.count)} alike")
+            places.append(
+                translate("Views", "one of {count} alike").format(count=format_count(cell.count))
+            )
         if cell == fullest:
-            places.append("the fullest")
+            places.append(translate("Views", "the fullest"))
         part.add(label(", ".join(places), "secondary", "secondary", wrap=True))
         bar = StackedBar(height=14)
         bar.set_values(cell.parts, max(cell.capacity_bytes or 0, cell.whole_bytes))
@@ -101,35 +116,56 @@ class RankPanel(Panel):
             square.setPixmap(swatch_icon(name).pixmap(16, 16))
             value = number(format_bytes(size))
             value.setToolTip(exact(real))
-            rows.append((square, label(TITLES[name], "body", "secondary"), value))
+            rows.append((square, label(title_of(name), "body", "secondary"), value))
         total = number(format_bytes(cell.whole_bytes), strong=True)
-        rows.append((QLabel(), label("Peak", "heading"), total))
+        rows.append((QLabel(), label(translate("Views", "Peak"), "heading"), total))
         part.add_grid(rows, stretch=1)
         return part
 
 
 def _rank_words(estimate: Estimate, cell: Cell) -> str:
-    return f"Rank {estimate.rank}" if cell.count == 1 else cell.title.capitalize()
+    return (
+        translate("Views", "Rank {rank}").format(rank=estimate.rank)
+        if cell.count == 1
+        else cell.title.capitalize()
+    )
 
 
 def _traffic(rows: tuple[Traffic, ...]) -> Part:
-    part = Part("Sent in a step")
+    part = Part(translate("Views", "Sent in a step"))
     if not rows:
-        part.add(label("Nothing is sent to other cards.", "secondary", "faint", wrap=True))
+        part.add(
+            label(
+                translate("Views", "Nothing is sent to other cards."),
+                "secondary",
+                "faint",
+                wrap=True,
+            )
+        )
         return part
     known = [row.seconds for row in rows if row.seconds is not None]
     part.right.setText(format_bytes(sum(row.sent_bytes for row in rows)))
     for link, title in LINKS.items():
         of_link = [row for row in rows if row.link == link]
         if of_link:
-            part.add(label(title, "secondary", "faint"))
+            part.add(label(translate("Views", title), "secondary", "faint"))
         for row in of_link:
-            value = part.add_pair(KINDS[row.kind], traffic_words(row))
-            value.setToolTip(f"{exact(row.sent_bytes)} in {format_count(row.calls)} calls")
-    words = "No rate of a link is known; set it under Cards."
+            value = part.add_pair(translate("Views", KINDS[row.kind]), traffic_words(row))
+            value.setToolTip(
+                translate("Views", "{sent} in {calls} calls").format(
+                    sent=exact(row.sent_bytes), calls=format_count(row.calls)
+                )
+            )
+    words = translate("Views", "No rate of a link is known; set it under Cards.")
     if known:
-        words = f"{seconds_words(sum(known))} at the links’ full rate: an estimate, not measured"
-        words += "." if len(known) == len(rows) else "; a rate is missing for the rest."
+        words = translate("Views", "{time} at the links’ full rate: an estimate, not measured.")
+        if len(known) < len(rows):
+            words = translate(
+                "Views",
+                "{time} at the links’ full rate: an estimate, not measured; "
+                "a rate is missing for the rest.",
+            )
+        words = words.format(time=seconds_words(sum(known)))
     part.add(label(words, "secondary", "faint", wrap=True))
     return part
 
@@ -143,7 +179,7 @@ def traffic_words(row: Traffic) -> str:
 def seconds_words(seconds: float) -> str:
     """A time in two or three figures: ``2.2 s``, ``35 ms``, ``under 1 ms``."""
     if seconds < 0.001:
-        return "under 1 ms"
+        return translate("Views", "under 1 ms")
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 

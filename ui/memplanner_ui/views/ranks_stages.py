@@ -17,8 +17,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractSlider, QSizePolicy, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import plot_painter
 
 _BAR_TOP, _BAR_HEIGHT = 36, 24
 _HANDLE_WIDTH = 24
@@ -47,9 +49,17 @@ class Boundary(QAbstractSlider):
         self.setRange(least, most)
         self.setValue(value)
         self.blockSignals(blocked)
-        self.setAccessibleName(f"Boundary of stages {self._place} and {self._place + 1}")
+        self.setAccessibleName(
+            translate("Views", "Boundary of stages {stage} and {next}").format(
+                stage=self._place, next=self._place + 1
+            )
+        )
         self.setAccessibleDescription(words)
-        self.setToolTip(f"{words}. Drag it, or use the arrow keys; by ten with Shift.")
+        self.setToolTip(
+            translate(
+                "Views", "{words}. Drag it, or use the arrow keys; by ten with Shift."
+            ).format(words=words)
+        )
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
@@ -76,7 +86,7 @@ class Boundary(QAbstractSlider):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colors = theme.current()
-        painter = QPainter(self)
+        painter = plot_painter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         ink = colors.color("accent" if self.hasFocus() or self.isSliderDown() else "text")
         middle = self.width() / 2
@@ -102,7 +112,7 @@ class StageBar(QWidget):
         self._current = True
         self.boundaries: list[Boundary] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Stages of the pipeline")
+        self.setAccessibleName(translate("Views", "Stages of the pipeline"))
         theme.current().changed.connect(self.update)
 
     @property
@@ -131,7 +141,10 @@ class StageBar(QWidget):
             boundary.show()
             self.boundaries.append(boundary)
         self._show_boundaries()
-        spoken = "; ".join(f"stage {stage}: {text}" for stage, text in enumerate(self._words))
+        spoken = "; ".join(
+            translate("Views", "stage {stage}: {text}").format(stage=stage, text=text)
+            for stage, text in enumerate(self._words)
+        )
         self.setAccessibleDescription(spoken)
         self.setToolTip(spoken.replace("; ", "\n"))
         self.update()
@@ -142,8 +155,11 @@ class StageBar(QWidget):
             first = start
             start += self._counts[place]
             most = start + self._counts[place + 1] - 1
-            words = f"Stage {place} ends with block {start - 1}, stage {place + 1} begins with "
-            boundary.show_value(first + 1, most, start, f"{words}block {start}")
+            words = translate(
+                "Views",
+                "Stage {stage} ends with block {end}, stage {next} begins with block {start}",
+            ).format(stage=place, end=start - 1, next=place + 1, start=start)
+            boundary.show_value(first + 1, most, start, words)
         self._place()
 
     def _move(self, place: int, value: int) -> None:
@@ -194,7 +210,7 @@ class StageBar(QWidget):
         if not self._counts:
             return
         colors = theme.current()
-        painter = QPainter(self)
+        painter = plot_painter(self)
         area, start = self._area(), 0
         for stage, count in enumerate(self._counts):
             left, right = self.x_of(start), self.x_of(start + count)
@@ -225,7 +241,10 @@ class StageBar(QWidget):
                 painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
         painter.setFont(fonts.font("axis"))
         end = start + count - 1
-        title = f"stage {stage}: " + (f"block {start}" if count == 1 else f"{start} to {end}")
+        title = translate("Views", "stage {stage}: block {start}")
+        if count > 1:
+            title = translate("Views", "stage {stage}: {start} to {end}")
+        title = title.format(stage=stage, start=start, end=end)
         words = self._words[stage] if stage < len(self._words) else ""
         metrics = painter.fontMetrics()
         line = metrics.height()

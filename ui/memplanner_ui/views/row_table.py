@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import FiguresDelegate, mirrors
+from memplanner_ui.views.copying import Copies
 
 _ROW = 24
 
@@ -49,3 +51,6 @@ class RowTable(QTableView):
             if column != stretched:
                 header.resizeSection(column, fonts.scaled(width))
         theme.current().changed.connect(self.viewport().update)
+        self.copies = Copies(self, key=True)
+        if mirrors():
+            self.setItemDelegate(FiguresDelegate(self))

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import trailing
 
 SIDE = 14
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -93,7 +94,7 @@ def number(text: str, ink: str = "", *, strong: bool = False) -> QLabel:
     result = label(text, "body", ink)
     if strong:
         result.setFont(fonts.semibold("body"))
-    result.setAlignment(_RIGHT)
+    result.setAlignment(trailing() | Qt.AlignmentFlag.AlignVCenter)
     return result
 
 

@@ -10,8 +10,11 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from memplanner.units import format_bytes
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import plot_painter
+from memplanner_ui.views.budget_words import capacity_words
 
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -22,7 +25,7 @@ def loss_words(loss: float) -> str:
     """A loss in two decimals; one that is no number or infinite in a word."""
     if isfinite(loss):
         return f"{loss:.2f}"
-    return "not a number" if isnan(loss) else "infinite"
+    return translate("Views", "not a number") if isnan(loss) else translate("Views", "infinite")
 
 
 class _Chart(QWidget):
@@ -46,21 +49,23 @@ class LossChart(_Chart):
     """The loss of each step so far, on an axis of all steps; where it is no number, a mark."""
 
     def __init__(self) -> None:
-        super().__init__("Loss", 84)
+        super().__init__(translate("Views", "Loss"), 84)
         self._losses: list[float] = []
 
     def set_losses(self, losses: Sequence[float], steps: int) -> None:
         """Shows the losses of a run of ``steps``."""
         self._losses, self.steps = list(losses), max(1, steps)
-        words = "none yet"
+        words = translate("Views", "none yet")
         if losses:
             first, last = loss_words(losses[0]), loss_words(losses[-1])
-            words = f"from {first} to {last} in {len(losses)} steps"
+            words = translate("Views", "from {first} to {last} in {count} steps").format(
+                first=first, last=last, count=len(losses)
+            )
         self.setAccessibleDescription(words)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter, colors = QPainter(self), theme.current()
+        painter, colors = plot_painter(self), theme.current()
         painter.setFont(fonts.font("axis"))
         area = QRectF(self.rect()).adjusted(0, 6, -34, -_ROW - 2)
         painter.setPen(QPen(colors.color("hairline"), 1))
@@ -68,8 +73,8 @@ class LossChart(_Chart):
             painter.drawLine(QPointF(0, round(y) + 0.5), QPointF(self.width(), round(y) + 0.5))
         foot = QRectF(0, self.height() - _ROW, self.width(), _ROW)
         painter.setPen(colors.color("text2"))
-        painter.drawText(foot, _LEFT, "step 1")
-        painter.drawText(foot, _RIGHT, f"step {self.steps}")
+        painter.drawText(foot, _LEFT, translate("Views", "step {step}").format(step=1))
+        painter.drawText(foot, _RIGHT, translate("Views", "step {step}").format(step=self.steps))
         known = [loss for loss in self._losses if isfinite(loss)]
         if known:
             low, high = min(known), max(known)
@@ -107,29 +112,33 @@ class PeakChart(_Chart):
     """The allocated peak of each step as a dot, under the card's line, beside the prediction."""
 
     def __init__(self) -> None:
-        super().__init__("Peak of each step", 74)
+        super().__init__(translate("Views", "Peak of each step"), 74)
         self._peaks: list[int] = []
         self._predicted = 0
         self._capacity: int | None = None
-        self._name = "card"
+        self._on_cpu = False
 
-    def set_limits(self, predicted_bytes: int, capacity_bytes: int | None, name: str) -> None:
-        """What peaks are held against; ``name`` is the word for the capacity."""
-        self._predicted, self._capacity, self._name = predicted_bytes, capacity_bytes, name
+    def set_limits(self, predicted_bytes: int, capacity_bytes: int | None, on_cpu: bool) -> None:
+        """What peaks are held against."""
+        self._predicted, self._capacity, self._on_cpu = predicted_bytes, capacity_bytes, on_cpu
         self.update()
 
     def set_peaks(self, peaks: Sequence[int], steps: int) -> None:
         """Shows the peaks of a run of ``steps``."""
         self._peaks, self.steps = list(peaks), max(1, steps)
-        words = f"predicted {format_bytes(self._predicted)}"
+        words = translate("Views", "predicted {predicted}").format(
+            predicted=format_bytes(self._predicted)
+        )
         if peaks:
-            words += f", last step {format_bytes(peaks[-1])}, highest {format_bytes(max(peaks))}"
+            words += translate("Views", ", last step {last}, highest {highest}").format(
+                last=format_bytes(peaks[-1]), highest=format_bytes(max(peaks))
+            )
         self.setAccessibleDescription(words)
         self.setToolTip(words)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter, colors = QPainter(self), theme.current()
+        painter, colors = plot_painter(self), theme.current()
         painter.setFont(fonts.font("axis"))
         area = QRectF(self.rect()).adjusted(0, _ROW + 4, 0, -_ROW - 4)
         values = [*self._peaks, self._predicted]
@@ -147,7 +156,7 @@ class PeakChart(_Chart):
         if shown_capacity:
             top = round(y(shown_capacity))
             painter.fillRect(QRectF(0, top - 1, self.width(), 2), colors.color("trouble"))
-            words = f"{self._name} {format_bytes(shown_capacity)}"
+            words = capacity_words(shown_capacity, on_cpu=self._on_cpu)
             painter.setPen(colors.color("text2"))
             painter.drawText(QRectF(0, top - _ROW - 3, self.width(), _ROW), _RIGHT, words)
         if not self._predicted:
@@ -156,7 +165,9 @@ class PeakChart(_Chart):
         line = round(y(self._predicted))
         painter.fillRect(QRectF(0, line, self.width(), 1), colors.color("text3"))
         painter.setPen(colors.color("text2"))
-        words = f"predicted {format_bytes(self._predicted)}"
+        words = translate("Views", "predicted {predicted}").format(
+            predicted=format_bytes(self._predicted)
+        )
         foot = QRectF(0, self.height() - _ROW, self.width(), _ROW)
         painter.drawText(foot, _RIGHT, words)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -22,18 +22,20 @@ from memplanner.messages.run import (
 from memplanner.plan.inference import Round
 from memplanner.units import NOTHING, format_count, format_duration
 from memplanner_ui import step_words
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import placed
 from memplanner_ui.views.quality_part import QualityPart
 from memplanner_ui.views.rows import ElidedLabel, Panel, Part, label, number, tag
 from memplanner_ui.views.run_charts import LossChart, PeakChart, loss_words
-from memplanner_ui.views.uses import intake, round_of, trains
+from memplanner_ui.views.uses import intake, one, round_of, rounds, several, trains
 
 _OUTCOMES: dict[Outcome, tuple[str, str]] = {
-    "finished": ("finished", "plain"),
-    "stopped": ("stopped", "plain"),
-    "out_of_memory": ("out of memory", "trouble"),
-    "failed": ("failed", "trouble"),
+    "finished": (translatable("Views", "finished"), "plain"),
+    "stopped": (translatable("Views", "stopped"), "plain"),
+    "out_of_memory": (translatable("Views", "out of memory"), "trouble"),
+    "failed": (translatable("Views", "failed"), "trouble"),
 }
 
 
@@ -59,7 +61,7 @@ class RunPanel(Panel):
     """A layer of the quality report was chosen: its name."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Run", parent)
+        super().__init__(translate("Views", "Run"), parent)
         self._started: RunStarted | None = None
         self._steps: list[RunStep] = []
         self._seconds = 0.0
@@ -78,7 +80,7 @@ class RunPanel(Panel):
         self._after = QPushButton()
         icons.set_icon(self._after, "stop")
         self._after.clicked.connect(self._stop_after)
-        self._now = QPushButton("Stop now")
+        self._now = QPushButton(translate("Views", "Stop now"))
         self._now.clicked.connect(self._stop_now)
         head = Part()
         head.add(_row(self._step, None, self._state))
@@ -87,27 +89,33 @@ class RunPanel(Panel):
         buttons = _row(self._after, self._now)
         head.add(buttons)
         self._loss = LossChart()
-        loss = self._loss_part = Part("Loss")
+        loss = self._loss_part = Part(translate("Views", "Loss"))
         self._last_loss = loss.right
         self._last_loss.setFont(fonts.semibold("body"))
         self._last_loss.setProperty("ink", "")
         loss.add(self._loss)
-        speed = Part("Speed")
-        self._step_time = speed.add_pair("Time of each, median")
-        self._expected = speed.add_pair("Estimated")
-        self._tokens = speed.add_pair("Tokens per second")
+        speed = Part(translate("Views", "Speed"))
+        self._step_time = speed.add_pair(translate("Views", "Time of each, median"))
+        self._expected = speed.add_pair(translate("Views", "Estimated"))
+        self._tokens = speed.add_pair(translate("Views", "Tokens per second"))
         self._peaks = PeakChart()
-        peaks = Part("Peak of each, allocated")
+        peaks = Part(translate("Views", "Peak of each, allocated"))
         peaks.add(self._peaks)
         self._quality = QualityPart()
         self._quality.layer_chosen.connect(self.layer_chosen)
-        process = Part("Process")
-        self._process = process.add_pair("Runs in")
-        self._data = _pair(process, "Data")
-        self._saved = _pair(process, "Saved to")
-        self._device = _pair(process, "Device")
+        process = Part(translate("Views", "Process"))
+        self._process = process.add_pair(translate("Views", "Runs in"))
+        self._data = _pair(process, translate("Views", "Data"))
+        self._saved = _pair(process, translate("Views", "Saved to"))
+        self._device = _pair(process, translate("Views", "Device"))
         note = Part()
-        note.add(_Note("The plan is locked while it runs. Edits you make now go to a copy."))
+        note.add(
+            _Note(
+                translate(
+                    "Views", "The plan is locked while it runs. Edits you make now go to a copy."
+                )
+            )
+        )
         self._note = note
         for part in (head, loss, speed, peaks, self._quality, process, note):
             self.add_part(part)
@@ -115,7 +123,7 @@ class RunPanel(Panel):
     def expect(self, time: StepTime | None) -> None:
         """Tells what a step was estimated to take; None where that is not known."""
         if time is None:
-            self._expected.setText("not known here")
+            self._expected.setText(translate("Views", "not known here"))
             self._expected.setToolTip("")
             return
         self._expected.setText(f"{format_duration(time.seconds)}, {step_words.likely(time)}")
@@ -129,15 +137,15 @@ class RunPanel(Panel):
         self.show_part(self._loss_part, trains(started.plan))
         on_cpu = started.device.kind == "cpu"
         capacity = started.device.memory_bytes
-        self._peaks.set_limits(
-            started.predicted.allocated_bytes, capacity, "memory" if on_cpu else "card"
-        )
-        where = f"{len(started.ranks)} ranks below" if started.ranks else "a child process,"
-        self._process.setText(f"{where} pid {started.process_id}")
+        self._peaks.set_limits(started.predicted.allocated_bytes, capacity, on_cpu)
+        where = translate("Views", "a child process, pid {process_id}")
+        if started.ranks:
+            where = translate("Views", "{count} ranks below pid {process_id}")
+        self._process.setText(where.format(count=len(started.ranks), process_id=started.process_id))
         self._data.set_text(started.data)
         self._device.set_text(started.device.name)
         self._bar.setRange(0, max(1, started.steps))
-        self._set_state("applying", "accent")
+        self._set_state(translate("Views", "applying"), "accent")
         for button in (self._after, self._now):
             button.setEnabled(True)
         self._set_quality(None)
@@ -163,7 +171,8 @@ class RunPanel(Panel):
             self._show()
             self._set_quality(event.quality)
             self._saved.set_text(event.saved or NOTHING)
-            self._set_state(*_OUTCOMES[event.outcome])
+            said, ink = _OUTCOMES[event.outcome]
+            self._set_state(translate("Views", said), ink)
 
     def clear(self) -> None:
         """Forgets the run."""
@@ -171,7 +180,7 @@ class RunPanel(Panel):
         self._set_quality(None)
         self._end()
         self._set_state("", "plain")
-        self._step.setText("No run yet")
+        self._step.setText(translate("Views", "No run yet"))
         for shown in (
             self._left, self._step_time, self._expected, self._tokens, self._process,
             self._last_loss,
@@ -182,15 +191,22 @@ class RunPanel(Panel):
         self._saved.set_text("")
         self._bar.setValue(0)
         self._loss.set_losses((), 1)
-        self._peaks.set_limits(0, None, "card")
+        self._peaks.set_limits(0, None, False)
         self._peaks.set_peaks((), 1)
 
     def _use_words(self, word: Round) -> None:
         self._word = word
-        self._bar.setAccessibleName(f"{word.capitalize()}s done")
-        self._after.setText(f"Stop after {word}")
-        self._after.setToolTip(f"Ends the run when its {word} is complete (Ctrl+.)")
-        self._now.setToolTip(f"Ends the process at once; this {word} is lost")
+        self._bar.setAccessibleName(translate("Views", "{steps} done").format(steps=several(word)))
+        said = one(word)
+        self._after.setText(translate("Views", "Stop after {word}").format(word=said))
+        self._after.setToolTip(
+            translate("Views", "Ends the run when its {word} is complete (Ctrl+.)").format(
+                word=said
+            )
+        )
+        self._now.setToolTip(
+            translate("Views", "Ends the process at once; this {word} is lost").format(word=said)
+        )
 
     @property
     def state(self) -> str:
@@ -211,13 +227,13 @@ class RunPanel(Panel):
 
     def _stop_after(self) -> None:
         self._after.setEnabled(False)
-        self._set_state("stopping", "accent")
+        self._set_state(translate("Views", "stopping"), "accent")
         self.stop_after_step.emit()
 
     def _stop_now(self) -> None:
         self._after.setEnabled(False)
         self._now.setEnabled(False)
-        self._set_state("stopping", "accent")
+        self._set_state(translate("Views", "stopping"), "accent")
         self.stop_now.emit()
 
     def _set_state(self, text: str, kind: str) -> None:
@@ -234,9 +250,17 @@ class RunPanel(Panel):
         total = started.steps
         done = len(steps)
         now = done if self._ended else min(done + 1, total)
-        self._step.setText(f"{self._word.capitalize()} {now} of {total}")
+        self._step.setText(
+            translate("Views", "{word} {now} of {total}").format(
+                word=one(self._word).capitalize(), now=now, total=total
+            )
+        )
         self._bar.setValue(done)
-        self._bar.setAccessibleDescription(f"{done} of {total} {self._word}s done")
+        self._bar.setAccessibleDescription(
+            translate("Views", "{done} of {all} done").format(
+                done=done, all=rounds(total, self._word)
+            )
+        )
         losses = [step.loss for step in steps if step.loss is not None]
         self._loss.set_losses(losses, total)
         self._show_last_loss(losses[-1] if losses else None)
@@ -255,22 +279,26 @@ class RunPanel(Panel):
         started, steps = self._started, self._steps
         if started is None:
             return
-        gone = f"{clock(self._seconds)} gone"
+        gone = translate("Views", "{time} gone").format(time=clock(self._seconds))
         if not steps:
             self._left.setText(gone)
-            self._step_time.setText("not measured yet")
+            self._step_time.setText(translate("Views", "not measured yet"))
             self._tokens.setText("")
             return
         # The first step warms up caches and makes the optimizer's state.
         typical = median(step.step_seconds for step in (steps[1:] or steps))
         remaining = 0 if self._ended else typical * (started.steps - len(steps))
-        self._left.setText(f"{gone}, about {clock(remaining)} left" if remaining else gone)
+        self._left.setText(
+            translate("Views", "{gone}, about {time} left").format(gone=gone, time=clock(remaining))
+            if remaining
+            else gone
+        )
         self._step_time.setText(duration(typical))
         _, count, unit = intake(started.plan, takes_sequence=started.model.takes_sequence)
         if unit == "tokens":
             self._tokens.setText(format_count(round(count / typical)))
         else:
-            self._tokens.setText("takes no tokens")
+            self._tokens.setText(translate("Views", "takes no tokens"))
 
 
 def _pair(part: Part, name: str) -> ElidedLabel:
@@ -325,7 +353,8 @@ class _Note(QWidget):
         path.addRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)
         painter.fillPath(path, colors.color("raised"))
         painter.setClipPath(path)
-        painter.fillRect(QRectF(0, 0, 3, self.height()), colors.color("accent"))
+        edge = placed(QRectF(0, 0, 3, self.height()), self.rect())
+        painter.fillRect(edge, colors.color("accent"))
         painter.setClipping(False)
         painter.setPen(QPen(colors.color("border"), 1))
         painter.drawPath(path)

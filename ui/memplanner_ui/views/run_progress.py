@@ -15,13 +15,15 @@ from memplanner.messages.run import (
 )
 from memplanner.plan.inference import Round
 from memplanner.units import format_bytes
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import placed
 from memplanner_ui.views.comparison import largest_difference, percent
-from memplanner_ui.views.parts import PHASES
+from memplanner_ui.views.parts import phase_title
 from memplanner_ui.views.rows import Panel, Part, label
 from memplanner_ui.views.run_panel import clock
-from memplanner_ui.views.uses import round_of, rounds
+from memplanner_ui.views.uses import one, round_of, rounds
 
 _MOST = 200
 """Lines kept; a run that says more loses its oldest."""
@@ -33,12 +35,19 @@ _OUTCOME_ICONS = {
     "failed": ("caution", "trouble"),
 }
 
+_OUTCOMES = {
+    "finished": translatable("Views", "Finished"),
+    "stopped": translatable("Views", "Stopped"),
+    "out_of_memory": translatable("Views", "Out of memory"),
+    "failed": translatable("Views", "Failed"),
+}
+
 
 class ProgressPanel(Panel):
     """A list of what was done, what goes on now, and how the run ended."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Progress", parent)
+        super().__init__(translate("Views", "Progress"), parent)
         self._lines: list[_Line] = []
         self._now: _Line | None = None
         self._word: Round = "step"
@@ -50,7 +59,13 @@ class ProgressPanel(Panel):
         """Begins a run."""
         self._restart()
         self._word = round_of(started.plan)
-        self._now = _Line("apply", "accent", "Starting", started.device.name, "now")
+        self._now = _Line(
+            "apply",
+            "accent",
+            translate("Views", "Starting"),
+            started.device.name,
+            translate("Views", "now"),
+        )
         self._list.add(self._now)
 
     def handle(self, event: RunEvent) -> None:
@@ -64,13 +79,20 @@ class ProgressPanel(Panel):
         elif isinstance(event, RunSample):
             if self._now is not None:
                 word = self._word
-                title = f"{word.capitalize()} {event.step}"
-                title = title if event.step else f"Before the first {word}"
-                where = PHASES[event.phase]
+                title = translate("Views", "Before the first {word}").format(word=one(word))
+                if event.step:
+                    title = translate("Views", "{word} {step}").format(
+                        word=one(word).capitalize(), step=event.step
+                    )
+                where = phase_title(event.phase)
                 if event.phase == "decode":
-                    where += f", token {event.micro_batch + 2}"
+                    where += translate("Views", ", token {number}").format(
+                        number=event.micro_batch + 2
+                    )
                 elif word == "step":
-                    where += f", micro-batch {event.micro_batch + 1}"
+                    where += translate("Views", ", micro-batch {number}").format(
+                        number=event.micro_batch + 1
+                    )
                 self._now.set_words(title, where)
         elif isinstance(event, RunResult):
             self._finish(event)
@@ -92,7 +114,14 @@ class ProgressPanel(Panel):
         self.add_part(self._list)
 
     def _show_empty(self) -> None:
-        self._list.add(label("What a run does is listed here.", "secondary", "faint", wrap=True))
+        self._list.add(
+            label(
+                translate("Views", "What a run does is listed here."),
+                "secondary",
+                "faint",
+                wrap=True,
+            )
+        )
 
     def _add(self, line: _Line) -> None:
         self._lines.append(line)
@@ -111,36 +140,46 @@ class ProgressPanel(Panel):
             self._now.deleteLater()
             self._now = None
         icon, ink = _OUTCOME_ICONS[result.outcome]
-        title = result.outcome.replace("_", " ").capitalize()
+        title = translate("Views", _OUTCOMES[result.outcome])
         detail = result.where or rounds(result.steps, round_of(result.plan))
         self._add(_Line(icon, ink, title, detail, clock(result.seconds)))
-        said = Part("What happened")
+        said = Part(translate("Views", "What happened"))
         said.add(label(result.sentence, "body", "", wrap=True))
         if result.missing_bytes:
-            missing = f"{format_bytes(result.missing_bytes)} were missing."
+            missing = translate("Views", "{missing} were missing.").format(
+                missing=format_bytes(result.missing_bytes)
+            )
             said.add(label(missing, "body", "trouble", wrap=True))
         self.add_part(said)
         if result.measured is not None:
             self.add_part(_difference(result))
         if result.notes:
-            notes = Part("Notes")
+            notes = Part(translate("Views", "Notes"))
             for note in result.notes:
                 notes.add(label(note, "secondary", "secondary", wrap=True))
             self.add_part(notes)
 
 
 def _difference(result: RunResult) -> Part:
-    part = Part("Largest difference")
+    part = Part(translate("Views", "Largest difference"))
     row = largest_difference(result)
     if row is None or row.predicted_bytes is None or row.measured_bytes is None:
-        part.add(label("None: every category is as predicted.", "body", "", wrap=True))
+        part.add(
+            label(
+                translate("Views", "None: every category is as predicted."), "body", "", wrap=True
+            )
+        )
         return part
     off = row.measured_bytes - row.predicted_bytes
-    more = "more" if off > 0 else "less"
-    words = label(f"{row.title}, {format_bytes(abs(off))} {more} than predicted.", wrap=True)
+    said = translate("Views", "{part}, {size} less than predicted.")
+    if off > 0:
+        said = translate("Views", "{part}, {size} more than predicted.")
+    words = label(said.format(part=row.title, size=format_bytes(abs(off))), wrap=True)
     words.setFont(fonts.semibold("body"))
     part.add(words)
-    peak = f"Error of the allocated peak: {percent(result.error)}."
+    peak = translate("Views", "Error of the allocated peak: {error}.").format(
+        error=percent(result.error)
+    )
     part.add(label(peak, "body", "secondary", wrap=True))
     return part
 
@@ -183,5 +222,5 @@ class _Line(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         color = theme.current().color(self._ink)
-        icons.paint(painter, self._icon, QRectF(0, 2, 15, 15), color)
+        icons.paint(painter, self._icon, placed(QRectF(0, 2, 15, 15), self.rect()), color)
         painter.end()

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from memplanner.messages.cost import RISKS
 from memplanner.messages.search import FoundPlan, SearchGoal, SearchState
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import search_words as words
@@ -28,8 +29,8 @@ from memplanner_ui.views.search_plot import SearchPlot
 from memplanner_ui.views.search_table import SearchTable
 from memplanner_ui.views.segments import Segments
 
-_FILLED = "filled: nothing is both smaller and faster at that risk"
-_FILLED_UNTIMED = "filled: the smallest at that risk, as far as it is known"
+_FILLED = translatable("Views", "filled: nothing is both smaller and faster at that risk")
+_FILLED_UNTIMED = translatable("Views", "filled: the smallest at that risk, as far as it is known")
 
 
 class SearchView(QWidget):
@@ -47,28 +48,31 @@ class SearchView(QWidget):
         self._found = FoundPlans()
         self._goal = SearchGoal()
         self._selected: FoundPlan | None = None
-        self.which = Segments("Plans", (("best", "Best of each risk"), ("all", "All")))
-        self.stop_button = QPushButton("Stop")
+        self.which = Segments(
+            translate("Views", "Plans"),
+            (("best", translate("Views", "Best of each risk")), ("all", translate("Views", "All"))),
+        )
+        self.stop_button = QPushButton(translate("Views", "Stop"))
         self.filter_field = QLineEdit()
         self.copy_button = QToolButton()
         self.plot = SearchPlot()
         self.table = SearchTable()
         self._said = ElidedLabel()
         self._height_title = ElidedLabel()
-        self._filled = ElidedLabel(_FILLED)
+        self._filled = ElidedLabel(translate("Views", _FILLED))
         self._note = label("", "secondary", "secondary", wrap=True)
         self._set_up()
         self.set_running(False)
 
     def _set_up(self) -> None:
         self.stop_button.setProperty("small", True)
-        self.stop_button.setToolTip("Keep what has been found so far")
+        self.stop_button.setToolTip(translate("Views", "Keep what has been found so far"))
         self.stop_button.clicked.connect(self.stop_wanted)
         self.which.chosen.connect(lambda _: self.show_found())
         field = self.filter_field
-        field.setPlaceholderText("Filter plans")
-        field.setAccessibleName("Filter plans by what they change")
-        field.setToolTip("Words of changes, such as 8-bit loss")
+        field.setPlaceholderText(translate("Views", "Filter plans"))
+        field.setAccessibleName(translate("Views", "Filter plans by what they change"))
+        field.setToolTip(translate("Views", "Words of changes, such as 8-bit loss"))
         field.setClearButtonEnabled(True)
         field.setMinimumWidth(fonts.scaled(90))
         field.setMaximumWidth(fonts.scaled(180))
@@ -78,8 +82,8 @@ class SearchView(QWidget):
         field.textChanged.connect(lambda _: self.show_found())
         icons.set_icon(self.copy_button, "copy", "text2")
         self.copy_button.setFixedSize(26, 26)
-        self.copy_button.setAccessibleName("Copy as a table")
-        self.copy_button.setToolTip("Copy as a table (Ctrl+C in it)")
+        self.copy_button.setAccessibleName(translate("Views", "Copy as a table"))
+        self.copy_button.setToolTip(translate("Views", "Copy as a table (Ctrl+C in it)"))
         self.copy_button.clicked.connect(self.table.copy)
         for source in (self.plot.selected, self.table.selected):
             source.connect(self._on_selected)
@@ -95,13 +99,13 @@ class SearchView(QWidget):
         above = QHBoxLayout()
         above.setContentsMargins(12, 5, 14, 5)
         above.setSpacing(8)
-        above.addWidget(label("Plans", "body", "secondary"))
+        above.addWidget(label(translate("Views", "Plans"), "body", "secondary"))
         above.addWidget(self.which)
         above.addWidget(field, 1)
         above.addWidget(self._said, 2)
         above.addWidget(self.copy_button)
         above.addWidget(self.stop_button)
-        memory = label("peak memory, GiB", "axis", "secondary")
+        memory = label(translate("Views", "peak memory, GiB"), "axis", "secondary")
         memory.setContentsMargins(0, 0, 16, 2)
         drawing = QWidget()
         drawn = QVBoxLayout(drawing)
@@ -111,7 +115,7 @@ class SearchView(QWidget):
         self._height_title.setContentsMargins(12, 0, 0, 0)
         drawn.addWidget(self._height_title)
         drawn.addWidget(self.plot, 1)
-        drawn.addWidget(memory, 0, Qt.AlignmentFlag.AlignRight)
+        drawn.addWidget(memory, 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignAbsolute)
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.setChildrenCollapsible(False)
         parts.addWidget(drawing)
@@ -133,12 +137,15 @@ class SearchView(QWidget):
         line = QHBoxLayout()
         line.setContentsMargins(12, 2, 14, 2)
         line.setSpacing(4)
-        entries = [*((risk, words.RISK_TITLES[risk]) for risk in RISKS), (None, "This plan")]
+        entries = [
+            *((risk, words.risk_title(risk)) for risk in RISKS),
+            (None, translate("Views", "This plan")),
+        ]
         for risk, title in entries:
             line.addWidget(RiskMark(risk))
             said = label(title, "secondary")
             if risk is not None:
-                said.setToolTip(words.RISK_TIPS[risk])
+                said.setToolTip(words.risk_tip(risk))
             line.addWidget(said)
             line.addSpacing(10)
         line.addWidget(self._filled, 1)
@@ -151,16 +158,26 @@ class SearchView(QWidget):
         found = self._found = self._found if found is None else found
         goal = self._goal = self._goal if goal is None else goal
         best = found.best()
-        self.which.set_title("all", f"All {len(found)}" if len(found) else "All")
+        self.which.set_title(
+            "all",
+            translate("Views", "All {count}").format(count=len(found))
+            if len(found)
+            else translate("Views", "All"),
+        )
         plans = best if self.which.is_on("best") else found.all()
         wanted = self.filter_field.text().casefold().split()
         plans = tuple(one for one in plans if _has(one, wanted))
         here = goal.where == "this_device"
         card = found.device if here else None
         axis = found.axis()
-        self._filled.set_text(_FILLED if axis.of_time else _FILLED_UNTIMED)
+        self._filled.set_text(
+            translate("Views", _FILLED) if axis.of_time else translate("Views", _FILLED_UNTIMED)
+        )
         self.plot.show_plans(found, plans, card=card, margin_bytes=goal.margin_bytes)
-        self._height_title.set_text(axis.title + ", logarithmic" * self.plot.logarithmic)
+        title = axis.title
+        if self.plot.logarithmic:
+            title = translate("Views", "{axis}, logarithmic").format(axis=title)
+        self._height_title.set_text(title)
         self.table.show_plans(found, plans, other_cards=not here, timed=axis.of_time)
         self.select(self._selected, scrolled=False)
 

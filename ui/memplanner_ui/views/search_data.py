@@ -11,6 +11,7 @@ from memplanner.messages.estimate import Estimate
 from memplanner.messages.search import FoundPlan, Value
 from memplanner.plan import Plan
 from memplanner.units import format_count
+from memplanner_ui.language import translate
 
 Key = tuple[frozenset[tuple[str, Value]], str, int]
 """What makes two found plans the same: their changes, the device and the number of cards."""
@@ -116,12 +117,19 @@ class FoundPlans:
         if not len(self):
             return Axis("", False)  # nothing has come in yet
         if not known:
-            return Axis("options changed (time is not known on this device)", False)
+            return Axis(
+                translate("Views", "options changed (time is not known on this device)"), False
+            )
         own = None if self._unchanged is None else self._unchanged.time
         unit, units = (own or known[0]).unit, (own or known[0]).units
         alike = all(time.units == units for time in known)
         words = f"{format_count(units)} {unit}"
-        return Axis(f"seconds per step of {words}" if alike else f"seconds for {words}", True)
+        return Axis(
+            translate("Views", "seconds per step of {words}").format(words=words)
+            if alike
+            else translate("Views", "seconds for {words}").format(words=words),
+            True,
+        )
 
     def heights(self, plans: Iterable[FoundPlan]) -> list[float | None]:
         """Where plans stand on ``axis``: seconds for as much as the plan as it is takes in."""

@@ -21,6 +21,7 @@ from memplanner.messages.device import Device
 from memplanner.messages.search import Prefer, SearchGoal, Where
 from memplanner.plan import Plan
 from memplanner.units import GIB, format_bytes
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
 from memplanner_ui.plan_panel.form import sections_of
@@ -33,26 +34,29 @@ SEARCHED = (
     "quantization", "activation_offload", "offload", "sharding",
 )  # fmt: skip
 """Sections in which a search tries other values, in the order shown."""
-_TITLES = {"training": "Micro-batch, accumulation", "optimizer": "Optimizer and its state"}
+_TITLES = {
+    "training": translatable("Views", "Micro-batch, accumulation"),
+    "optimizer": translatable("Views", "Optimizer and its state"),
+}
 _PREFERENCES: tuple[tuple[Prefer, str], ...] = (
-    ("fastest", "shortest step"),
-    ("least_memory", "least memory"),
-    ("largest_micro_batch", "largest micro-batch"),
-    ("longest_sequence", "longest sequence"),
-    ("least_loss", "least loss of quality"),
+    ("fastest", translatable("Views", "shortest step")),
+    ("least_memory", translatable("Views", "least memory")),
+    ("largest_micro_batch", translatable("Views", "largest micro-batch")),
+    ("longest_sequence", translatable("Views", "longest sequence")),
+    ("least_loss", translatable("Views", "least loss of quality")),
 )
 _PLACES: tuple[tuple[Where, str], ...] = (
-    ("this_device", "this card"),
-    ("cheapest_card", "smallest card that fits"),
-    ("fewest_cards", "fewest cards"),
+    ("this_device", translatable("Views", "this card")),
+    ("cheapest_card", translatable("Views", "smallest card that fits")),
+    ("fewest_cards", translatable("Views", "fewest cards")),
 )
 _RISKS: tuple[tuple[QualityRisk, str], ...] = (
-    ("same_result", "Same"),
-    ("small_change", "Small"),
-    ("check_quality", "Check"),
+    ("same_result", translatable("Views", "Same")),
+    ("small_change", translatable("Views", "Small")),
+    ("check_quality", translatable("Views", "Check")),
 )
 _LARGEST_MARGIN, _LARGEST_HOST, _HIGHEST_PRICE = 256.0, 65536.0, 1000.0
-_ANY_HOST = "any size"
+_ANY_HOST = translatable("Views", "any size")
 SEQUENCE = "training.sequence_length"
 
 
@@ -67,45 +71,51 @@ class SearchForm(Panel):
     """A key, and whether it is to be pinned."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Search", parent)
+        super().__init__(translate("Views", "Search"), parent)
         self._plan = Plan()
         self._pinned: tuple[str, ...] = ()
         self.where, self.prefer = QComboBox(), QComboBox()
         self.margin, self.host, self.price = QDoubleSpinBox(), QDoubleSpinBox(), QDoubleSpinBox()
-        self.risk = Segments("Largest quality risk", _RISKS)
+        self.risk = Segments(
+            translate("Views", "Largest quality risk"),
+            [(risk, translate("Views", title)) for risk, title in _RISKS],
+        )
         self.allowed: dict[str, QCheckBox] = {}
-        self.pin_button = QPushButton("Pin another")
+        self.pin_button = QPushButton(translate("Views", "Pin another"))
         self._ways: dict[str, ElidedLabel] = {}
         self._pin_rows: list[QWidget] = []
         self._add_goal()
         self._add_pins()
         self._add_allowed()
-        risk = Part("Largest quality risk")
+        risk = Part(translate("Views", "Largest quality risk"))
         risk.add(self.risk)
         self.risk.choose("check_quality")
-        self.risk.setToolTip("\n".join(f"{words.RISK_TITLES[name]}: {words.RISK_TIPS[name]}"
-                                       for name, _ in _RISKS))  # fmt: skip
+        tips = (f"{words.risk_title(name)}: {words.risk_tip(name)}" for name, _ in _RISKS)
+        self.risk.setToolTip("\n".join(tips))
         self.risk.chosen.connect(lambda _: self.changed.emit())
         self.add_part(risk)
 
     def _add_goal(self) -> None:
-        part = Part("Goal")
+        part = Part(translate("Views", "Goal"))
         for box, options, name in (
-            (self.where, _PLACES, "Fit in"),
-            (self.prefer, _PREFERENCES, "Prefer"),
+            (self.where, _PLACES, translate("Views", "Fit in")),
+            (self.prefer, _PREFERENCES, translate("Views", "Prefer")),
         ):
             box.setAccessibleName(name)
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             for value, title in options:
-                box.addItem(title, value)
+                box.addItem(translate("Views", title), value)
         self._prepare_numbers()
         numbers = (self.margin, self.host, self.price)
         for title, field in (
-            ("Fit in", self.where), ("Margin", self.margin), ("Host", self.host),
-            ("Prefer", self.prefer), ("Price", self.price),
-        ):  # fmt: skip
+            (translate("Views", "Fit in"), self.where),
+            (translate("Views", "Margin"), self.margin),
+            (translate("Views", "Host"), self.host),
+            (translate("Views", "Prefer"), self.prefer),
+            (translate("Views", "Price"), self.price),
+        ):
             row = QWidget()
             line = QHBoxLayout(row)
             line.setContentsMargins(0, 0, 0, 0)
@@ -128,20 +138,34 @@ class SearchForm(Panel):
     def _prepare_numbers(self) -> None:
         for box, name, tip, suffix, step, most in (
             (
-                self.margin, "Margin to leave over, in GiB",
-                "Left over beyond the estimate’s own margin", " GiB", 0.5, _LARGEST_MARGIN,
+                self.margin,
+                translate("Views", "Margin to leave over, in GiB"),
+                translate("Views", "Left over beyond the estimate’s own margin"),
+                " GiB",
+                0.5,
+                _LARGEST_MARGIN,
             ),
             (
-                self.host, "Memory of the host, in GiB",
-                "What a plan may put into the memory of the machine with the card", " GiB", 16.0,
+                self.host,
+                translate("Views", "Memory of the host, in GiB"),
+                translate(
+                    "Views", "What a plan may put into the memory of the machine with the card"
+                ),
+                " GiB",
+                16.0,
                 _LARGEST_HOST,
             ),
             (
-                self.price, "Price of an hour of one card",
-                "In any currency; told beside time in the panel of the selected plan", " an hour",
-                0.5, _HIGHEST_PRICE,
+                self.price,
+                translate("Views", "Price of an hour of one card"),
+                translate(
+                    "Views", "In any currency; told beside time in the panel of the selected plan"
+                ),
+                translate("Views", " an hour"),
+                0.5,
+                _HIGHEST_PRICE,
             ),
-        ):  # fmt: skip
+        ):
             box.setAccessibleName(name)
             box.setToolTip(tip)
             box.setLocale(QLocale.c())
@@ -151,15 +175,15 @@ class SearchForm(Panel):
             box.setRange(0.0, most)
             box.setKeyboardTracking(False)
             box.setFixedWidth(fonts.scaled(96 if box is self.margin else 128))
-        self.host.setSpecialValueText(_ANY_HOST)
-        self.price.setSpecialValueText("not given")
+        self.host.setSpecialValueText(translate("Views", _ANY_HOST))
+        self.price.setSpecialValueText(translate("Views", "not given"))
 
     def _add_pins(self) -> None:
-        part = self._pins = Part("Pinned")
-        part.right.setText("never changed")
+        part = self._pins = Part(translate("Views", "Pinned"))
+        part.right.setText(translate("Views", "never changed"))
         icons.set_icon(self.pin_button, "plus", "text")
         self.pin_button.setProperty("small", True)
-        self.pin_button.setToolTip("Keep another option as it is")
+        self.pin_button.setToolTip(translate("Views", "Keep another option as it is"))
         row = QWidget()
         line = QHBoxLayout(row)
         line.setContentsMargins(0, 0, 0, 0)
@@ -171,10 +195,11 @@ class SearchForm(Panel):
         self.add_part(part)
 
     def _add_allowed(self) -> None:
-        part = Part("May be used")
+        part = Part(translate("Views", "May be used"))
         titles = {section.name: section.title for section in sections_of(Plan)}
+        titles |= {name: translate("Views", title) for name, title in _TITLES.items()}
         for name in SEARCHED:
-            check = self.allowed[name] = QCheckBox(_TITLES.get(name, titles[name]))
+            check = self.allowed[name] = QCheckBox(titles[name])
             check.setChecked(True)
             check.clicked.connect(lambda _=False: self.changed.emit())
             ways = self._ways[name] = ElidedLabel()
@@ -229,8 +254,14 @@ class SearchForm(Panel):
     def show_device(self, device: Device | None) -> None:
         """Says how large the card is."""
         local = device is not None and device.local and device.kind != "cpu"
-        self.host.setSpecialValueText("what is free" if local else _ANY_HOST)
-        title = "this card" if device is None or device.kind != "cpu" else "this machine"
+        self.host.setSpecialValueText(
+            translate("Views", "what is free") if local else translate("Views", _ANY_HOST)
+        )
+        title = (
+            translate("Views", "this card")
+            if device is None or device.kind != "cpu"
+            else translate("Views", "this machine")
+        )
         if device is not None and device.memory_bytes is not None:
             title += f", {format_bytes(device.memory_bytes)}"
         self.where.setItemText(0, title)
@@ -252,7 +283,7 @@ class SearchForm(Panel):
         """Says in how many ways each section was used in the plans found."""
         for name, said in self._ways.items():
             count = ways.get(name, 0)
-            said.set_text(f"{count} ways" if count else "")
+            said.set_text(translate("Views", "{count} ways").format(count=count) if count else "")
 
     def _pin_row(self, key: str) -> QWidget:
         section, option = words.option_of(key)
@@ -266,8 +297,8 @@ class SearchForm(Panel):
         button.setFixedSize(24, 24)
         alone = option.title == section.title
         title = option.title if alone else f"{section.title}: {option.title}"
-        button.setAccessibleName(f"Unpin {title}")
-        button.setToolTip("Pinned: press to let the search change it")
+        button.setAccessibleName(translate("Views", "Unpin {title}").format(title=title))
+        button.setToolTip(translate("Views", "Pinned: press to let the search change it"))
         button.clicked.connect(lambda: self.pin_wanted.emit(key, False))
         name = ElidedLabel(option.title)
         name.setToolTip(title)

@@ -8,8 +8,10 @@ from PySide6.QtGui import QColor
 
 from memplanner.messages.device import Device
 from memplanner.units import GIB, format_bytes
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.views.budget_words import capacity_words
 
 _FARTHEST = 2.5
 """Times the largest plan: a card beyond that is told in words, or all plans were in one place."""
@@ -67,11 +69,15 @@ class CardLimit:
             item.setVisible(shown)
         if memory is None:
             return
-        name = "memory" if self._on_cpu else "card"
-        text = "does not fit" if near else "is farther right"
+        text = (
+            translate("Views", "does not fit") if near else translate("Views", "is farther right")
+        )
         between = "\n" if near else " "
-        self._card_words.setText(f"{name} {format_bytes(memory)}{between}{text}")
-        self._margin_words.setText(f"{format_bytes(self._margin_bytes)} margin")
+        size = capacity_words(memory, on_cpu=self._on_cpu)
+        self._card_words.setText(f"{size}{between}{text}")
+        self._margin_words.setText(
+            translate("Views", "{size} margin").format(size=format_bytes(self._margin_bytes))
+        )
         (left, right), (_, top) = self._box.viewRange()
         at = memory / GIB
         self._card.setPos(at)

@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from memplanner.messages.search import FoundPlan
 from memplanner.units import NOTHING, format_bytes, format_difference
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.views import search_words as words
-from memplanner_ui.views.parts import NAMED, PARTS, TITLES, exact, part_bytes, shown
+from memplanner_ui.views.parts import NAMED, PARTS, exact, part_bytes, shown, title_of
 from memplanner_ui.views.rows import Panel, Part, label, number
 from memplanner_ui.views.search_data import FoundPlans
 from memplanner_ui.views.search_marks import RiskMark
@@ -19,7 +20,9 @@ from memplanner_ui.views.stacked_bar import StackedBar
 from memplanner_ui.views.swatch import icon as swatch_icon
 
 _LONGEST_CHANGE = 120
-_NOTHING = "Select a plan in the plot or the table: this explains what it changes and costs."
+_NOTHING = translatable(
+    "Views", "Select a plan in the plot or the table: this explains what it changes and costs."
+)
 
 
 class FoundPanel(Panel):
@@ -29,7 +32,7 @@ class FoundPanel(Panel):
     compare_wanted = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Selected plan", parent)
+        super().__init__(translate("Views", "Selected plan"), parent)
         self.use_button: QPushButton | None = None
         self.compare_button: QPushButton | None = None
         self._found = FoundPlans()
@@ -61,7 +64,7 @@ class FoundPanel(Panel):
         self.clear_parts()
         if plan is None:
             part = Part()
-            part.add(label(_NOTHING, "secondary", "faint", wrap=True))
+            part.add(label(translate("Views", _NOTHING), "secondary", "faint", wrap=True))
             self.add_part(part)
             return
         self.add_part(self._head(plan))
@@ -91,11 +94,15 @@ class FoundPanel(Panel):
         line.addWidget(shape)
         line.addWidget(label(said.text, "notice", wrap=True), 1)
         part.add(row)
-        text = f"Peak {words.peak_words(whole, whole=self._found.is_whole(plan))}"
+        text = translate("Views", "Peak {peak}").format(
+            peak=words.peak_words(whole, whole=self._found.is_whole(plan))
+        )
         if plan.time is not None:
-            text += f", {words.time_words(plan)} per step"
+            text += translate("Views", ", {time} per step").format(time=words.time_words(plan))
         if plan.cards > 1 or not self._found.is_here(plan):
-            text += f", on {plan.cards} × {plan.device}"
+            text += translate("Views", ", on {cards} × {device}").format(
+                cards=plan.cards, device=plan.device
+            )
         part.add(label(text, "body", "secondary", wrap=True))
         for more in words.beside_words(plan, self._price_per_hour):
             part.add(label(more, "secondary", "secondary", wrap=True))
@@ -125,24 +132,24 @@ class FoundPanel(Panel):
         line = QHBoxLayout(row)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(8)
-        use = self.use_button = QPushButton("Use this plan")
+        use = self.use_button = QPushButton(translate("Views", "Use this plan"))
         use.setProperty("primary", True)
         other = not self._found.is_own(plan)
         use.setEnabled(other and not self._stale)
         use.setAccessibleDescription(words.said(plan))
         use.clicked.connect(lambda: self.use_wanted.emit(plan))
-        compare = self.compare_button = QPushButton("Compare")
-        compare.setToolTip("Put it beside the plan as it is")
+        compare = self.compare_button = QPushButton(translate("Views", "Compare"))
+        compare.setToolTip(translate("Views", "Put it beside the plan as it is"))
         compare.setEnabled(bool(plan.changes) and not self._stale)
         compare.clicked.connect(lambda: self.compare_wanted.emit(plan))
         line.addWidget(use, 1)
         line.addWidget(compare)
         part.add(row)
-        note = "Ctrl Z brings the plan before it back."
+        note = translate("Views", "Ctrl Z brings the plan before it back.")
         if self._stale:
-            note = "Of the plan before the last change; the search goes on."
+            note = translate("Views", "Of the plan before the last change; the search goes on.")
         elif not other:
-            note = "This is the plan as it is."
+            note = translate("Views", "This is the plan as it is.")
         part.add(label(note, "secondary", "faint", wrap=True))
         return part
 
@@ -165,12 +172,12 @@ def _rows(
         ink = "faint"
         if words_ != NOTHING:
             ink = "fits" if values[place] < then else "trouble"
-        rows.append((square, label(TITLES[name], "body", "secondary"), size, number(words_, ink)))
+        rows.append((square, label(title_of(name), "body", "secondary"), size, number(words_, ink)))
     return rows
 
 
 def _changes(plan: FoundPlan) -> Part:
-    part = Part("What it changes")
+    part = Part(translate("Views", "What it changes"))
     told = [(words.change_words(change), change.words) for change in plan.changes]
     for section, group in groupby(told, key=lambda one: one[0].section):
         part.add(label(section, "body"))
@@ -187,20 +194,26 @@ def _changes(plan: FoundPlan) -> Part:
 
 
 def _quality(plan: FoundPlan) -> Part:
-    part = Part("Quality")
+    part = Part(translate("Views", "Quality"))
     row = QWidget()
     line = QHBoxLayout(row)
     line.setContentsMargins(0, 0, 0, 0)
     line.setSpacing(4)
     line.addWidget(RiskMark(plan.quality.risk))
-    line.addWidget(label(words.RISK_TITLES[plan.quality.risk], "body"), 1)
+    line.addWidget(label(words.risk_title(plan.quality.risk), "body"), 1)
     part.add(row)
     sentences = [reason.sentence for reason in plan.quality.reasons]
-    for sentence in sentences or [words.RISK_TIPS[plan.quality.risk]]:
+    for sentence in sentences or [words.risk_tip(plan.quality.risk)]:
         part.add(label(sentence, "secondary", "secondary", wrap=True))
     if plan.quality.measured is not None:
-        measured = f"Measured here: perplexity × {plan.quality.measured:.3f} after compression."
+        measured = translate(
+            "Views", "Measured here: perplexity × {measured:.3f} after compression."
+        ).format(measured=plan.quality.measured)
         part.add(label(measured, "secondary", "accent", wrap=True))
     elif plan.quality.risk != "same_result":
-        part.add(label("Not measured on this model.", "secondary", "faint", wrap=True))
+        part.add(
+            label(
+                translate("Views", "Not measured on this model."), "secondary", "faint", wrap=True
+            )
+        )
     return part

@@ -16,6 +16,7 @@ from memplanner.messages.cost import RISKS, QualityRisk
 from memplanner.messages.device import Device
 from memplanner.messages.search import FoundPlan
 from memplanner.units import GIB
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import search_words as words
@@ -71,13 +72,15 @@ class SearchPlot(QWidget):
         self._lines = {risk: pg.PlotCurveItem(antialias=False) for risk in RISKS}
         self._own = pg.ScatterPlotItem(symbol="+", size=13, pxMode=True)
         self._ring = pg.ScatterPlotItem(symbol="o", size=19, pxMode=True)
-        self._own_words = pg.TextItem(words.THIS_PLAN)
+        self._own_words = pg.TextItem(translate("Views", words.THIS_PLAN))
         self._limit = CardLimit(self._box)
         self._set_up()
         theme.current().changed.connect(self._restyle)
 
     def _set_up(self) -> None:
         graphics, box = self._graphics, self._box
+        self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # as axes run in every language
+        graphics.ci.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         graphics.setFrameShape(graphics.Shape.NoFrame)
         graphics.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         graphics.viewport().setMouseTracking(True)
@@ -96,7 +99,9 @@ class SearchPlot(QWidget):
         for item in items:
             box.addItem(item, ignoreBounds=True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Plans by memory and time; the table below has the same")
+        self.setAccessibleName(
+            translate("Views", "Plans by memory and time; the table below has the same")
+        )
         self.setMinimumHeight(fonts.scaled(150))
         column_ = QVBoxLayout(self)
         column_.setContentsMargins(0, 0, 0, 0)
@@ -262,7 +267,9 @@ class SearchPlot(QWidget):
     def _describe(self) -> None:
         found = self._selected
         if found is None:
-            self.setAccessibleDescription(f"{len(self._shown)} plans")
+            self.setAccessibleDescription(
+                translate("Views", "{count} plans").format(count=len(self._shown))
+            )
         else:
             self.setAccessibleDescription(words.spoken(tip(self._found, found)))
 
@@ -317,11 +324,19 @@ def tip(found: FoundPlans, plan: FoundPlan) -> str:
     """A plan in three lines: what it changes, its memory, its time and risk."""
     whole = found.whole_bytes(plan)
     peak = words.peak_words(whole, whole=found.is_whole(plan))
-    lines = [words.said(plan), f"{peak} at the peak"]
+    lines = [words.said(plan), translate("Views", "{peak} at the peak").format(peak=peak)]
     if plan.spare_bytes is not None:
-        lines[1] += f", {words.spare_words(plan, whole)} to spare"
-    risk = words.RISK_TITLES[plan.quality.risk]
-    lines.append(risk if plan.time is None else f"{words.time_words(plan)} per step, {risk}")
+        lines[1] += translate("Views", ", {size} to spare").format(
+            size=words.spare_words(plan, whole)
+        )
+    risk = words.risk_title(plan.quality.risk)
+    lines.append(
+        risk
+        if plan.time is None
+        else translate("Views", "{time} per step, {risk}").format(
+            time=words.time_words(plan), risk=risk
+        )
+    )
     return "\n".join(lines)
 
 

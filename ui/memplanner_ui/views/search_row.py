@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from memplanner.messages.search import FoundPlan
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import isolated, placed
 from memplanner_ui.views import search_marks
 from memplanner_ui.views import search_words as words
 
@@ -54,17 +56,29 @@ class SearchRowDelegate(QStyledItemDelegate):
         found, column = index.data(FOUND_ROLE), index.column()
         if column == CHANGES:
             if selected:
-                painter.fillRect(area.adjusted(0, 0, 3 - area.width(), 0), self._colors["accent"])
+                edge = area.adjusted(0, 0, 3 - area.width(), 0)
+                painter.fillRect(placed(edge, area), self._colors["accent"])
             if not found.changes:
-                self._text(painter, area.adjusted(14, 0, 0, 0), words.THIS_PLAN, "text", _MIDDLE)
+                self._text(
+                    painter,
+                    placed(area.adjusted(14, 0, 0, 0), area),
+                    translate("Views", words.THIS_PLAN),
+                    "text",
+                    _MIDDLE,
+                )
             else:
-                self._paint_tags(painter, area.adjusted(14, 0, -_PAD, 0), found, selected)
+                room = placed(area.adjusted(14, 0, -_PAD, 0), area)
+                self._paint_tags(painter, room, found, selected)
         elif column == QUALITY:
-            center = QPointF(area.left() + 8, area.center().y())
+            center = placed(QRectF(area.left() + 8, area.center().y(), 0, 0), area).topLeft()
             search_marks.paint(painter, center, found.quality.risk)
-            self._text(painter, area.adjusted(20, 0, 0, 0), index.data(), "text", _MIDDLE)
+            self._text(
+                painter, placed(area.adjusted(20, 0, 0, 0), area), index.data(), "text", _MIDDLE
+            )
         elif column == CARD:
-            self._text(painter, area.adjusted(4, 0, 0, 0), index.data(), "text2", _MIDDLE)
+            self._text(
+                painter, placed(area.adjusted(4, 0, 0, 0), area), index.data(), "text2", _MIDDLE
+            )
         else:
             ink = "text2" if column == TIME else "text"
             missing = found.spare_bytes is not None and found.spare_bytes < 0
@@ -72,7 +86,9 @@ class SearchRowDelegate(QStyledItemDelegate):
                 ink = "trouble"
             painter.setFont(self._strong if column == PEAK else self._body)
             painter.setPen(self._ink(ink))
-            painter.drawText(area.adjusted(0, 0, -_PAD, 0), _RIGHT, index.data())
+            painter.drawText(
+                placed(area.adjusted(0, 0, -_PAD, 0), area), _RIGHT, isolated(index.data())
+            )
 
     def _ink(self, name: str) -> QColor:
         return self._colors["text3" if self.dimmed else name]
@@ -94,7 +110,7 @@ class SearchRowDelegate(QStyledItemDelegate):
         left, height = area.left(), self._tag_metrics.height() + 2
         for text in (*shown, *((f"+{left_out}",) if left_out else ())):
             width = min(self._width(text), area.right() - left)
-            chip = QRectF(left, area.center().y() - height / 2, width, height)
+            chip = placed(QRectF(left, area.center().y() - height / 2, width, height), area)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.current().color("raised" if selected else "hover"))
             painter.drawRoundedRect(chip, 3, 3)
@@ -102,7 +118,7 @@ class SearchRowDelegate(QStyledItemDelegate):
             cut = self._tag_metrics.elidedText(
                 text, Qt.TextElideMode.ElideRight, int(width) - 2 * _CHIP_PAD + 1
             )
-            painter.drawText(chip, int(Qt.AlignmentFlag.AlignCenter), cut)
+            painter.drawText(chip, int(Qt.AlignmentFlag.AlignCenter), isolated(cut))
             left += width + _CHIP_GAP
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 

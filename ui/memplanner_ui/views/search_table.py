@@ -12,14 +12,17 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from memplanner.messages.cost import RISKS
 from memplanner.messages.search import FoundPlan
+from memplanner.report.text import tabs
 from memplanner.units import NOTHING
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import search_words as words
+from memplanner_ui.views.copying import Copies
 from memplanner_ui.views.search_data import FoundPlans, key_of, slower_by
 from memplanner_ui.views.search_row import (
     CARD,
@@ -33,7 +36,15 @@ from memplanner_ui.views.search_row import (
     SearchRowDelegate,
 )
 
-TITLES = ("Changes", "Quality", "Card", "Peak", "To spare", "Step", "Time")
+TITLES = (
+    translatable("Views", "Changes"),
+    translatable("Views", "Quality"),
+    translatable("Views", "Card"),
+    translatable("Views", "Peak"),
+    translatable("Views", "To spare"),
+    translatable("Views", "Step"),
+    translatable("Views", "Time"),
+)
 ROW = 24
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -126,11 +137,11 @@ class SearchTableModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return TITLES[section]
+            return translate("Views", TITLES[section])
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _LEFT if section <= CARD else _RIGHT
         if role == Qt.ItemDataRole.ToolTipRole and section == TIME:
-            return "For a token or sample, beside the plan as it is"
+            return translate("Views", "For a token or sample, beside the plan as it is")
         return None
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
@@ -143,10 +154,11 @@ class SearchTableModel(QAbstractTableModel):
             return _LEFT if index.column() <= CARD else _RIGHT
         if role == Qt.ItemDataRole.ToolTipRole:
             if index.column() == QUALITY:
-                return words.RISK_TIPS[found.quality.risk]
+                return words.risk_tip(found.quality.risk)
             return words.said(found).replace(", ", "\n")
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{TITLES[index.column()]}: {words.spoken(self.text(found, index.column()))}"
+            title = translate("Views", TITLES[index.column()])
+            return f"{title}: {words.spoken(self.text(found, index.column()))}"
         return None
 
     def text(self, found: FoundPlan, column: int) -> str:
@@ -154,7 +166,7 @@ class SearchTableModel(QAbstractTableModel):
         if column == CHANGES:
             return words.said(found)
         if column == QUALITY:
-            return words.RISK_TITLES[found.quality.risk]
+            return words.risk_title(found.quality.risk)
         if column == CARD:
             return found.device if found.cards == 1 else f"{found.cards} × {found.device}"
         if column == PEAK:
@@ -182,13 +194,16 @@ class SearchTable(QTableView):
         self.setModel(self.rows)
         self._painter = SearchRowDelegate(self)
         self.setItemDelegate(self._painter)
-        self.setAccessibleName("Plans as a table")
+        self.setAccessibleName(translate("Views", "Plans as a table"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
+        self.copies = Copies(
+            self, lambda: self._texts(self.rows.rows), lambda: self._texts(self._selected())
+        )
         self.setMouseTracking(True)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(fonts.scaled(ROW))
@@ -251,12 +266,17 @@ class SearchTable(QTableView):
 
     def copy(self) -> None:
         """Puts all rows on the clipboard: a line for each, tabs between cells."""
+        self.copies.copy(tabs)
+
+    def _texts(self, found: Sequence[FoundPlan]) -> list[list[str]]:
+        """The titles, then the cells of these plans, of the columns that are shown."""
         shown = [column for column in range(len(TITLES)) if not self.isColumnHidden(column)]
-        lines = ["\t".join(TITLES[column] for column in shown)]
-        lines += [
-            "\t".join(self.rows.text(found, column) for column in shown) for found in self.rows.rows
-        ]
-        QGuiApplication.clipboard().setText("\n".join(lines))
+        plans = [[self.rows.text(one, column) for column in shown] for one in found]
+        titles = [str(self.rows.headerData(one, Qt.Orientation.Horizontal)) for one in shown]
+        return [titles, *plans]
+
+    def _selected(self) -> list[FoundPlan]:
+        return [self.rows.rows[index.row()] for index in self.selectionModel().selectedRows()]
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):

@@ -11,20 +11,37 @@ from memplanner.messages.search import FoundPlan, PlanChange, SearchState, Small
 from memplanner.plan import Plan
 from memplanner.report.price import price_words
 from memplanner.units import MINUS, NOTHING, format_bytes, format_count, format_difference
+from memplanner_ui.language import plural, summary_of_plan, translatable, translate
 from memplanner_ui.plan_panel.form import OptionForm, SectionForm, sections_of
 from memplanner_ui.views.ranks_panel import seconds_words
 
 RISK_TITLES: Mapping[QualityRisk, str] = {
-    "same_result": "Same result",
-    "small_change": "Small change",
-    "check_quality": "Check quality",
+    "same_result": translatable("Views", "Same result"),
+    "small_change": translatable("Views", "Small change"),
+    "check_quality": translatable("Views", "Check quality"),
 }
 RISK_TIPS: Mapping[QualityRisk, str] = {
-    "same_result": "The same gradients as this plan’s, but for rounding in another order.",
-    "small_change": "Other rounding, or an optimizer that keeps its state in fewer bits.",
-    "check_quality": "Another model, or fewer trained parameters: judge it on your own task.",
+    "same_result": translatable(
+        "Views", "The same gradients as this plan’s, but for rounding in another order."
+    ),
+    "small_change": translatable(
+        "Views", "Other rounding, or an optimizer that keeps its state in fewer bits."
+    ),
+    "check_quality": translatable(
+        "Views", "Another model, or fewer trained parameters: judge it on your own task."
+    ),
 }
-THIS_PLAN = "this plan"
+THIS_PLAN = translatable("Views", "this plan")
+
+
+def risk_title(risk: QualityRisk) -> str:
+    """What a quality risk is called."""
+    return translate("Views", RISK_TITLES[risk])
+
+
+def risk_tip(risk: QualityRisk) -> str:
+    """What a quality risk means."""
+    return translate("Views", RISK_TIPS[risk])
 
 
 class Headline(NamedTuple):
@@ -46,41 +63,55 @@ class ChangeWords(NamedTuple):
 
 def tags(found: FoundPlan) -> tuple[str, ...]:
     """The changes in short words, each once."""
-    words = (change.words or change.key for change in found.changes)
+    words = (summary_of_plan(change.words) or change.key for change in found.changes)
     return tuple(dict.fromkeys(words))
 
 
 def said(found: FoundPlan) -> str:
     """The changes in one line: ``every block, loss in 8 chunks``."""
-    return ", ".join(tags(found)) or THIS_PLAN
+    return ", ".join(tags(found)) or translate("Views", THIS_PLAN)
 
 
 def headline(found: FoundPlan, whole_bytes: int) -> Headline:
     """Whether a plan fits, and by how much; ``whole_bytes`` is what the card holds at the peak."""
-    spare = found.spare_bytes
     if found.verdict == "fits":
-        words = spare_words(found, whole_bytes) if spare else "nothing"
-        return Headline("fits", "fits", f"Fits, {words} to spare")
+        return Headline("fits", "fits", _fits(found, whole_bytes))
     if found.verdict == "at_risk":
-        return Headline("may_not_fit", "caution", f"May not fit{_at_the_high_end(found)}")
+        over = _over_bytes(found)
+        text = translate("Views", "May not fit")
+        if over > 0:
+            text = translate("Views", "May not fit: {size} over at the high end").format(
+                size=format_bytes(over)
+            )
+        return Headline("may_not_fit", "caution", text)
     on_host = found.host_spare_bytes
     if found.verdict == "does_not_fit" and on_host is not None and on_host < 0:
-        return Headline(
-            "trouble", "trouble", f"Too large for the host: {format_bytes(-on_host)} missing"
+        text = translate("Views", "Too large for the host: {size} missing").format(
+            size=format_bytes(-on_host)
         )
+        return Headline("trouble", "trouble", text)
     if found.verdict == "does_not_fit":
-        missing = spare_words(found, whole_bytes).removeprefix(MINUS)
-        missing = "" if spare is None else f": {missing} missing"
-        return Headline("trouble", "trouble", f"Does not fit{missing}")
-    return Headline("unknown", "text2", "Not known whether it fits")
+        text = translate("Views", "Does not fit")
+        if found.spare_bytes is not None:
+            text = translate("Views", "Does not fit: {size} missing").format(
+                size=spare_words(found, whole_bytes).removeprefix(MINUS)
+            )
+        return Headline("trouble", "trouble", text)
+    return Headline("unknown", "text2", translate("Views", "Not known whether it fits"))
 
 
-def _at_the_high_end(found: FoundPlan) -> str:
-    """By how much the most that the card may hold is over it."""
+def _fits(found: FoundPlan, whole_bytes: int) -> str:
+    if not found.spare_bytes:
+        return translate("Views", "Fits, nothing to spare")
+    return translate("Views", "Fits, {size} to spare").format(size=spare_words(found, whole_bytes))
+
+
+def _over_bytes(found: FoundPlan) -> int:
+    """By how much the most that the card may hold is over it; 0 where it is not known to be."""
     expected, most, spare = found.device_bytes, found.device_high_bytes, found.spare_bytes
-    if expected is None or most is None or spare is None or most - expected <= spare:
-        return ""
-    return f": {format_bytes(most - expected - spare)} over at the high end"
+    if expected is None or most is None or spare is None:
+        return 0
+    return max(0, most - expected - spare)
 
 
 def peak_words(whole_bytes: int, *, whole: bool) -> str:
@@ -105,7 +136,11 @@ def beside_words(found: FoundPlan, per_hour: float | None) -> list[str]:
     """What a plan takes beside a card's memory and time: of the host, in money and energy."""
     told = []
     if found.host_bytes:
-        told.append(f"{format_bytes(found.host_bytes)} of the host’s memory")
+        told.append(
+            translate("Views", "{host} of the host’s memory").format(
+                host=format_bytes(found.host_bytes)
+            )
+        )
     if found.time is not None and (cost := price_words(found.time, found.cards, per_hour)):
         told.append(cost)
     return told
@@ -126,34 +161,56 @@ def effect_words(whole_bytes: int, before_bytes: int | None, share: float | None
     if before_bytes is not None and whole_bytes != before_bytes:
         parts.append(format_difference(whole_bytes, before_bytes))
     if share is not None:
-        parts.append("same time" if round(100 * share) == 0 else f"{share_words(share)} time")
-    return ", ".join(parts) or "same memory"
+        parts.append(
+            translate("Views", "same time")
+            if round(100 * share) == 0
+            else translate("Views", "{share} time").format(share=share_words(share))
+        )
+    return ", ".join(parts) or translate("Views", "same memory")
 
 
 def spoken(text: str) -> str:
     """Signs and units as assistive software reads them."""
-    text = text.replace(MINUS, "minus ").replace("+", "plus ").replace(" %", " percent")
-    return text.replace("GiB", "gibibytes").replace("MiB", "mebibytes")
+    for sign, said in (
+        (MINUS, translate("Views", "minus ")),
+        ("+", translate("Views", "plus ")),
+        (" %", translate("Views", " percent")),
+        ("GiB", translate("Views", "gibibytes")),
+        ("MiB", translate("Views", "mebibytes")),
+    ):
+        text = text.replace(sign, said)
+    return text
 
 
 def state_words(state: SearchState, *, running: bool) -> str:
     """How far a search is: ``288 plans tried in 0.2 s, 160 fit``."""
     seconds = seconds_words(state.seconds)
-    many = f"{format_count(state.tried)} of {format_count(state.possible)}"
-    if not running and state.complete:
-        many = format_count(state.tried)
-    ends = "" if running or state.complete else "; stopped"
-    fit = "1 fits" if state.fitting == 1 else f"{format_count(state.fitting)} fit"
-    return f"{many} plans tried in {seconds}, {fit}{ends}"
+    many = format_count(state.tried)
+    if running or not state.complete:
+        many = translate("Views", "{tried} of {possible}").format(
+            tried=many, possible=format_count(state.possible)
+        )
+    fit = plural("Views", "{count} fit", "{count} fits", state.fitting).format(
+        count=format_count(state.fitting)
+    )
+    words = translate("Views", "{many} plans tried in {time}, {fit}")
+    if not running and not state.complete:
+        words = translate("Views", "{many} plans tried in {time}, {fit}; stopped")
+    return words.format(many=many, time=seconds, fit=fit)
 
 
 def smallest_words(change: SmallestChange) -> str:
     """What the change leaves over, and its risk where it has one: ``5.8 GiB to spare``."""
     found = change.found
     whole_bytes = found.allocated_bytes if found.device_bytes is None else found.device_bytes
-    parts = [headline(found, whole_bytes).text.removeprefix("Fits, ")]
+    parts = [headline(found, whole_bytes).text]
+    if found.verdict == "fits":
+        parts = [translate("Views", "nothing to spare")]
+        if found.spare_bytes:
+            spare = spare_words(found, whole_bytes)
+            parts = [translate("Views", "{size} to spare").format(size=spare)]
     if found.quality.risk != "same_result":
-        parts.append(RISK_TITLES[found.quality.risk].lower())
+        parts.append(risk_title(found.quality.risk).lower())
     return ", ".join(parts)
 
 

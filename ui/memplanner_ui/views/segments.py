@@ -8,6 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
 
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import mirrors
 
 
 class Segments(QWidget):
@@ -75,4 +76,5 @@ class Segments(QWidget):
 def _place(place: int, count: int) -> str:
     if count == 1:
         return "only"
-    return "first" if place == 0 else "last" if place == count - 1 else "middle"
+    ends = ("last", "first") if mirrors() else ("first", "last")
+    return ends[0] if place == 0 else ends[1] if place == count - 1 else "middle"

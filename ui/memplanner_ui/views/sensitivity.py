@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from memplanner.messages.sensitivity import LayerSensitivity, Sensitivity
 from memplanner.units import MIB, format_bytes, format_count
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.layer_edits import WHOLE, bits_words
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.figures_table import FiguresTable
@@ -32,9 +33,11 @@ from memplanner_ui.views.sensitivity_plot import (
     words_of,
 )
 
-_NOTHING = (
-    "Measure how much each linear layer loses in 8, 4, 3 and 2 bits, on the source’s own weights "
-    "and a text. Then bits can be chosen for a number of bytes."
+_NOTHING = translatable(
+    "Views",
+    "Measure how much each linear layer loses in 8, 4, 3 and 2 bits, on the "
+    "source’s own weights and a text. Then bits can be chosen for a number of "
+    "bytes.",
 )
 
 
@@ -51,20 +54,27 @@ class SensitivityView(QWidget):
         super().__init__(parent)
         self._sensitivity: Sensitivity | None = None
         self._kept: Mapping[str, str] = {}
-        self.measure_button = QPushButton("Measure")
-        self.stop_button = QPushButton("Stop")
+        self.measure_button = QPushButton(translate("Views", "Measure"))
+        self.stop_button = QPushButton(translate("Views", "Stop"))
         self.measures = Segments(
-            "Shown", (("output_error", "Output error"), ("loss_rise", "Loss rise"))
+            translate("Views", "Shown"),
+            (
+                ("output_error", translate("Views", "Output error")),
+                ("loss_rise", translate("Views", "Loss rise")),
+            ),
         )
-        self.forms = Segments("As", (("plot", "Plot"), ("table", "Table")))
+        self.forms = Segments(
+            translate("Views", "As"),
+            (("plot", translate("Views", "Plot")), ("table", translate("Views", "Table"))),
+        )
         self.budget = QSpinBox()
-        self.exact = QCheckBox("Best possible")
-        self.choose_button = QPushButton("Choose bits")
+        self.exact = QCheckBox(translate("Views", "Best possible"))
+        self.choose_button = QPushButton(translate("Views", "Choose bits"))
         self.plot = SensitivityPlot()
-        self.table = FiguresTable("Sensitivity of layers")
+        self.table = FiguresTable(translate("Views", "Sensitivity of layers"))
         self._said = ElidedLabel()
         self._readout = ElidedLabel()
-        self._empty = label(_NOTHING, "body", "faint", wrap=True)
+        self._empty = label(translate("Views", _NOTHING), "body", "faint", wrap=True)
         self._set_up()
         self.set_sensitivity(None)
         self.set_measuring(False)
@@ -78,12 +88,18 @@ class SensitivityView(QWidget):
         self.forms.chosen.connect(lambda _: self._show_form())
         self.plot.pointed.connect(self._point)
         self.plot.layer_chosen.connect(self.layer_chosen)
-        self.budget.setSuffix(" MiB")
+        self.budget.setSuffix(translate("Views", " MiB"))
         self.budget.setLocale(QLocale.c())
-        self.budget.setAccessibleName("Budget for the model’s parameters and buffers, in MiB")
+        self.budget.setAccessibleName(
+            translate("Views", "Budget for the model’s parameters and buffers, in MiB")
+        )
         self.budget.setFixedWidth(fonts.scaled(110))
-        self.exact.setToolTip("Searched for exactly, instead of layer by layer; takes longer")
-        self.choose_button.setToolTip("Gives each layer the bits that lose least together")
+        self.exact.setToolTip(
+            translate("Views", "Searched for exactly, instead of layer by layer; takes longer")
+        )
+        self.choose_button.setToolTip(
+            translate("Views", "Gives each layer the bits that lose least together")
+        )
         self.choose_button.clicked.connect(self._choose)
         self._readout.setFont(fonts.font("secondary"))
         self._said.setFont(fonts.font("secondary"))
@@ -101,7 +117,7 @@ class SensitivityView(QWidget):
         below = QHBoxLayout(self._budget_row)
         below.setContentsMargins(12, 0, 14, 5)
         below.setSpacing(8)
-        title = label("Bits for a model of", "body", "secondary")
+        title = label(translate("Views", "Bits for a model of"), "body", "secondary")
         title.setBuddy(self.budget)
         choosing: tuple[QWidget, ...] = (title, self.budget, self.choose_button, self.exact)
         for widget in choosing:
@@ -142,7 +158,9 @@ class SensitivityView(QWidget):
         known = sensitivity is not None
         for widget in (self.measures, self.forms, self._budget_row):
             widget.setVisible(known)
-        self.measure_button.setText("Measure again" if known else "Measure")
+        self.measure_button.setText(
+            translate("Views", "Measure again") if known else translate("Views", "Measure")
+        )
         if sensitivity is not None:
             rises = any(one.loss_rise is not None for row in sensitivity.layers
                         for one in row.choices)  # fmt: skip
@@ -150,10 +168,18 @@ class SensitivityView(QWidget):
             least, most = limits(sensitivity)
             self.budget.setRange(-(-least // MIB), max(most // MIB, 1))
             self.budget.setValue((least + most) // 2 // MIB)
-            words = f"{format_bytes(least)} to {format_bytes(most)}"
-            self.budget.setToolTip(f"Parameters and buffers together: {words}")
+            words = translate("Views", "{least} to {most}").format(
+                least=format_bytes(least), most=format_bytes(most)
+            )
+            self.budget.setToolTip(
+                translate("Views", "Parameters and buffers together: {words}").format(words=words)
+            )
             count = format_count(sensitivity.count)
-            self._said.set_text(f"measured on {sensitivity.data}: {count} {sensitivity.unit}")
+            self._said.set_text(
+                translate("Views", "measured on {data}: {count} {unit}").format(
+                    data=sensitivity.data, count=count, unit=sensitivity.unit
+                )
+            )
         self._show()
         self._show_form()
 
@@ -186,7 +212,7 @@ class SensitivityView(QWidget):
         self._pages.setCurrentIndex(place)
 
     def _point(self, layer: LayerSensitivity | None) -> None:
-        words = "Point at a layer, or go through them with the arrow keys."
+        words = translate("Views", "Point at a layer, or go through them with the arrow keys.")
         if layer is not None:
             words = readout(layer, self._measure, self._kept)
         self._readout.set_text(words if self._sensitivity is not None else "")
@@ -197,7 +223,12 @@ class SensitivityView(QWidget):
 
     def _titles(self, sensitivity: Sensitivity) -> list[str]:
         bits = (bits_words(value) for value in self._values(sensitivity))
-        return ["Layer", "Weights", *bits, "Kept in"]
+        return [
+            translate("Views", "Layer"),
+            translate("Views", "Weights"),
+            *bits,
+            translate("Views", "Kept in"),
+        ]
 
     def _fill_table(self, sensitivity: Sensitivity) -> None:
         self.table.set_titles(self._titles(sensitivity))

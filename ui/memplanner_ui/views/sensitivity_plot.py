@@ -13,6 +13,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from memplanner.messages.sensitivity import BitsChoice, LayerSensitivity, Sensitivity
+from memplanner_ui.language import translate
 from memplanner_ui.layer_edits import WHOLE, bits_words
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
@@ -38,7 +39,7 @@ def value_of(choice: BitsChoice, measure: Measure) -> float | None:
 def words_of(value: float | None, measure: Measure) -> str:
     """An error in per cent, or a rise of the loss, in three figures."""
     if value is None:
-        return "not measured"
+        return translate("Views", "not measured")
     return f"{value * 100:.3g} %" if measure == "output_error" else f"{value:.3g}"
 
 
@@ -67,6 +68,8 @@ class SensitivityPlot(QWidget):
 
     def _set_up(self) -> None:
         graphics, box = self._graphics, self._box
+        self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # as axes run in every language
+        graphics.ci.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         graphics.setFrameShape(graphics.Shape.NoFrame)
         graphics.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         graphics.viewport().setMouseTracking(True)
@@ -88,7 +91,7 @@ class SensitivityPlot(QWidget):
             box.addItem(item, ignoreBounds=True)
         self._cursor.hide()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Sensitivity of layers")
+        self.setAccessibleName(translate("Views", "Sensitivity of layers"))
         self.setMinimumHeight(fonts.scaled(160))
         column_ = QVBoxLayout(self)
         column_.setContentsMargins(0, 0, 0, 0)
@@ -198,7 +201,11 @@ class SensitivityPlot(QWidget):
         if layer is not None:
             self.setAccessibleDescription(readout(layer, self._measure, self._kept))
         else:
-            self.setAccessibleDescription(f"{len(self._layers)} layers" if self._layers else "")
+            self.setAccessibleDescription(
+                translate("Views", "{count} layers").format(count=len(self._layers))
+                if self._layers
+                else ""
+            )
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Leave:
@@ -238,7 +245,7 @@ def readout(layer: LayerSensitivity, measure: Measure, kept: Mapping[str, str]) 
         if choice.value != WHOLE
     ]
     now = kept.get(layer.name)
-    said = f"; kept in {bits_words(now)}" if now else ""
+    said = translate("Views", "; kept in {now}").format(now=bits_words(now)) if now else ""
     return f"{layer.name}: {', '.join(parts)}{said}"
 
 

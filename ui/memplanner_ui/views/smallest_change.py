@@ -9,15 +9,17 @@ from PySide6.QtGui import QAccessible, QAccessibleEvent, QPainter, QPainterPath,
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from memplanner.messages.search import SmallestChange
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import placed
 from memplanner_ui.views import search_words as words
 
 _RADIUS = 7.0
 _EDGE = 4.0
-_TITLE = "Smallest change that fits:"
-_WAITING = "Looking for the smallest change that fits."
-_NONE = "No change that a search tries makes this plan fit this device."
+_TITLE = translatable("Views", "Smallest change that fits:")
+_WAITING = translatable("Views", "Looking for the smallest change that fits.")
+_NONE = translatable("Views", "No change that a search tries makes this plan fit this device.")
 
 
 class SmallestChangeBar(QWidget):
@@ -33,15 +35,15 @@ class SmallestChangeBar(QWidget):
         self._before_bytes: int | None = None
         self._stale = False
         self._waiting = False
-        self.choose_button = QPushButton("Choose")
-        self.more_button = QPushButton("More plans…")
+        self.choose_button = QPushButton(translate("Views", "Choose"))
+        self.more_button = QPushButton(translate("Views", "More plans…"))
         self._words = QLabel()
         self._set_up()
         theme.current().changed.connect(self._say)
         self.hide()
 
     def _set_up(self) -> None:
-        self.setAccessibleName("Smallest change that fits")
+        self.setAccessibleName(translate("Views", "Smallest change that fits"))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._words.setFont(fonts.font("body"))
         self._words.setTextFormat(Qt.TextFormat.RichText)
@@ -50,7 +52,7 @@ class SmallestChangeBar(QWidget):
         self.choose_button.setProperty("small", True)
         self.choose_button.setProperty("primary", True)
         self.more_button.setProperty("small", True)
-        self.more_button.setToolTip("Search for plans that fit (Ctrl+4)")
+        self.more_button.setToolTip(translate("Views", "Search for plans that fit (Ctrl+4)"))
         self.choose_button.clicked.connect(self._choose)
         self.more_button.clicked.connect(self.more_wanted)
         self._card = _Card()
@@ -105,11 +107,12 @@ class SmallestChangeBar(QWidget):
         self.choose_button.setVisible(change is not None)
         self.choose_button.setEnabled(not self._stale)
         if change is None:
-            text = _WAITING if self._waiting else _NONE
+            text = translate("Views", _WAITING) if self._waiting else translate("Views", _NONE)
             ink = colors.color("text3" if self._waiting or self._stale else "text").name()
             self._words.setText(f'<span style="color:{ink}">{escape(text)}</span>')
             self.setAccessibleDescription(text)
             return
+        title = translate("Views", _TITLE)
         what, effect = words.said(change.found), effect_of(change, self._before_bytes)
         rest = words.smallest_words(change)
         memory, comma, time = effect.partition(", ")
@@ -118,13 +121,13 @@ class SmallestChangeBar(QWidget):
         body = colors.color("text3" if self._stale else "text").name()
         faint = colors.color("text3").name()
         self._words.setText(
-            f'<span style="color:{body}"><b>{_TITLE}</b> {escape(what)},</span> '
+            f'<span style="color:{body}"><b>{title}</b> {escape(what)},</span> '
             f'<b style="color:{colors.color(ink).name()}">{escape(memory)}</b>'
             f'<span style="color:{faint}">{escape(comma + time)}, {escape(rest)}.</span>'
         )
-        plain = f"{_TITLE} {what}, {effect}, {rest}."
+        plain = f"{title} {what}, {effect}, {rest}."
         self.setAccessibleDescription(words.spoken(plain))
-        self.choose_button.setAccessibleName(f"Choose: {what}")
+        self.choose_button.setAccessibleName(translate("Views", "Choose: {what}").format(what=what))
         self.choose_button.setAccessibleDescription(words.spoken(effect))
 
     def _choose(self) -> None:
@@ -143,7 +146,8 @@ class _Card(QWidget):
         path.addRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), _RADIUS, _RADIUS)
         painter.fillPath(path, colors.color("raised"))
         painter.setClipPath(path)
-        painter.fillRect(QRectF(0, 0, _EDGE, self.height()), colors.color("trouble"))
+        edge = placed(QRectF(0, 0, _EDGE, self.height()), self.rect())
+        painter.fillRect(edge, colors.color("trouble"))
         painter.setClipping(False)
         painter.setPen(QPen(colors.color("border"), 1))
         painter.drawPath(path)

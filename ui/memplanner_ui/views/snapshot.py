@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBox
 
 from memplanner.messages.estimate import Estimate
 from memplanner.messages.snapshot import Snapshot, SnapshotCurve
+from memplanner_ui.language import translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.rows import label
 from memplanner_ui.views.snapshot_data import caption, line_of, step_of_history
@@ -32,9 +33,9 @@ class SnapshotView(QWidget):
         self.step: Step | None = None
         self._estimate: Estimate | None = None
         self.cards = QComboBox()
-        self.cards.setAccessibleName("Card")
-        self.whole = QPushButton("Whole history")
-        self.close_button = QPushButton("Close snapshot")
+        self.cards.setAccessibleName(translate("Views", "Card"))
+        self.whole = QPushButton(translate("Views", "Whole history"))
+        self.close_button = QPushButton(translate("Views", "Close snapshot"))
         self.readout = TimelineReadout()
         self.overview = TimelineOverview()
         self.plot = TimelinePlot()
@@ -46,15 +47,15 @@ class SnapshotView(QWidget):
     def _set_up(self) -> None:
         self.setProperty("surface", "base")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.plot.setAccessibleName("Recorded history")
-        self.overview.setAccessibleName("Overview of the history")
+        self.plot.setAccessibleName(translate("Views", "Recorded history"))
+        self.overview.setAccessibleName(translate("Views", "Overview of the history"))
         self.plot.read.connect(self._read)
         self.plot.range_changed.connect(self._follow_range)
         self.overview.range_chosen.connect(self.plot.set_range)
         self.cards.currentIndexChanged.connect(lambda _: self._show())
         for button in (self.whole, self.close_button):
             button.setProperty("small", True)
-        self.whole.setToolTip("Show the whole history (Home)")
+        self.whole.setToolTip(translate("Views", "Show the whole history (Home)"))
         self.whole.clicked.connect(self.plot.reset_range)
         self.close_button.clicked.connect(self.closed)
         bar = QHBoxLayout()
@@ -69,7 +70,7 @@ class SnapshotView(QWidget):
         self._caption.setProperty("ink", "faint")
         self._caption.setWordWrap(True)
         self._caption.setContentsMargins(fonts.scaled(48), 0, 14, 8)
-        heading = label("Largest at the recorded peak", "heading")
+        heading = label(translate("Views", "Largest at the recorded peak"), "heading")
         heading.setContentsMargins(16, 4, 14, 4)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

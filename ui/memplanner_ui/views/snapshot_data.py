@@ -7,9 +7,10 @@ import numpy as np
 from memplanner.messages.estimate import Estimate
 from memplanner.messages.snapshot import SnapshotCurve, SnapshotStack, unpacked
 from memplanner.units import format_bytes, format_count
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.views.timeline_data import STACKED, Floats, Ints, Moment, Step, Stretch
 
-_WHOLE = "Recorded"
+_WHOLE = translatable("Views", "Recorded")
 
 
 def numbers(curve: str) -> Ints:
@@ -33,7 +34,7 @@ def step_of_history(curve: SnapshotCurve, estimate: Estimate | None) -> Step:
         tops=nothing[:0],
         total=total,
         reserved=reserved,
-        phases=(Stretch(_WHOLE, _WHOLE, 0, curve.events),),
+        phases=(Stretch(translate("Views", _WHOLE), translate("Views", _WHOLE), 0, curve.events),),
         micro_batches=(),
         peak=curve.peak_point,
         peak_moment=Moment(
@@ -57,35 +58,42 @@ def line_of(step: Step) -> tuple[Floats, Floats]:
     return step.at.astype(np.float64), step.total.astype(np.float64)
 
 
-def seconds_words(curve: SnapshotCurve) -> str:
-    """How long the history is; nothing where the file has no times."""
-    span = int(numbers(curve.time_us)[-1])
-    return f" in {span / 1e6:.3g} s" if span > 0 else ""
-
-
 def caption(curve: SnapshotCurve, estimate: Estimate | None) -> str:
     """What the plot shows, and how it stands to the prediction."""
-    words = [f"{format_count(curve.events)} allocations and frees{seconds_words(curve)}."]
+    span = int(numbers(curve.time_us)[-1])
+    head = translate("Views", "{events} allocations and frees.")
+    if span > 0:
+        head = translate("Views", "{events} allocations and frees in {time}.")
+    words = [head.format(events=format_count(curve.events), time=f"{span / 1e6:.3g} s")]
     if curve.points < curve.events:
-        words.append("A point is the highest of its stretch.")
+        words.append(translate("Views", "A point is the highest of its stretch."))
     if curve.before_bytes:
-        words.append(f"{format_bytes(curve.before_bytes)} stood before the history began.")
+        words.append(
+            translate("Views", "{size} stood before the history began.").format(
+                size=format_bytes(curve.before_bytes)
+            )
+        )
     if estimate is not None:
         predicted = estimate.peak.allocated_bytes
         error = (predicted - curve.peak_bytes) / max(curve.peak_bytes, 1)
         words.append(
-            f"This plan’s predicted peak is {format_bytes(predicted)}, "
-            f"{'+' if error >= 0 else '−'}{abs(error):.1%} against the recorded one."
+            translate(
+                "Views", "This plan’s predicted peak is {size}, {error} against the recorded one."
+            ).format(
+                size=format_bytes(predicted), error=f"{'+' if error >= 0 else '−'}{abs(error):.1%}"
+            )
         )
     return " ".join(words)
 
 
 def where_words(stack: SnapshotStack) -> str:
     """The lines of code that asked, the innermost first."""
-    return " ← ".join(stack.frames) if stack.frames else "not recorded"
+    return " ← ".join(stack.frames) if stack.frames else translate("Views", "not recorded")
 
 
 def _peak_words(curve: SnapshotCurve) -> str:
     if not curve.stacks or not curve.stacks[0].frames:
         return f"cuda:{curve.device}"
-    return f"cuda:{curve.device}, most by {curve.stacks[0].frames[0]}"
+    return translate("Views", "{device}, most by {code}").format(
+        device=f"cuda:{curve.device}", code=curve.stacks[0].frames[0]
+    )

@@ -9,10 +9,16 @@ from PySide6.QtWidgets import QWidget
 
 from memplanner.messages.snapshot import SnapshotStack
 from memplanner.units import format_bytes, format_count
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.views.row_table import RowTable
 from memplanner_ui.views.snapshot_data import where_words
 
-_HEADINGS = ("Allocated", "Share", "Allocations", "Asked for by")
+_HEADINGS = (
+    translatable("Views", "Allocated"),
+    translatable("Views", "Share"),
+    translatable("Views", "Allocations"),
+    translatable("Views", "Asked for by"),
+)
 _WIDTHS = (86, 60, 86)
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -67,7 +73,7 @@ class SnapshotModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return _HEADINGS[section]
+            return translate("Views", _HEADINGS[section])
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _LEFT if section == len(_WIDTHS) else _RIGHT
         return None
@@ -77,7 +83,7 @@ class SnapshotTable(RowTable):
     """The table, whose last column takes the room that is left."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        rows, name = SnapshotModel(), "Largest at the recorded peak"
+        rows, name = SnapshotModel(), translate("Views", "Largest at the recorded peak")
         super().__init__(name, rows, _WIDTHS, stretched=len(_WIDTHS), parent=parent)
         self.rows = rows
         self.setAlternatingRowColors(True)

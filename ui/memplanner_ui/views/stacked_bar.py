@@ -10,8 +10,10 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from memplanner.units import format_bytes
+from memplanner_ui.language import translate
 from memplanner_ui.look import hatch, theme
-from memplanner_ui.views.parts import PARTS, TITLES, lower
+from memplanner_ui.look.direction import plot_painter
+from memplanner_ui.views.parts import PARTS, lower, title_of
 
 HEIGHT = 12
 GAP = 1.0
@@ -75,7 +77,9 @@ def paint(
 def words(values: Sequence[int]) -> str:
     """The bar's text alternative: ``parameters 15.0 GiB, gradients 15.0 GiB``."""
     named = zip(PARTS, values, strict=True)
-    return ", ".join(f"{lower(TITLES[name])} {format_bytes(size)}" for name, size in named if size)
+    return ", ".join(
+        f"{lower(title_of(name))} {format_bytes(size)}" for name, size in named if size
+    )
 
 
 class StackedBar(QWidget):
@@ -87,7 +91,7 @@ class StackedBar(QWidget):
         self._full = 0
         self._height = height
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Bytes by category")
+        self.setAccessibleName(translate("Views", "Bytes by category"))
         theme.current().changed.connect(self.update)
 
     def set_values(self, values: Sequence[int], full: int | None = None) -> None:
@@ -95,7 +99,7 @@ class StackedBar(QWidget):
         self._values = tuple(values)
         self._full = sum(values) if full is None else full
         text = words(self._values) if self._values else ""
-        self.setAccessibleDescription(text or "nothing")
+        self.setAccessibleDescription(text or translate("Views", "nothing"))
         self.setToolTip(text)
         self.update()
 
@@ -103,7 +107,7 @@ class StackedBar(QWidget):
         return QSize(120, self._height)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+        painter = plot_painter(self)
         if self._values:
             paint(painter, QRectF(self.rect()), self._values, self._full, Paints.current())
         painter.end()

@@ -8,8 +8,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, 
 from memplanner.messages.estimate import Estimate
 from memplanner.messages.run import RunResult
 from memplanner.units import format_bytes
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import type as fonts
-from memplanner_ui.views.parts import TITLES, lower, plain_number
+from memplanner_ui.views.parts import lower, plain_number, title_of
 from memplanner_ui.views.rows import ShrinkingLabel, label
 from memplanner_ui.views.segments import Segments
 from memplanner_ui.views.timeline_data import (
@@ -25,13 +26,13 @@ from memplanner_ui.views.timeline_overview import TimelineOverview
 from memplanner_ui.views.timeline_plot import TimelinePlot
 from memplanner_ui.views.timeline_readout import TimelineReadout
 from memplanner_ui.views.timeline_table import TimelineTable
-from memplanner_ui.views.uses import round_of
+from memplanner_ui.views.uses import one, round_of
 
 _FIXED, _ZERO = "fixed", "zero"
-_AS_TABLE, _AS_PLOT = "Show as table", "Show as plot"
-_HINT = "Drag to zoom, Home to reset"
-_NONE = "The timeline of a plan’s step is shown here once it is estimated."
-_NO_STEP = "The source holds parameters only, so there is no step to show."
+_AS_TABLE, _AS_PLOT = translatable("Views", "Show as table"), translatable("Views", "Show as plot")
+_HINT = translatable("Views", "Drag to zoom, Home to reset")
+_NONE = translatable("Views", "The timeline of a plan’s step is shown here once it is estimated.")
+_NO_STEP = translatable("Views", "The source holds parameters only, so there is no step to show.")
 
 
 class TimelineView(QWidget):
@@ -44,15 +45,18 @@ class TimelineView(QWidget):
         self._measured: list[tuple[Floats, Floats]] = []
         self._can_cut = False
         self.step: Step | None = None
-        self.axis = Segments("Axis from", ((_ZERO, "0"), (_FIXED, "Fixed part")))
-        self.whole = QPushButton("Whole step")
-        self.as_table = QPushButton(_AS_TABLE)
+        self.axis = Segments(
+            translate("Views", "Axis from"),
+            ((_ZERO, "0"), (_FIXED, translate("Views", "Fixed part"))),
+        )
+        self.whole = QPushButton(translate("Views", "Whole step"))
+        self.as_table = QPushButton(translate("Views", _AS_TABLE))
         self.readout = TimelineReadout()
         self.overview = TimelineOverview()
         self.plot = TimelinePlot()
         self.table = TimelineTable()
         self._caption = QLabel()
-        self._empty = label(_NONE, "body", "faint", wrap=True)
+        self._empty = label(translate("Views", _NONE), "body", "faint", wrap=True)
         self._pages = QStackedWidget()
         self._set_up()
         self.set_estimate(None)
@@ -69,16 +73,16 @@ class TimelineView(QWidget):
         self.whole.clicked.connect(self.plot.reset_range)
         self.as_table.setProperty("small", True)
         self.as_table.setCheckable(True)
-        self.as_table.setToolTip("The same as a table, the peak first (Alt+T)")
+        self.as_table.setToolTip(translate("Views", "The same as a table, the peak first (Alt+T)"))
         self.as_table.toggled.connect(self._show_page)
         self.table.activated.connect(self._go_to)
-        self._hint = ShrinkingLabel(_HINT)
+        self._hint = ShrinkingLabel(translate("Views", _HINT))
         self._hint.setFont(fonts.font("secondary"))
         self._hint.setProperty("ink", "faint")
         bar = QHBoxLayout()
         bar.setContentsMargins(16, 5, 14, 5)
         bar.setSpacing(8)
-        self._axis_words = label("Axis from", "body", "secondary")
+        self._axis_words = label(translate("Views", "Axis from"), "body", "secondary")
         for widget in (self.whole, self._axis_words, self.axis):
             bar.addWidget(widget)
         bar.addStretch(1)
@@ -115,7 +119,9 @@ class TimelineView(QWidget):
         """Shows the step of ``estimate``; what is zoomed in on stays in sight."""
         self._estimate = estimate
         self.step = None if estimate is None else step_of(estimate)
-        self._empty.setText(_NONE if estimate is None else _NO_STEP)
+        self._empty.setText(
+            translate("Views", _NONE) if estimate is None else translate("Views", _NO_STEP)
+        )
         self._show()
 
     def set_result(self, result: RunResult | None) -> None:
@@ -150,9 +156,9 @@ class TimelineView(QWidget):
             self.overview.show_step(None, (0.0, 1.0))
             self.plot.show_step(None, [], (0.0, 1.0))
         self.table.show_step(step)
-        word = "step" if estimate is None else round_of(estimate.plan)
-        self.whole.setText(f"Whole {word}")
-        self.whole.setToolTip(f"Show the whole {word} (Home)")
+        word = one("step" if estimate is None else round_of(estimate.plan))
+        self.whole.setText(translate("Views", "Whole {word}").format(word=word))
+        self.whole.setToolTip(translate("Views", "Show the whole {word} (Home)").format(word=word))
         self._show_page()
 
     def _show_page(self) -> None:
@@ -161,25 +167,30 @@ class TimelineView(QWidget):
         self.as_table.setEnabled(shown)
         self._hint.setVisible(shown and not table)
         self.whole.setVisible(shown and not table)
-        self.as_table.setText(_AS_PLOT if table else _AS_TABLE)
+        self.as_table.setText(translate("Views", _AS_PLOT if table else _AS_TABLE))
         for widget in (self._axis_words, self.axis):
             widget.setVisible(shown and self._can_cut and not table)
         self._pages.setCurrentIndex(0 if not shown else 2 if table else 1)
 
     def _caption_of(self, step: Step, bottom: float) -> str:
         """What is below the axis and what the axes count."""
-        words = ["From left to right by allocations and frees, not by time."]
+        words = [translate("Views", "From left to right by allocations and frees, not by time.")]
         if bottom > 0:
             fixed = sum(step.fixed)
             parts = ", ".join(
-                f"{lower(TITLES[part])} {plain_number(size, fixed)}"
+                f"{lower(title_of(part))} {plain_number(size, fixed)}"
                 for part, size in zip(STACKED, step.fixed, strict=True)
                 if size
             )
             start = format_bytes(round(bottom))
-            words.insert(0, f"Axis starts at {start}. Always there: {parts}.")
+            words.insert(
+                0,
+                translate("Views", "Axis starts at {start}. Always there: {parts}.").format(
+                    start=start, parts=parts
+                ),
+            )
         if self._measured:
-            words.append("The line is what the last run measured.")
+            words.append(translate("Views", "The line is what the last run measured."))
         return " ".join(words)
 
     def _read(self, point: int, _chosen: bool) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen, 
 
 from memplanner_ui.look import hatch, theme
 from memplanner_ui.look import type as fonts
-from memplanner_ui.views.parts import TITLES
+from memplanner_ui.views.parts import title_of
 from memplanner_ui.views.timeline_data import Floats, Ints, Step
 from memplanner_ui.views.timeline_scale import Scale
 
@@ -107,7 +107,7 @@ def _paint_names(painter: QPainter, step: Step, area: QRectF, x: Floats, tops: F
     said: set[str] = set()
     for name, top in zip(step.layers, tops, strict=True):
         upper = top[at]
-        width = int(metrics.horizontalAdvance(TITLES[name])) + round(2 * _INSET)
+        width = int(metrics.horizontalAdvance(title_of(name))) + round(2 * _INSET)
         if width < len(pixels) and name not in said:
             highest = sliding_window_view(lower, width).min(axis=1)
             lowest = sliding_window_view(upper, width).max(axis=1)
@@ -118,5 +118,5 @@ def _paint_names(painter: QPainter, step: Step, area: QRectF, x: Floats, tops: F
                 y = float(lowest[place] + min(highest[place] - lowest[place], 3 * height) / 2)
                 room = QRectF(pixels[place] + _INSET, y - height / 2, width, height)
                 painter.setPen(theme.current().color(f"on_{name}"))
-                painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), TITLES[name])
+                painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), title_of(name))
         lower = upper

@@ -15,13 +15,14 @@ import numpy.typing as npt
 
 from memplanner.messages.estimate import Estimate, Phase, Span, Timeline
 from memplanner.messages.run import RunFigures
+from memplanner_ui.language import translate
 from memplanner_ui.views.parts import (
     IN_OVERHEAD,
     NAMED,
     PARTS,
-    PHASES,
     around_the_plan,
     part_bytes,
+    phase_title,
 )
 from memplanner_ui.views.verdict import where
 
@@ -219,16 +220,20 @@ def _titles(spans: tuple[Span, ...], place: int) -> tuple[str, str]:
     recorded, a stretch stands for all others.
     """
     span = spans[place]
-    title = PHASES[span.phase]
+    title = phase_title(span.phase)
     if span.phase == "between_steps" and any(one.phase == "prefill" for one in spans):
-        return "End", "End"
+        return translate("Views", "End"), translate("Views", "End")
     if span.phase != "decode":
-        return title, title.removesuffix(" step")
+        if span.phase == "optimizer_step":
+            return title, translate("Views", "Optimizer")
+        return title, title
     start, stop = _decodes(spans, place)
     first, last = start + 2, stop + 1
     if first == last:
-        return f"Decode, token {last}", str(last)
-    return f"Decode, tokens {first} to {last}", f"{first} to {last}"
+        return translate("Views", "Decode, token {last}").format(last=last), str(last)
+    return translate("Views", "Decode, tokens {first} to {last}").format(
+        first=first, last=last
+    ), translate("Views", "{first} to {last}").format(first=first, last=last)
 
 
 def _decodes(spans: tuple[Span, ...], place: int) -> tuple[int, int]:
@@ -254,10 +259,15 @@ def _micro_batches(timeline: Timeline, start: int, accumulated: int) -> tuple[St
     last = max(places)
     result = []
     for number, edges in sorted(places.items()):
-        short, title = f"{number + 1}", f"Micro-batch {number + 1}"
+        short, title = (
+            f"{number + 1}",
+            translate("Views", "Micro-batch {number}").format(number=number + 1),
+        )
         if number == last and last + 1 < accumulated:
-            short = f"{number + 1} to {accumulated}"
-            title = f"Micro-batches {short}"
+            short = translate("Views", "{first} to {last}").format(
+                first=number + 1, last=accumulated
+            )
+            title = translate("Views", "Micro-batches {numbers}").format(numbers=short)
         result.append(Stretch(title, short, min(edges), max(edges), micro_batch=number))
     return tuple(result)
 
@@ -271,16 +281,21 @@ def columns(step: Step, left: float, right: float, pixels: int) -> tuple[Floats,
     first = step.point_at(left)
     last = max(first + 1, int(np.searchsorted(step.at, right)))
     at, total = step.at[first:last], step.total[first:last]
-    width = (right - left) / pixels
-    begins = np.unique(np.searchsorted(at, left + width * np.arange(1, pixels)))
+    starts = left + (right - left) / pixels * np.arange(pixels)  # of the columns
+    begins = np.unique(np.searchsorted(at, starts[1:]))
     begins = np.concatenate([[0], begins[(begins > 0) & (begins < len(at))]])
-    column = np.minimum((np.clip(at[begins], left, right) - left) // width, pixels - 1)
-    stops = np.append(begins[1:], len(at))
-    highest = [
-        start + int(total[start:stop].argmax()) if stop - start > 1 else start
-        for start, stop in zip(begins.tolist(), stops.tolist(), strict=True)
-    ]
-    return np.append(left + column * width, right), first + np.array(highest, dtype=np.int64)
+    # compared with the same numbers again: a quotient may be rounded into another column
+    column = np.maximum(np.searchsorted(starts, at[begins], "right") - 1, 0)
+    return np.append(starts[column], right), first + _highest(total, begins)
+
+
+def _highest(total: Ints, begins: Ints) -> Ints:
+    """The first place of the largest of each stretch; the stretches lie side by side."""
+    largest = np.maximum.reduceat(total, begins)
+    counts = np.diff(begins, append=len(total))
+    hits = np.flatnonzero(total == np.repeat(largest, counts))
+    found: Ints = hits[np.searchsorted(hits, begins)]
+    return found
 
 
 def measured_curves(step: Step, figures: RunFigures) -> list[tuple[Floats, Floats]]:

@@ -8,9 +8,11 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF
 
 from memplanner.units import format_bytes, format_count
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import ticks
+from memplanner_ui.views.budget_words import capacity_words
 from memplanner_ui.views.live_data import decimate
 from memplanner_ui.views.timeline_areas import stairs
 from memplanner_ui.views.timeline_data import Floats, Ints, Moment, Step, Stretch
@@ -125,7 +127,13 @@ def paint_reserved(
         painter.setPen(pen)
         painter.drawPolyline(line)
     y = scale.y(float(values[0]))
-    _paint_word(painter, f"reserved {format_bytes(highest)}", y + 3, scale.area, right=False)
+    _paint_word(
+        painter,
+        translate("Views", "reserved {size}").format(size=format_bytes(highest)),
+        y + 3,
+        scale.area,
+        right=False,
+    )
 
 
 def paint_prediction(painter: QPainter, size_bytes: int, scale: Scale) -> None:
@@ -135,7 +143,7 @@ def paint_prediction(painter: QPainter, size_bytes: int, scale: Scale) -> None:
     y, area = round(scale.y(float(size_bytes))), scale.area
     painter.fillRect(QRectF(area.left(), y, area.width(), 1), theme.current().color("text"))
     above = y - 2 - QFontMetricsF(fonts.font("axis")).height()
-    words = f"predicted peak {format_bytes(size_bytes)}"
+    words = translate("Views", "predicted peak {size}").format(size=format_bytes(size_bytes))
     _paint_word(painter, words, above if above >= area.top() else y + 3, area, right=False)
 
 
@@ -144,10 +152,15 @@ def paint_limit(painter: QPainter, step: Step, scale: Scale) -> None:
     capacity = step.capacity_bytes
     if capacity is None:
         return
-    name = "memory" if step.on_cpu else "card"
-    text, area = f"{name} {format_bytes(capacity)}", scale.area
+    text, area = capacity_words(capacity, on_cpu=step.on_cpu), scale.area
     if capacity > scale.top:
-        _paint_word(painter, f"{text}, above", area.top(), area, right=True)
+        _paint_word(
+            painter,
+            translate("Views", "{limit}, above").format(limit=text),
+            area.top(),
+            area,
+            right=True,
+        )
         return
     y = round(scale.y(float(capacity)))
     painter.fillRect(QRectF(area.left(), y - 1, area.width(), 2), theme.current().color("trouble"))
@@ -212,7 +225,9 @@ def _paint_box(painter: QPainter, moment: Moment, x: float, y: float, area: QRec
     """The peak's value and place, right of it or left where there is no room."""
     colors = theme.current()
     strong, font = fonts.semibold("body"), fonts.font("secondary")
-    value = f"Peak {format_bytes(moment.total_bytes)} allocated"
+    value = translate("Views", "Peak {size} allocated").format(
+        size=format_bytes(moment.total_bytes)
+    )
     wide = QFontMetricsF(strong).horizontalAdvance(value)
     wide = max(wide, QFontMetricsF(font).horizontalAdvance(moment.title)) + 20
     line = QFontMetricsF(strong).height()

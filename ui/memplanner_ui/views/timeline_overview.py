@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QMouseEvent, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import plot_painter
 from memplanner_ui.views.timeline_areas import stairs
 from memplanner_ui.views.timeline_data import Step, columns
 from memplanner_ui.views.timeline_scale import Scale
@@ -27,12 +29,14 @@ class TimelineOverview(QWidget):
         self._step: Step | None = None
         self._bounds = (0.0, 1.0)
         self._range = (0.0, 1.0)
+        self._line: tuple[QRectF, QPolygonF] | None = None
+        """The step's outline, and the area that it was made for."""
         self._held = ""
         self._last = 0.0
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Overview of the step")
-        self.setToolTip("Drag the marked part, or its edges")
+        self.setAccessibleName(translate("Views", "Overview of the step"))
+        self.setToolTip(translate("Views", "Drag the marked part, or its edges"))
         theme.current().changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
@@ -40,7 +44,7 @@ class TimelineOverview(QWidget):
 
     def show_step(self, step: Step | None, bounds: tuple[float, float]) -> None:
         """Shows ``step`` in ``bounds`` of bytes."""
-        self._step, self._bounds = step, bounds
+        self._step, self._bounds, self._line = step, bounds, None
         self.update()
 
     def set_range(self, left: float, right: float) -> None:
@@ -61,18 +65,12 @@ class TimelineOverview(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._step is None:
             return
-        painter, colors, scale = QPainter(self), theme.current(), self._scale()
-        edges, points = columns(self._step, scale.left, scale.right, int(scale.area.width()))
-        tops = np.maximum(
-            np.round(scale.y(self._step.total[points].astype(np.float64))), scale.area.top()
-        )
-        line = stairs(np.round(scale.x(edges)), tops)
+        painter, colors, scale = plot_painter(self), theme.current(), self._scale()
+        line = self._outline(self._step, scale)
         ground = QColor(colors.color("text3"))
         ground.setAlphaF(0.3)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ground)
-        line.append(scale.area.bottomRight())
-        line.append(scale.area.bottomLeft())
         painter.drawPolygon(line)
         painter.setPen(QPen(colors.color("border"), 1))
         for one in self._step.micro_batches:
@@ -94,6 +92,17 @@ class TimelineOverview(QWidget):
             handle = QRectF(edge - 2, marked.center().y() - 7, 4, 14)
             painter.fillRect(handle, colors.color("accent"))
         painter.end()
+
+    def _outline(self, step: Step, scale: Scale) -> QPolygonF:
+        """Down to the ground on both sides; made once, as marking a part of it leaves it so."""
+        if self._line is None or self._line[0] != scale.area:
+            edges, points = columns(step, scale.left, scale.right, int(scale.area.width()))
+            heights = np.round(scale.y(step.total[points].astype(np.float64)))
+            line = stairs(np.round(scale.x(edges)), np.maximum(heights, scale.area.top()))
+            line.append(scale.area.bottomRight())
+            line.append(scale.area.bottomLeft())
+            self._line = (scale.area, line)
+        return self._line[1]
 
     def _part_at(self, at: QPointF) -> str:
         marked = self._marked()

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from memplanner.messages.estimate import Estimate
 from memplanner.messages.snapshot import Snapshot
+from memplanner_ui.language import translate
 from memplanner_ui.views.segments import Segments
 from memplanner_ui.views.snapshot import SnapshotView
 from memplanner_ui.views.timeline import TimelineView
@@ -25,7 +26,11 @@ class TimelinePages(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.step, self.snapshot = step, snapshot
         self.chooser = Segments(
-            "Timeline shows", ((_STEP, "Predicted step"), (_SNAPSHOT, "Snapshot"))
+            translate("Views", "Timeline shows"),
+            (
+                (_STEP, translate("Views", "Predicted step")),
+                (_SNAPSHOT, translate("Views", "Snapshot")),
+            ),
         )
         self._pages = QStackedWidget()
         for page in (step, snapshot):

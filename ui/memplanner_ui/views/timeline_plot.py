@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QWheelEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPaintEvent, QPixmap, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import plot_painter
 from memplanner_ui.views import timeline_areas as areas
 from memplanner_ui.views import timeline_marks as marks
 from memplanner_ui.views.timeline_data import Floats, Ints, Step, Stretch, columns
@@ -45,7 +47,7 @@ class TimelinePlot(QWidget):
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName("Timeline of one step")
+        self.setAccessibleName(translate("Views", "Timeline of one step"))
         theme.current().changed.connect(self._redraw)
 
     def sizeHint(self) -> QSize:
@@ -157,7 +159,7 @@ class TimelinePlot(QWidget):
         return self._columns
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+        painter = plot_painter(self)
         if self._step is None:
             painter.fillRect(self.rect(), theme.current().color("base"))
             painter.end()
@@ -186,7 +188,7 @@ class TimelinePlot(QWidget):
         scale = self._scale()
         edges, points = self._in_sight(scale)
         pixel = 1 / pixmap.devicePixelRatio()
-        painter = QPainter(pixmap)
+        painter = plot_painter(pixmap)
         marks.paint_grid(painter, scale)
         areas.paint_beside(painter, step, scale)
         areas.paint(painter, step, scale, edges, points, pixel)
@@ -232,7 +234,11 @@ class TimelinePlot(QWidget):
         under = self._band_at(at.toPoint())
         if under is not self._under:
             self._under = under
-            self.setToolTip("" if under is None else f"{under.title}: click to zoom in")
+            self.setToolTip(
+                ""
+                if under is None
+                else translate("Views", "{title}: click to zoom in").format(title=under.title)
+            )
             shapes = Qt.CursorShape
             self.setCursor(shapes.ArrowCursor if under is None else shapes.PointingHandCursor)
         self._read(self._point_at(at.x()) if scale.area.contains(at) else self._pinned)

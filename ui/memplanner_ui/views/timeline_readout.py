@@ -7,10 +7,12 @@ from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from memplanner.units import format_bytes, format_count
+from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import plot_painter
 from memplanner_ui.views import swatch
-from memplanner_ui.views.parts import SHORT_TITLES, TITLES, lower, plain_number, shown
+from memplanner_ui.views.parts import lower, plain_number, short_title, shown, title_of
 from memplanner_ui.views.timeline_data import STACKED, Moment
 
 _SIDE, _GAP = 16.0, 14.0
@@ -30,13 +32,19 @@ def parts_of(moment: Moment) -> list[tuple[str, str]]:
 
 def description(moment: Moment, events: int) -> str:
     """A moment in one sentence, the peak said to be it."""
-    head = "Peak: " if moment.is_peak else ""
-    head += f"{moment.title}, {place(moment, events)}, {format_bytes(moment.total_bytes)} allocated"
+    head = translate("Views", "{title}, {place}, {total} allocated")
+    if moment.is_peak:
+        head = translate("Views", "Peak: {title}, {place}, {total} allocated")
+    head = head.format(
+        title=moment.title, place=place(moment, events), total=format_bytes(moment.total_bytes)
+    )
     if moment.reserved_bytes is not None:
-        head += f", {format_bytes(moment.reserved_bytes)} reserved"
+        head += translate("Views", ", {size} reserved").format(
+            size=format_bytes(moment.reserved_bytes)
+        )
     numbers = shown(moment.parts, moment.total_bytes)
     parts = [
-        f"{lower(TITLES[name])} {format_bytes(number)}"
+        f"{lower(title_of(name))} {format_bytes(number)}"
         for name, number, size in zip(STACKED, numbers, moment.parts, strict=True)
         if size
     ]
@@ -45,7 +53,9 @@ def description(moment: Moment, events: int) -> str:
 
 def place(moment: Moment, events: int) -> str:
     """Where a moment lies in the step: ``event 3 241 of 7 187``."""
-    return f"event {format_count(moment.event)} of {format_count(events)}"
+    return translate("Views", "event {event} of {events}").format(
+        event=format_count(moment.event), events=format_count(events)
+    )
 
 
 class TimelineReadout(QWidget):
@@ -57,7 +67,7 @@ class TimelineReadout(QWidget):
         self._events = 0
         self._measured_bytes: int | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("At the cursor")
+        self.setAccessibleName(translate("Views", "At the cursor"))
         theme.current().changed.connect(self.update)
 
     @property
@@ -77,7 +87,9 @@ class TimelineReadout(QWidget):
         self._moment, self._events, self._measured_bytes = moment, events, measured_bytes
         said = "" if moment is None else description(moment, events)
         if measured_bytes is not None:
-            said += f"; measured {format_bytes(measured_bytes)}"
+            said += translate("Views", "; measured {size}").format(
+                size=format_bytes(measured_bytes)
+            )
         self.setAccessibleDescription(said)
         self.setToolTip(said)
         self.update()
@@ -91,7 +103,7 @@ class TimelineReadout(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._moment is None:
             return
-        painter = QPainter(self)
+        painter = plot_painter(self)
         row = QRectF(_SIDE, 2, self.width() - 2 * _SIDE, fonts.scaled(_ROW))
         self._paint_place(painter, row, self._moment)
         self._paint_parts(painter, row.translated(0, row.height()), self._moment)
@@ -99,17 +111,41 @@ class TimelineReadout(QWidget):
 
     def _paint_place(self, painter: QPainter, row: QRectF, moment: Moment) -> None:
         colors = theme.current()
-        title = f"Peak: {moment.title}" if moment.is_peak else moment.title
-        kind = "allocated" if self._measured_bytes is None else "predicted"
+        title = (
+            translate("Views", "Peak: {title}").format(title=moment.title)
+            if moment.is_peak
+            else moment.title
+        )
+        total = translate("Views", "{size} predicted")
+        if self._measured_bytes is None:
+            total = translate("Views", "{size} allocated")
         words = [
-            (f"{format_bytes(moment.total_bytes)} {kind}", "text", True),
+            (total.format(size=format_bytes(moment.total_bytes)), "text", True),
             (title, "text", False),
             (place(moment, self._events), "text2", False),
         ]
         if moment.reserved_bytes is not None:
-            words.insert(1, (f"{format_bytes(moment.reserved_bytes)} reserved", "text2", False))
+            words.insert(
+                1,
+                (
+                    translate("Views", "{size} reserved").format(
+                        size=format_bytes(moment.reserved_bytes)
+                    ),
+                    "text2",
+                    False,
+                ),
+            )
         if self._measured_bytes is not None:
-            words.insert(1, (f"{format_bytes(self._measured_bytes)} measured", "accent", True))
+            words.insert(
+                1,
+                (
+                    translate("Views", "{size} measured").format(
+                        size=format_bytes(self._measured_bytes)
+                    ),
+                    "accent",
+                    True,
+                ),
+            )
         left = row.left()
         for text, ink, strong in words:
             painter.setFont(fonts.semibold("body") if strong else fonts.font("body"))
@@ -131,9 +167,9 @@ class TimelineReadout(QWidget):
             words = metrics.horizontalAdvance(title) + numbers.horizontalAdvance(number)
             return swatch.SIZE + 6 + words + 5 + _GAP
 
-        titles = {name: TITLES[name] for name, _ in parts}
+        titles = {name: title_of(name) for name, _ in parts}
         if sum(width_of(titles[name], number) for name, number in parts) > row.width() + _GAP:
-            titles |= {name: SHORT_TITLES.get(name, title) for name, title in titles.items()}
+            titles |= {name: short_title(name) for name, title in titles.items()}
         left = row.left()
         for name, number in parts:
             if left + width_of(titles[name], number) - _GAP > row.right():

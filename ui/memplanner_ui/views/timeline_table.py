@@ -8,13 +8,19 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from PySide6.QtWidgets import QWidget
 
 from memplanner.units import format_bytes, format_count
+from memplanner_ui.language import translatable, translate
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import swatch
-from memplanner_ui.views.parts import IN_SOME_PLANS, NAMED, SHORT_TITLES, TITLES, shown
+from memplanner_ui.views.parts import IN_SOME_PLANS, NAMED, short_title, shown, title_of
 from memplanner_ui.views.row_table import RowTable
 from memplanner_ui.views.timeline_data import STACKED, Moment, Step
 
-_HEADINGS = ("Phase", "Event", "Allocated", "Reserved")
+_HEADINGS = (
+    translatable("Views", "Phase"),
+    translatable("Views", "Event"),
+    translatable("Views", "Allocated"),
+    translatable("Views", "Reserved"),
+)
 _RESERVED = 3
 _WIDTHS = (0, 52, 74, 74, *[76] * len(NAMED), 92)
 """By column; the first takes what is left."""
@@ -49,7 +55,13 @@ class TimelineRow:
 
 def rows(step: Step) -> list[TimelineRow]:
     """The peak, then each phase in order at its own highest."""
-    result = [TimelineRow(f"Peak: {step.peak_moment.title}", step.peak, step.peak_moment)]
+    result = [
+        TimelineRow(
+            translate("Views", "Peak: {title}").format(title=step.peak_moment.title),
+            step.peak,
+            step.peak_moment,
+        )
+    ]
     for stretch in step.phases:
         point = step.highest_point(stretch)
         if point is not None:
@@ -96,11 +108,11 @@ class TimelineModel(QAbstractTableModel):
             return None
         part = None if section < len(_HEADINGS) else STACKED[section - len(_HEADINGS)]
         if role == Qt.ItemDataRole.DisplayRole:
-            return _HEADINGS[section] if part is None else SHORT_TITLES.get(part, TITLES[part])
+            return translate("Views", _HEADINGS[section]) if part is None else short_title(part)
         if role == Qt.ItemDataRole.DecorationRole and part is not None:
             return swatch.icon(part)
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole) and part:
-            return TITLES[part]
+            return title_of(part)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _RIGHT if section else _LEFT
         return None
@@ -110,7 +122,7 @@ class TimelineTable(RowTable):
     """The timeline for those who read rather than look. ``activated`` gives a row's index."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        rows, name = TimelineModel(), "Timeline as a table, the peak first"
+        rows, name = TimelineModel(), translate("Views", "Timeline as a table, the peak first")
         super().__init__(name, rows, _WIDTHS, stretched=0, parent=parent)
         self.rows = rows
         self.setAlternatingRowColors(True)

@@ -10,11 +10,13 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from memplanner.messages.estimate import Estimate
 from memplanner.units import format_bytes, format_count
+from memplanner_ui.language import translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import placed
 from memplanner_ui.views import ranks_data
 from memplanner_ui.views.budget_bar import HEIGHT
-from memplanner_ui.views.parts import PHASES, distance, margin_bytes, whole_peak_bytes
+from memplanner_ui.views.parts import distance, margin_bytes, phase_title, whole_peak_bytes
 
 _ICON = 24.0
 _LEFT, _TEXT_LEFT = 15.0, 51.0
@@ -41,16 +43,22 @@ def lines(estimate: Estimate) -> Lines:
     memory, whole = estimate.device.memory_bytes, whole_peak_bytes(estimate)
     place = rank_words(estimate) or where(estimate)
     if estimate.host_bytes:  # what is offloaded is not gone
-        place = f"{format_bytes(estimate.host_bytes)} in host memory; {place}"
+        place = translate("Views", "{host} in host memory; {place}").format(
+            host=format_bytes(estimate.host_bytes), place=place
+        )
     if memory is not None and estimate.verdict is None:
-        allocated = f"Peak {format_bytes(estimate.peak.allocated_bytes)} allocated"
-        return Lines("unknown", "text2", allocated, "Reserved memory follows", place)
+        allocated = translate("Views", "Peak {size} allocated").format(
+            size=format_bytes(estimate.peak.allocated_bytes)
+        )
+        return Lines(
+            "unknown", "text2", allocated, translate("Views", "Reserved memory follows"), place
+        )
     if memory is None:
         return Lines(
             "unknown",
             "text2",
-            f"Peak {format_bytes(whole)}",
-            f"Memory of {estimate.device.name} is not known",
+            translate("Views", "Peak {peak}").format(peak=format_bytes(whole)),
+            translate("Views", "Memory of {name} is not known").format(name=estimate.device.name),
             place,
         )
     number, unit = format_bytes(memory).split(" ")
@@ -58,30 +66,46 @@ def lines(estimate: Estimate) -> Lines:
     def bare(size_bytes: int) -> str:
         return format_bytes(size_bytes).removesuffix(f" {unit}")
 
-    second = f"Peak {bare(whole)} of {number} {unit}"
+    second = translate("Views", "Peak {peak} of {memory}").format(
+        peak=bare(whole), memory=f"{number} {unit}"
+    )
     margin = margin_bytes(estimate)
     if margin is not None:
-        second += f", likely {bare(margin[0])} to {bare(margin[1])}"
+        second += translate("Views", ", likely {low} to {high}").format(
+            low=bare(margin[0]), high=bare(margin[1])
+        )
     fuller = ranks_data.not_fitting(estimate)
     if fuller is not None:  # the rank shown is not the one that decides
-        words = f"Rank {fuller.figures.first} does not fit"
+        words = translate("Views", "Rank {rank} does not fit").format(rank=fuller.figures.first)
         return Lines("trouble", "trouble", words, second, place)
     if estimate.verdict == "does_not_fit":
         missing = distance(whole, memory)
-        return Lines("trouble", "trouble", f"Does not fit: {missing} missing", second, place)
+        return Lines(
+            "trouble",
+            "trouble",
+            translate("Views", "Does not fit: {size} missing").format(size=missing),
+            second,
+            place,
+        )
     if estimate.verdict == "at_risk":
         return Lines("may_not_fit", "caution", _risk(margin, memory), second, place)
     spare = distance(memory, whole)
-    words = "Fits, nothing to spare" if spare == "–" else f"Fits, {spare} to spare"
+    words = (
+        translate("Views", "Fits, nothing to spare")
+        if spare == "–"
+        else translate("Views", "Fits, {size} to spare").format(size=spare)
+    )
     return Lines("fits", "fits", words, second, place)
 
 
 def _risk(margin: tuple[int, int] | None, memory: int) -> str:
     if margin is None:
-        return "May not fit: what the device holds is not known"
+        return translate("Views", "May not fit: what the device holds is not known")
     if margin[1] <= memory:
-        return "May not fit: only by giving cached memory back"
-    return f"May not fit: {distance(margin[1], memory)} over at the high end"
+        return translate("Views", "May not fit: only by giving cached memory back")
+    return translate("Views", "May not fit: {size} over at the high end").format(
+        size=distance(margin[1], memory)
+    )
 
 
 def rank_words(estimate: Estimate) -> str:
@@ -92,18 +116,24 @@ def rank_words(estimate: Estimate) -> str:
         return ""
     total = format_count(estimate.plan.sharding.ranks)
     if shown.whole_bytes < fullest.whole_bytes:
-        return f"Of rank {estimate.rank}; rank {fullest.figures.first} has {fullest.spare_words}"
+        return translate("Views", "Of rank {rank}; rank {fullest} has {spare}").format(
+            rank=estimate.rank, fullest=fullest.figures.first, spare=fullest.spare_words
+        )
     if all(cell.whole_bytes == fullest.whole_bytes for cell in cells):
-        return f"Each of {total} cards alike"
-    return f"Fullest of {total} cards: rank {estimate.rank}, stage {shown.stage}"
+        return translate("Views", "Each of {total} cards alike").format(total=total)
+    return translate("Views", "Fullest of {total} cards: rank {rank}, stage {stage}").format(
+        total=total, rank=estimate.rank, stage=shown.stage
+    )
 
 
 def where(estimate: Estimate) -> str:
     """Where the peak is: ``Backward of lm_head, micro-batch 8``."""
     peak, timeline = estimate.peak, estimate.timeline
-    text = PHASES[peak.phase]
+    text = phase_title(peak.phase)
     if peak.module:
-        text += f" of {peak.module.removeprefix('model.')}"
+        text = translate("Views", "{phase} of {module}").format(
+            phase=text, module=peak.module.removeprefix("model.")
+        )
     spans = [span for span in timeline.phases if span.phase == peak.phase]
     accumulated = estimate.plan.training.gradient_accumulation_steps
     if accumulated > 1 and peak.phase in (
@@ -119,8 +149,10 @@ def where(estimate: Estimate) -> str:
 def _micro_batches(at: int, last: int, accumulated: int) -> str:
     """Words for micro-batch ``at`` (from 0); the last one recorded stands for all after it."""
     if at == last and last + 1 < accumulated:
-        return f"micro-batches {at + 1} to {accumulated}"
-    return f"micro-batch {at + 1}"
+        return translate("Views", "micro-batches {first} to {last}").format(
+            first=at + 1, last=accumulated
+        )
+    return translate("Views", "micro-batch {number}").format(number=at + 1)
 
 
 class Verdict(QWidget):
@@ -130,7 +162,7 @@ class Verdict(QWidget):
         super().__init__(parent)
         self._lines: Lines | None = None
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Verdict")
+        self.setAccessibleName(translate("Views", "Verdict"))
         theme.current().changed.connect(self.update)
 
     @property
@@ -166,13 +198,17 @@ class Verdict(QWidget):
         if self._lines is None:
             painter.setFont(fonts.font("body"))
             painter.setPen(colors.color("text3"))
-            painter.drawText(self.rect().adjusted(14, 0, -8, 0), int(middle), "No estimate yet")
+            painter.drawText(
+                placed(self.rect().adjusted(14, 0, -8, 0), self.rect()),
+                int(middle),
+                translate("Views", "No estimate yet"),
+            )
             painter.end()
             return
         said, grown = self._lines, fonts.scaled(HEIGHT) / HEIGHT
         top = 14.0 * grown
         area = QRectF(_LEFT, top, _ICON, _ICON)
-        icons.paint(painter, said.icon, area, colors.color(said.color))
+        icons.paint(painter, said.icon, placed(area, self.rect()), colors.color(said.color))
         ink = "trouble" if said.color == "trouble" else "text"
         rows: tuple[tuple[fonts.Role, str, str, float], ...] = (
             ("verdict", ink, said.verdict, 25.0),
@@ -189,5 +225,5 @@ class Verdict(QWidget):
             painter.setPen(colors.color(color))
             shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, int(width))
             row = QRectF(_TEXT_LEFT, (center - 12) * grown, width, 24 * grown)
-            painter.drawText(row, int(middle), shown)
+            painter.drawText(placed(row, self.rect()), int(middle), shown)
         painter.end()
