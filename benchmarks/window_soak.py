@@ -19,7 +19,7 @@ from memplanner_ui.workspace import LAYERS
 
 SMALL = "preset:smollm2-135m"
 PLAN = {"training.batch_size": 1, "training.sequence_length": 32}
-STEPS = 6
+STEPS = 1
 VIEWS = ("timeline", "icicle", "live", "search", "sensitivity", "compare", "ranks", "history")
 
 
