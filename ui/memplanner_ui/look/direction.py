@@ -20,8 +20,9 @@ def mirrors() -> bool:
 
 def placed(rect: QRectF | QRect, within: QRectF | QRect) -> QRectF:
     """``rect``, said from left to right, on its own side of ``within``."""
-    whole, part = QRectF(within), QRectF(rect)
+    part = QRectF(rect)
     if mirrors():
+        whole = QRectF(within)
         part.moveLeft(whole.left() + whole.right() - part.right())
     return part
 

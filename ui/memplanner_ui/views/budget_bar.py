@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
@@ -104,14 +104,16 @@ class BudgetBar(QWidget):
         if self._now is None or motion.reduced() or not self.isVisible():
             self._now = end
             self.update()
-        elif self._now != end:
-            self._start = self._now
-            self._animation.start()
+        else:
+            if self._now != end:
+                self._start = self._now
+                self._animation.start()
+            self.update()
 
     def _advance(self, share: float) -> None:
         if self._start is not None and self._budget is not None:
             self._now = _between(self._start, _frame(self._budget), share)
-            self.update()
+            self.update(QRect(0, 0, self.width(), self._legend_top()))  # it does not move
 
     def sizeHint(self) -> QSize:
         return QSize(900, fonts.scaled(HEIGHT))
@@ -128,6 +130,9 @@ class BudgetBar(QWidget):
 
     def _y(self, y: float) -> float:
         return y * fonts.scaled(HEIGHT) / HEIGHT
+
+    def _legend_top(self) -> int:
+        return int(self._y(_LEGEND_Y)) - 8
 
     def _x(self, frame: _Frame, value: float) -> float:
         bar = self._bar()
@@ -162,7 +167,8 @@ class BudgetBar(QWidget):
             self._paint_bar(painter, self._budget, self._now)
             self._paint_axis(painter, self._budget, self._now)
             self._paint_peak(painter, self._budget, self._now)
-            self._paint_legend(painter, self._budget)
+            if event.rect().bottom() >= self._legend_top():
+                self._paint_legend(painter, self._budget)
         painter.end()
 
     def _paint_bar(self, painter: QPainter, budget: Budget, frame: _Frame) -> None:
@@ -302,7 +308,7 @@ class BudgetBar(QWidget):
             for index, area in self._segments(_frame(budget))
             if area.width() > _room_for(plain_number(numbers[index], budget.peak_bytes))
         }
-        row = QRectF(_SIDE, self._y(_LEGEND_Y) - 8, self.width() - _SIDE, 16)
+        row = QRectF(_SIDE, self._legend_top(), self.width() - _SIDE, 16)
         budget_legend.paint(painter, budget, row, in_bar)
 
     # Tool tips

@@ -38,3 +38,11 @@ def names_of(names: list[str], known: Names | None = None) -> Names:
             head = head.rpartition(".")[0]
         parents[node] = nodes[head]
     return Names(names, titles, parents, nodes)
+
+
+def split_around(run: list[str], single_out: str) -> list[list[str]]:
+    """``run`` in parts, so that the block around ``single_out`` stands alone."""
+    for place, block in enumerate(run):
+        if single_out == block or single_out.startswith(block + "."):
+            return [run[:place], [block], run[place + 1 :]]
+    return [run]

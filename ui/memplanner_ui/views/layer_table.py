@@ -14,16 +14,22 @@ from operator import itemgetter
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from memplanner.messages.estimate import Layer
 from memplanner_ui.language import of_plan, translatable, translate
-from memplanner_ui.views.layer_names import Names, names_of
+from memplanner_ui.views.layer_names import Names, names_of, split_around
 from memplanner_ui.views.layer_query import Booleans, Query
 from memplanner_ui.views.layer_query_rows import TableRows
 from memplanner_ui.views.parts import IN_OVERHEAD, NAMED, Around, lower, shown
+from memplanner_ui.views.tree_arrays import (
+    Integers,
+    added_up,
+    levels_of,
+    places,
+    ranks_of,
+    with_those_above,
+)
 
-Integers = npt.NDArray[np.int64]
 Kind = Literal["module", "own", "group", "type", "around"]
 Column = Literal["name", "share", "total"] | int
 
@@ -76,8 +82,8 @@ class LayerTable:
         own = np.array(self._extra, np.int64).reshape(-1, _WIDTH)
         self._own = np.concatenate([self._own, own])
         self.parent: Integers = np.array(self._parents, np.int64)
-        self._levels = self._levels_of_parents()
-        self.total = self._add_up(self._own)
+        self._levels = levels_of(self.parent, self._node_of[""])
+        self.total = added_up(self._own, self.parent, self._levels)
         self.visible = np.ones(len(self.parent), bool)
         self._name_ranks: Integers | None = None
         self._query_rows: TableRows | None = None
@@ -122,29 +128,15 @@ class LayerTable:
         """Moves what the root row holds for no module into rows of their own."""
         root = self._node_of[""]
         own = self._own[root]
+        inputs = translate("Views", "inputs"), translate("Views", "batch of the step")
+        workspaces = translate("Views", "workspaces"), translate("Views", "of libraries")
         found = [
-            (
-                translate("Views", "inputs"),
-                translate("Views", "batch of the step"),
-                _INPUTS,
-                int(own[_INPUTS]),
-            ),
-            (
-                translate("Views", "workspaces"),
-                translate("Views", "of libraries"),
-                _WORKSPACES,
-                int(own[_WORKSPACES]),
-            ),
-            *(
-                (
-                    lower(of_plan(row.title)),
-                    of_plan(row.explanation),
-                    _OTHER if row.other else _AROUND,
-                    row.size_bytes,
-                )
-                for row in around
-            ),
+            (*inputs, _INPUTS, int(own[_INPUTS])),
+            (*workspaces, _WORKSPACES, int(own[_WORKSPACES])),
         ]
+        for row in around:
+            words = lower(of_plan(row.title)), of_plan(row.explanation)
+            found.append((*words, _OTHER if row.other else _AROUND, row.size_bytes))
         own[[_INPUTS, _WORKSPACES]] = 0
         if not any(size for *_, size in found):
             return
@@ -200,7 +192,7 @@ class LayerTable:
                 self.types[above] = translate("Views", "{count} blocks").format(
                     count=self._parents[: len(self._own)].count(above)
                 )
-            for part in _split(run, single_out):
+            for part in split_around(run, single_out):
                 if len(part) > 1:
                     self._gather(part)
 
@@ -223,30 +215,6 @@ class LayerTable:
         self._blocks[group] = len(blocks)
         for node in nodes:
             self._parents[node] = group
-
-    def _levels_of_parents(self) -> list[Integers]:
-        """Nodes by depth, the root's first."""
-        depth = np.full(len(self.parent), -1, np.int64)
-        root = self._node_of[""]
-        depth[root] = 0
-        known, level = np.array([root]), 0
-        waiting = np.flatnonzero(depth < 0)
-        levels = [known]
-        while waiting.size:
-            level += 1
-            known = waiting[depth[self.parent[waiting]] == level - 1]
-            depth[known] = level
-            waiting = waiting[depth[waiting] < 0]
-            levels.append(known)
-        return levels
-
-    def _add_up(self, own: Integers) -> Integers:
-        columns = own.T.copy()  # one contiguous column each: numpy adds those fastest
-        for column in columns:
-            if column.any():
-                for level in reversed(self._levels[1:]):
-                    np.add.at(column, self.parent[level], column[level])
-        return columns.T
 
     def _bar_totals(self) -> tuple[Integers, Integers]:
         """What each bar shows (one block of a group), and the largest bar beside each."""
@@ -376,10 +344,7 @@ class LayerTable:
             return len(self.parent)
         matches = self.matches(query)
         found = int(matches.sum())
-        visible = matches.copy()
-        for level in reversed(self._levels[1:]):
-            visible[self.parent[level][visible[level]]] = True
-        self.visible = visible
+        self.visible = with_those_above(matches, self.parent, self._levels)
         self._arrange()
         return found
 
@@ -392,13 +357,7 @@ class LayerTable:
             column, descending = self._sort
             key = self._key(column)
             order = np.lexsort((-key if descending else key, parent))
-        order = order[self.visible[order]]
-        counts = np.bincount(parent[order] + 1, minlength=len(parent) + 1)
-        starts = np.zeros(len(counts) + 1, np.int64)
-        np.cumsum(counts, out=starts[1:])
-        rows = np.full(len(parent), -1, np.int64)
-        rows[order] = np.arange(len(order)) - starts[parent[order] + 1]
-        self._order, self._starts, self._rows = order, starts, rows
+        self._order, self._starts, self._rows = places(order, parent, self.visible)
         self._lists = None
 
     def _natural_keys(self) -> Integers:
@@ -421,24 +380,10 @@ class LayerTable:
             return self._ranks()
         if column == "share":
             return self._shares[0]
-        if column == "total":
-            result: Integers = self.total.sum(axis=1)
-            return result
-        part: Integers = self.total[:, column]
-        return part
+        sizes: Integers = self.total.sum(axis=1) if column == "total" else self.total[:, column]
+        return sizes
 
     def _ranks(self) -> Integers:
         if self._name_ranks is None:
-            keys = [t.zfill(9) if t.isdigit() else t.lower() for t in self.titles]
-            order = sorted(range(len(keys)), key=keys.__getitem__)
-            self._name_ranks = np.empty(len(keys), np.int64)
-            self._name_ranks[order] = np.arange(len(keys))
+            self._name_ranks = ranks_of(self.titles)
         return self._name_ranks
-
-
-def _split(run: list[str], single_out: str) -> list[list[str]]:
-    """``run`` in parts, so that the block around ``single_out`` stands alone."""
-    for place, block in enumerate(run):
-        if single_out == block or single_out.startswith(block + "."):
-            return [run[:place], [block], run[place + 1 :]]
-    return [run]

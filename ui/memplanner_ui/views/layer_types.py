@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from memplanner_ui.language import plural
-from memplanner_ui.views.layer_table import Integers, LayerTable
+from memplanner_ui.views.layer_table import LayerTable
+from memplanner_ui.views.tree_arrays import Integers
 
 
 class TypeTable(LayerTable):
