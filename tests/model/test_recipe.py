@@ -120,3 +120,17 @@ def test_what_a_recipe_does_wrong_is_one_sentence(tmp_path: Path, text: str, wor
     assert words.format(path=path) in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_batches_may_hold_tensors_in_dictionaries(tmp_path: Path) -> None:
+    recipe = tmp_path / "net.py"
+    recipe.write_text(
+        "import torch\n"
+        "def model():\n    return torch.nn.Linear(4, 2)\n"
+        "def batch(batch_size, sequence_length):\n"
+        "    return {'input': {'a': torch.zeros(batch_size, 4), 'b': 'word'}}\n"
+    )
+    made = load(recipe, trust_code=True).batch(3, 1, torch.device("meta"))
+    assert made["input"]["a"].shape == (3, 4)
+    assert made["input"]["a"].device.type == "meta"
+    assert made["input"]["b"] == "word"

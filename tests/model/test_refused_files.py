@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import pickle
 import struct
 import sys
@@ -16,7 +15,6 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-import torch
 
 from memplanner.errors import SourceError
 from memplanner.model import (
@@ -26,7 +24,6 @@ from memplanner.model import (
     load,
     onnx_file,
     safetensors_header,
-    trust,
 )
 from memplanner.model.archive import opened
 from memplanner.model.data import batches, read_text
@@ -357,32 +354,6 @@ def test_programs_are_told_by_their_names() -> None:
     assert not is_program("org/name")
 
 
-def test_a_second_agreement_is_added_to_the_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv(trust.TRUSTED_FOLDERS, "")
-    monkeypatch.setattr(trust, "_now", set())
-    for name in ("a", "b"):
-        trust.ask(name, tmp_path / name, name * 64, agreed=True)
-    kept = trust.agreements_path().read_text().splitlines()
-    assert [line[:64] for line in kept] == ["a" * 64, "b" * 64]
-    monkeypatch.setattr(trust, "_now", set())
-    trust.ask("a", tmp_path / "a", "a" * 64, agreed=False)  # raises where it has to be asked
-
-
-@pytest.mark.skipif(os.name != "posix", reason="pipes and modes are POSIX'")
-def test_agreements_that_are_no_file_count_for_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setenv(trust.TRUSTED_FOLDERS, "")
-    monkeypatch.setattr(trust, "_now", set())
-    trust.agreements_path().mkdir(parents=True)
-    with pytest.raises(trust.TrustNeeded, match="read it, and agree to run it"):
-        trust.ask("a", tmp_path / "a", "a" * 64, agreed=False)
-
-
 def test_what_a_programs_own_error_says_stays(tmp_path: Path) -> None:
     recipe = tmp_path / "net.py"
     recipe.write_text(
@@ -391,17 +362,3 @@ def test_what_a_programs_own_error_says_stays(tmp_path: Path) -> None:
         "def batch(batch_size, sequence_length):\n    return {}\n"
     )
     assert said(lambda: load(recipe, trust_code=True)) == "The net has no size; give it one."
-
-
-def test_batches_may_hold_tensors_in_dictionaries(tmp_path: Path) -> None:
-    recipe = tmp_path / "net.py"
-    recipe.write_text(
-        "import torch\n"
-        "def model():\n    return torch.nn.Linear(4, 2)\n"
-        "def batch(batch_size, sequence_length):\n"
-        "    return {'input': {'a': torch.zeros(batch_size, 4), 'b': 'word'}}\n"
-    )
-    made = load(recipe, trust_code=True).batch(3, 1, torch.device("meta"))
-    assert made["input"]["a"].shape == (3, 4)
-    assert made["input"]["a"].device.type == "meta"
-    assert made["input"]["b"] == "word"

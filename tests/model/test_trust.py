@@ -169,3 +169,29 @@ def test_what_is_built_into_python_is_asked_for_by_its_name(
     with pytest.raises(SourceError, match="does not find") as caught:
         load("nowhere_to_be_found.net:make", inputs=NET)
     assert not isinstance(caught.value, TrustNeeded)
+
+
+def test_a_second_agreement_is_added_to_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv(trust.TRUSTED_FOLDERS, "")
+    monkeypatch.setattr(trust, "_now", set())
+    for name in ("a", "b"):
+        trust.ask(name, tmp_path / name, name * 64, agreed=True)
+    kept = trust.agreements_path().read_text().splitlines()
+    assert [line[:64] for line in kept] == ["a" * 64, "b" * 64]
+    monkeypatch.setattr(trust, "_now", set())
+    trust.ask("a", tmp_path / "a", "a" * 64, agreed=False)  # raises where it has to be asked
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and modes are POSIX'")
+def test_agreements_that_are_no_file_count_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv(trust.TRUSTED_FOLDERS, "")
+    monkeypatch.setattr(trust, "_now", set())
+    trust.agreements_path().mkdir(parents=True)
+    with pytest.raises(trust.TrustNeeded, match="read it, and agree to run it"):
+        trust.ask("a", tmp_path / "a", "a" * 64, agreed=False)
