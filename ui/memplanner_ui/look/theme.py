@@ -7,6 +7,7 @@ from typing import Literal
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory
+from shiboken6 import isValid
 
 from memplanner_ui.look.focus_ring import FocusRing
 from memplanner_ui.look.marks import Marks
@@ -152,9 +153,18 @@ def current() -> Theme:
     return _find(app) or apply_theme(app, "system")
 
 
+_last: list[Theme] = []
+"""The one that was found last: painting asks hundreds of times, and Qt would look each time."""
+
+
 def _find(app: QApplication) -> Theme | None:
+    if _last and isValid(_last[0]) and _last[0].parent() is app:
+        return _last[0]
     found = app.findChild(Theme, "theme", Qt.FindChildOption.FindDirectChildrenOnly)
-    return found if isinstance(found, Theme) else None
+    if not isinstance(found, Theme):
+        return None
+    _last[:] = [found]
+    return found
 
 
 __all__ = ["CATEGORIES", "Scheme", "SchemeChoice", "Theme", "apply_theme", "current"]
