@@ -32,9 +32,10 @@ class Setting:
     def assignment(self) -> str:
         """Such as ``adapters.method=lora, rank=8``."""
         section = self.key.rpartition(".")[0] + "."
-        parts = (f"{key}={_written(value)}" for key, value in self.values.items() if value != [])
+        parts = [f"{key}={_written(value)}" for key, value in self.values.items() if value != []]
         return ", ".join(
-            part if number == 0 else part.removeprefix(section) for number, part in enumerate(parts)
+            part if number == 0 else part.removeprefix(section)
+            for number, part in enumerate(parts or [f"{self.key}=none"])
         )
 
 

@@ -165,7 +165,7 @@ SHOWN: dict[str, Callable[[Plan], str]] = {
         if p.optimizer.name == "lion"
         else f"{p.optimizer.name}{p.optimizer.implementation[-4:]}("
         if p.optimizer.implementation in FEW_BITS
-        else f"torch.optim.{p.optimizer.name}("
+        else f"torch.optim.{p.optimizer.name}{',' if p.offload.optimizer == 'host' else '('}"
     ),
     "optimizer.implementation": lambda p: _WALKS[p.optimizer.implementation],
     "optimizer.projection": lambda p: "low_rank_updates(model, ",

@@ -6,8 +6,8 @@ column and row parallelism with words for stacked experts beside them: what ``tp
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
-from copy import copy
 from typing import Any
 
 import torch
@@ -89,7 +89,7 @@ def _reading_no_strides(style: Any) -> Any:
     Its own is weightless, so that a device has no memory for it; where a step is recorded without
     weights it could not be told from the device's.
     """
-    found = copy(style)
+    found = copy.copy(style)
     found._from_local_last_dim_shard = _sharded_along_the_last
     return found
 
