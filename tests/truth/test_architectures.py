@@ -83,7 +83,13 @@ def test_plain_torch(name: str, precision: str, tmp_path: Path, table: list[Row]
     plan = _plan({"precision": precision})
     module = model.build(torch.device("cpu"))
     batch = model.batch(2, 40, torch.device("cpu"))
-    check(compare(model, module, batch, plan, f"{name}: {precision}"), table)
+    try:
+        row = compare(model, module, batch, plan, f"{name}: {precision}")
+    except RuntimeError as error:  # oneDNN has no LSTM in bf16 without AVX-512
+        if "could not create a primitive" not in str(error):
+            raise
+        pytest.skip("not on this CPU")
+    check(row, table)
 
 
 def _plan(changes: dict[str, Any]) -> mp.Plan:
