@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import BinaryIO
 
+from memplanner.run.channel import take_standard_streams
 from memplanner.server.channel import Channel
 from memplanner.server.loop import serve
 
@@ -16,22 +16,11 @@ def main() -> None:
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     # and DDP one that it keeps no times of weightless tensors
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    requests, channel = take_standard_streams()
-    serve(requests, channel)
+    requests, answers = take_standard_streams()
+    channel = Channel(answers)
+    serve(requests.buffer, channel)
     sys.stderr.flush()
     os._exit(0)  # threads of user code must not hold the process
-
-
-def take_standard_streams() -> tuple[BinaryIO, Channel]:
-    """The channel; user code that reads finds an end, and what it prints goes elsewhere."""
-    requests = os.fdopen(os.dup(0), "rb")
-    channel = Channel(os.fdopen(os.dup(1), "wb"))
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    return requests, channel
 
 
 if __name__ == "__main__":

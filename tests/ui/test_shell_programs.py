@@ -11,19 +11,8 @@ from pytestqt.qtbot import QtBot
 from memplanner_ui.engine.client import SERVER
 from memplanner_ui.main_window import MainWindow
 from memplanner_ui.views.notice import NoticeBar
+from tests.model.test_trust import CODE
 from tests.ui.acting import LONG, press
-
-CODE = """
-from pathlib import Path
-import torch
-Path(__file__).with_name("ran").touch()
-
-def model():
-    return torch.nn.Linear(4, 2)
-
-def batch(batch_size, sequence_length):
-    return {"input": torch.zeros(batch_size, 4)}
-"""
 
 pytestmark = pytest.mark.slow
 

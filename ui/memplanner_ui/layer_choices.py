@@ -68,13 +68,8 @@ class LayerChoices(QObject):
         picked = self._layers.below(tree.picked())
         menu = QMenu(tree)
         menu.setToolTipsVisible(True)
-        words = translate("Window", "no linear layer")
-        if picked:
-            words = (
-                _short(picked[0])
-                if len(picked) == 1
-                else translate("Window", "{count} linear layers").format(count=len(picked))
-            )
+        none = translate("Window", "no linear layer")
+        words = _named(picked, none, translate("Window", "{count} linear layers"))
         bits = menu.addMenu(translate("Window", "Keep in bits: {words}").format(words=words))
         usual = self._usual_bits(plan)
         self._offer(bits, picked, "bits", [(bits_words(value), value) for value in BITS])
@@ -129,13 +124,8 @@ class LayerChoices(QObject):
         plan = self._session.document.plan
         section = plan.activation_checkpointing
         now = set(recomputed(plan, self._recomputable))
-        words = translate("Window", "nothing to recompute")
-        if picked:
-            words = (
-                _short(picked[0])
-                if len(picked) == 1
-                else translate("Window", "{count} modules").format(count=len(picked))
-            )
+        none = translate("Window", "nothing to recompute")
+        words = _named(picked, none, translate("Window", "{count} modules"))
         inner = menu.addMenu(translate("Window", "Checkpoint: {words}").format(words=words))
         inner.setEnabled(bool(picked))
         instead = section.policy not in ("none", "named")
@@ -211,6 +201,13 @@ class LayerChoices(QObject):
         for name in recomputed(plan, self._recomputable):
             found[name] = f"{found[name]}, {again}" if name in found else again
         self._view.tree.layer_model.set_marks(found)
+
+
+def _named(picked: Sequence[str], none: str, many: str) -> str:
+    """One module by its name, several by ``many`` with their count."""
+    if not picked:
+        return none
+    return _short(picked[0]) if len(picked) == 1 else many.format(count=len(picked))
 
 
 def _short(name: str) -> str:
