@@ -45,7 +45,7 @@ def write_whole(path: Path, text: str, *, private: bool = False) -> None:
                 os.chmod(new, stat.S_IMODE(mode), dir_fd=folder)
             _refuse_other_folder(path.parent, folder)
             os.replace(new, name, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException:
+        except BaseException:  # cleared away, and raised again
             with suppress(FileNotFoundError):
                 os.unlink(new, dir_fd=folder)
             raise

@@ -221,7 +221,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         with suppress(sqlite3.OperationalError):  # another has it open in the older mode
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # what is kept outlives a power cut
-    except BaseException:
+    except BaseException:  # closed, and raised again
         connection.close()
         raise
     return connection

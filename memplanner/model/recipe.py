@@ -115,7 +115,7 @@ def _run(path: Path, code: bytes) -> ModuleType:
     with named_errors(str(path), path):
         try:
             exec(compile(code, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102  (what a recipe is for)
-        except BaseException:
+        except BaseException:  # forgotten, and raised again
             del sys.modules[name]
             raise
     return module
