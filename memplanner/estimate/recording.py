@@ -18,7 +18,9 @@ from memplanner.estimate.blocks_as_recorded import AlikeBlocks
 from memplanner.estimate.composing import Composing, Keys, Names, divides
 from memplanner.estimate.cutting import copy_cut, cut_module
 from memplanner.estimate.periods import Cut
+from memplanner.estimate.stage_recordings import StageRecordings
 from memplanner.estimate.standing import standing_bytes, standing_part
+from memplanner.model.blocks import BlockList, block_lists
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.checkpoint_survey import choice
@@ -29,6 +31,7 @@ from memplanner.tape.tape import Tape
 from memplanner.tape.tensor_trees import tensors_in
 from memplanner.tape.update import record_update
 from memplanner.techniques.inference import trains
+from memplanner.techniques.parallel.pipeline_micro_batches import Order
 from memplanner.techniques.parallel.pipeline_parts import Part
 from memplanner.techniques.parallel.rank_stages import copy_for_rank, parts_for
 from memplanner.techniques.prepare import check
@@ -123,9 +126,14 @@ class Recordings:
             if made is not None:
                 return made
 
+        parts = self.parts(planned, target)
+        if parts and trains(planned):
+            made = self._of_stages.tape(planned, target, chosen)
+            if made is not None:
+                return made
+
         def attempt() -> Tape:
             self.made += 1
-            parts = self.parts(planned, target)
             module = deepcopy(self.stages(parts, chosen) if parts else self.module(chosen))
             return recorder_of(planned)(
                 self.model, planned, target, module,
@@ -169,6 +177,31 @@ class Recordings:
             except PlanError:
                 self._standing[key] = 0
         return self._standing[key]
+
+    def _stage_in(
+        self, plan: Plan, target: Target, parts: tuple[Part, ...], chosen: tuple[Cut, ...],
+        order: Order,
+    ) -> Tape | None:  # fmt: skip
+        """A pipeline's stage working in ``order``; None where the step cannot be run."""
+        self.made += 1
+        try:
+            return record(
+                self.model, plan, target, deepcopy(self.stages(parts, chosen)),
+                stand_ins=self._stand_ins, kept=choice(self.model, plan, target),
+                shortened=order,
+            )  # fmt: skip
+        except StepError:  # who records the step whole says why, or finds another way
+            return None
+
+    @cached_property
+    def _of_stages(self) -> StageRecordings:
+        return StageRecordings(self._stage_in, self.parts, lambda: self._blocks)
+
+    @cached_property
+    def _blocks(self) -> BlockList | None:
+        """The blocks that stages are made of; None where there are several lists."""
+        lists = block_lists(self.module(()))
+        return lists[0] if len(lists) == 1 else None
 
     def _composed(self, plan: Plan, target: Target, chosen: tuple[Cut, ...]) -> Tape | None:
         """The same made of two recordings that other plans share; None where it does not divide."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from memplanner.techniques import step as step_parts
 from memplanner.techniques.prepare import Prepared
 
 if TYPE_CHECKING:
+    from memplanner.techniques.parallel.pipeline_micro_batches import Order
     from memplanner.techniques.parallel.pipeline_step import PipelineStep
 
 
@@ -43,18 +45,28 @@ def record_pipeline(
     watch: StorageWatch,
     owned: Ownership,
     held: step_parts.Held,
+    shortened: Order | None,
 ) -> list[int]:
     """Runs two steps, of which the second is steady; the numbers of its phases.
 
-    Buffers for what is received are made in the first one.
+    Buffers for what is received are made in the first one. Where the step is ``shortened``, two of
+    its micro-batches are enough: gradients are made, and added to.
     """
+    two = (
+        None
+        if shortened is None
+        else replace(shortened, in_flight=1, count=min(shortened.count, 2))
+    )
     clear = partial(prepared.optimizer.zero_grad, set_to_none=True)
     when = prepared.plan.training.zero_grad
     owned.note_states(prepared.optimizer)
     first = 0
     for number in range(2):
         first = len(watch.phases)
-        pipeline.run(batch, watch, clear if when == "before_backward" else None)
+        pipeline.run(
+            batch, watch, clear if when == "before_backward" else None,
+            shortened=shortened if number else two,
+        )  # fmt: skip
         owned.note_gradients(prepared.module)
         step_parts.optimizer_step(prepared, backend, watch)
         owned.note_states(prepared.optimizer)

@@ -44,6 +44,7 @@ from memplanner.techniques.fused_graph import seeing_kernels
 from memplanner.techniques.host_updates import HostUpdates
 from memplanner.techniques.kept_within_budget import Choice
 from memplanner.techniques.optimizer import weightless_fused
+from memplanner.techniques.parallel.pipeline_micro_batches import Order
 from memplanner.techniques.parallel.wrapped import unwrapped
 from memplanner.techniques.precision import autocast_type
 from memplanner.techniques.prepare import Prepared, cast_batch, prepare
@@ -164,6 +165,7 @@ def record(
     stand_ins: StandIns | None = None,
     kept: Choice | None = None,
     marked: bool = False,
+    shortened: Order | None = None,
 ) -> Tape:
     """The tape of one steady step of ``module``, which is built on ``device`` and changed in place.
 
@@ -171,14 +173,17 @@ def record(
     cannot run without values. With ``forward_only`` nothing follows the forward. Modules of
     ``stand_ins`` are not run but played back; ``kept`` is what a budget of activations is spent
     on (``checkpoint_survey.py``). A ``marked`` tape has marks where autograd stores gradients
-    (``gradients.py``). Raises ``PlanError`` where the plan cannot be
-    carried out, ``StepError`` where the step cannot be run.
+    (``gradients.py``). A pipeline's stage may work in a ``shortened`` order. Raises ``PlanError``
+    where the plan cannot be carried out, ``StepError`` where the step cannot be run.
     """
     backend: RecordingBackend
     backend = MetaBackend(target, plan) if device == META else CpuBackend(plan)
     backend.forward_only = forward_only
     ranks = plan.sharding.ranks
-    given = model, plan, target, module, device, backend, forward_only, stand_ins, kept, marked
+    given = (
+        model, plan, target, module, device, backend, forward_only, stand_ins, kept, marked,
+        shortened,
+    )  # fmt: skip
     if ranks > 1 and device == META:
         with weightless_ranks(target.rank, ranks):
             return _record(*given, watching_shards)
@@ -196,6 +201,7 @@ def _record(
     stand_ins: StandIns | None,
     kept: Choice | None,
     marked: bool,
+    shortened: Order | None,
     around: Callable[[StorageWatch], AbstractContextManager[None]] | None = None,
 ) -> Tape:
     recomputation = Recomputation(backend)
@@ -243,7 +249,9 @@ def _record(
                 if pipeline is None:
                     keep = _run(prepared, batch, backend, watch, owned, held)
                 else:
-                    keep = record_pipeline(prepared, pipeline, batch, backend, watch, owned, held)
+                    keep = record_pipeline(
+                        prepared, pipeline, batch, backend, watch, owned, held, shortened
+                    )
         except MemplannerError:
             raise
         except (Exception, SystemExit) as error:  # the model's own code raises what it likes

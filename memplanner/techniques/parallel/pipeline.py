@@ -27,6 +27,7 @@ from torch.distributed.pipelining import (
 from memplanner.errors import PlanError
 from memplanner.messages.estimate import Phase
 from memplanner.plan.sharding import Sharding
+from memplanner.techniques.parallel.pipeline_micro_batches import Order
 from memplanner.techniques.parallel.pipeline_parts import Part
 from memplanner.techniques.parallel.stages import Received, Stages
 
@@ -182,6 +183,17 @@ def make_schedule(
         return kind(stages[0], micro_batches, loss_fn=divided, scale_grads=False)
     kind = _SEVERAL[section.schedule]
     return kind(list(stages), micro_batches, loss_fn=divided, scale_grads=False)
+
+
+def shorten(schedule: Any, order: Order) -> None:
+    """Has a schedule of one stage a card work in ``order`` from its next step on.
+
+    torch counts the micro-batches in flight by the stages that come after.
+    """
+    stage = schedule._stage
+    schedule._n_microbatches = stage.chunks = order.count
+    if order.schedule == "1f1b":
+        schedule._num_stages = stage.stage_index + order.in_flight
 
 
 class _Sent:

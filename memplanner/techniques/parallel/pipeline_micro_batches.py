@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
+from typing import Literal
 
 from memplanner.plan.sharding import Sharding
+from memplanner.plan.sharding_choices import Schedule
+
+Work = tuple[Literal["forward", "backward"], int]
+"""A forward or a backward, and of which micro-batch."""
 
 
 def refused(section: Sharding, micro_batches: int) -> str | None:
@@ -48,3 +55,94 @@ def enough(section: Sharding, micro_batches: int) -> int:
         return min(micro_batches, section.pipeline + 4)
     rounds = _rounds(section, micro_batches)
     return micro_batches // rounds * min(rounds, 3)
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order in which one stage works on its micro-batches, under GPipe or 1F1B."""
+
+    schedule: Schedule
+    in_flight: int
+    """Micro-batches whose forwards are run before the first backward."""
+    count: int
+
+    @cached_property
+    def work(self) -> tuple[Work, ...]:
+        """As torch's schedules run it (``torch/distributed/pipelining/schedules.py``)."""
+        found: list[Work] = [("forward", number) for number in range(self.in_flight)]
+        for number in range(self.count):
+            found.append(("backward", number))
+            if self.in_flight + number < self.count:
+                found.append(("forward", self.in_flight + number))
+        return tuple(found)
+
+    def place(self, phase: str, number: int) -> int:
+        """Where a micro-batch's forward or backward comes."""
+        return self._places[phase, number]
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, int], int]:
+        return {work: place for place, work in enumerate(self.work)}
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds of a forward and a backward there are after the first backward."""
+        return self.count - self.in_flight
+
+    @property
+    def pairs(self) -> tuple[tuple[Work, Work], ...]:
+        """Of the recorded ones those that stand for others, each beside one that is alike."""
+        if self.schedule == "gpipe":
+            return (("forward", 2), ("forward", 3)), (("backward", 2), ("backward", 3))
+        forward = self.in_flight + 1
+        found: list[tuple[Work, Work]] = [
+            (("forward", forward), ("forward", forward + 1)),
+            (("backward", 2), ("backward", 3)),
+        ]
+        if self.in_flight > 1:
+            found.append((("forward", 2), ("forward", 3)))
+            left = self.rounds + 1
+            found.append((("backward", left), ("backward", left + 1)))
+        return tuple(found)
+
+    def stands_for(self, work: Work, recorded: Order) -> Work:
+        """What in ``recorded``, one of :func:`shortened`, is like ``work`` of this order."""
+        phase, number = work
+        if number < 2 and (phase == "backward" or number < self.in_flight):
+            return phase, number
+        if self.schedule == "gpipe":
+            return phase, recorded.count - 1 if number == self.count - 1 else 2
+        if phase == "backward":
+            if number == self.count - 1:
+                return phase, recorded.count - 1
+            if number > self.rounds:  # no forward comes between
+                return phase, recorded.rounds + 1
+            return phase, recorded.rounds if number == self.rounds else 2
+        if number < self.in_flight:
+            return phase, 2
+        place = number - self.in_flight
+        ends = {0: 0, self.rounds - 1: recorded.rounds - 1}
+        return phase, recorded.in_flight + ends.get(place, 1)
+
+
+def order_of(section: Sharding, stage: int, micro_batches: int) -> Order | None:
+    """The order of a stage, counted from 0; None for schedules of several stages a card."""
+    if section.pipeline == 1 or section.schedule not in ("gpipe", "1f1b"):
+        return None
+    ahead = micro_batches if section.schedule == "gpipe" else section.pipeline - stage
+    return Order(section.schedule, min(ahead, micro_batches), micro_batches)
+
+
+def shortened(order: Order) -> Order | None:
+    """A shorter order in which each kind of work is to be seen; None where there is none.
+
+    Before and between what is first and last there are two of each kind, to be compared.
+    """
+    if order.schedule == "gpipe":
+        short = Order("gpipe", 5, 5)
+    elif order.in_flight == 1:
+        short = Order("1f1b", 1, 5)
+    else:
+        short = Order("1f1b", 4, 9)
+    enough_rounds = order.schedule == "gpipe" or order.rounds >= 3
+    return short if short.count < order.count and enough_rounds else None

@@ -19,7 +19,9 @@ from memplanner.techniques.parallel.pipeline import (
     exchange,
     make_schedule,
     sent_to_the_end,
+    shorten,
 )
+from memplanner.techniques.parallel.pipeline_micro_batches import Order
 from memplanner.techniques.parallel.split_loss import splitting_loss
 from memplanner.techniques.parallel.stages import Stages
 from memplanner.techniques.parallel.wrapped import unwrapped
@@ -41,7 +43,7 @@ class PipelineStep:
     """The forwards and backwards of steps of one rank, whose stages stay the same.
 
     ``micro_batches`` are run, which may be fewer than the plan has where nothing is computed:
-    buffers, losses and messages under way are there for all.
+    buffers, losses and messages under way are there for all. ``shortened`` asks for fewer still.
     """
 
     def __init__(
@@ -111,11 +113,14 @@ class PipelineStep:
         batch: Batch,
         observer: _Observer,
         before_backward: Callable[[], None] | None = None,
+        *,
+        shortened: Order | None = None,
     ) -> list[torch.Tensor]:
         """Every micro-batch's forward and backward; ``batch`` is what ``own_inputs`` left of them.
 
         Returns the detached losses, undivided, on the rank that has the last stage; elsewhere
-        none. ``before_backward`` is called once, right before the first backward.
+        none. ``before_backward`` is called once, right before the first backward. In a
+        ``shortened`` order the losses of those left out are the last one's.
         """
         anatomy, parts = self._stages.anatomy, self._stages.parts
         count = self._plan.training.gradient_accumulation_steps
@@ -123,7 +128,10 @@ class PipelineStep:
         if self._schedule is None:
             self._schedule = self._made()
         self._observer, self._before_backward = observer, before_backward
-        used = _first_rows(batch, self._micro_batches, count)
+        if shortened is not None:
+            shorten(self._schedule, shortened)
+        run = self._micro_batches if shortened is None else shortened.count
+        used = _first_rows(batch, run, count)
         given = anatomy.inputs_of(used, first=False, last=ends)
         main = (used[anatomy.main_input],) if parts[0].is_first else ()
         target = next((part for part in given.values() if isinstance(part, torch.Tensor)), None)
@@ -138,6 +146,7 @@ class PipelineStep:
                 return_outputs=False,
                 **given,
             )
+        losses += losses[-1:] * (self._micro_batches - run)
         self._losses_left_out.clear()
         self._tied.sum_gradients()
         self._observer = None
