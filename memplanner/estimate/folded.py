@@ -1,8 +1,8 @@
-"""A step's peak from the few recorded blocks alone: nothing is unfolded, many points at once.
+"""A step from the few recorded blocks alone: nothing is unfolded, many points at once.
 
 Each middle stretch of a recording stands for as many as the model has; the algebra's closed form
 repeats it. What an estimate shows in detail comes from the unfolded tape (``fold.py``); searches
-need peaks only, thousands of them.
+need peaks only, thousands of them (``peak_forms.py``).
 """
 
 from __future__ import annotations
@@ -15,13 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from memplanner.estimate.algebra import Stretch, product
-from memplanner.estimate.forms import Forms
 from memplanner.estimate.periods import KEPT, Cut, Periods
 from memplanner.messages.estimate import CATEGORIES
 from memplanner.tape.tape import Array, Tape
-
-_AT_ONCE = 256
-"""Points of one pass: more do not fit into a processor's cache together."""
 
 
 class _Repetition(NamedTuple):
@@ -61,21 +57,6 @@ class FoldedStep:
             for second in found[place + 1 :]
         )
         return None if entangled else cls(tape, tuple(found))
-
-    def peaks_bytes(self, forms: Forms, points: Sequence[tuple[int, int]]) -> Array:
-        """The highest allocated bytes at each point (batch size, sequence length)."""
-        tables = [
-            self._whole(forms.table_bytes(points[start : start + _AT_ONCE]), by_category=False)
-            for start in range(0, len(points), _AT_ONCE)
-        ]
-        return np.concatenate([table[0] for table in tables])
-
-    def peak_categories_bytes(self, forms: Forms, points: Sequence[tuple[int, int]]) -> Array:
-        """The bytes of each category at that moment, shaped (categories, points)."""
-        return self._whole(forms.table_bytes(points), by_category=True)
-
-    def _whole(self, table_bytes: Array, *, by_category: bool) -> Array:
-        return self.stretches(table_bytes, (), by_category=by_category)[0].highest_bytes
 
     def stretches(
         self, table_bytes: Array, borders: Sequence[int], *, by_category: bool

@@ -36,6 +36,15 @@ class Form:
             value *= -(-sequence_length // self.padded) * self.padded
         return int(value)
 
+    def values(self, batch_size: Array, sequence_length: Array) -> Array:
+        """The form's values at many points."""
+        values: Array = batch_size**self.batch_power * (sequence_length + self.offset) ** (
+            self.sequence_power
+        )
+        if self.padded:
+            values = values * (-(-sequence_length // self.padded) * self.padded)
+        return values
+
     def tells(self, *lengths: int) -> bool:
         """Whether padding shows at one of these lengths; a form without any always tells."""
         return not self.padded or any(length % self.padded for length in lengths)
@@ -111,9 +120,8 @@ class Forms:
 
     def table_bytes(self, points: Sequence[tuple[int, int]]) -> Array:
         """The sizes at several points, shaped (storages, points)."""
-        values = np.array(
-            [[form.value(*point) for point in points] for form in self.known], dtype=np.int64
-        )
+        batch, length = np.array(points, dtype=np.int64).reshape(-1, 2).T
+        values: Array = np.stack([form.values(batch, length) for form in self.known])
         return self.constant_bytes[:, None] * values[self.form]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from memplanner.estimate.fold import unfold
 from memplanner.estimate.folded import FoldedStep
 from memplanner.estimate.forms import Forms
+from memplanner.estimate.peak_forms import PeakForms
 from memplanner.estimate.periods import KEPT, Cut
 from memplanner.estimate.recording import Point
 from memplanner.estimate.step_work import StepWork
@@ -28,6 +29,8 @@ class RecordedStructure:
     cuts: tuple[Cut, ...]
     folded: FoldedStep | None
     forms: Forms | None = None
+    peaks: PeakForms | None = None
+    """The step's peak by its forms, once many points were asked for."""
     fitted: bool = False
     checked: list[Point] = field(default_factory=list)
     work: StepWork | None = None

@@ -26,6 +26,7 @@ from memplanner.estimate.forms import (
 )
 from memplanner.estimate.generation_forms import forms_of
 from memplanner.estimate.named_blocks import Sayings, sayings
+from memplanner.estimate.peak_forms import PeakForms
 from memplanner.estimate.periods import KEPT, Cut
 from memplanner.estimate.point_classes import PointClasses
 from memplanner.estimate.recorded_structure import (
@@ -97,9 +98,9 @@ class Recorder:
             trusted = [place for place in places if self._trusted(structure, points[place])]
             step = structure.folded
             if structure.forms is not None and step is not None and trusted:
-                peaks[trusted] = step.peaks_bytes(
-                    structure.forms, [points[place] for place in trusted]
-                )
+                if structure.peaks is None:
+                    structure.peaks = PeakForms.of(step, structure.forms)
+                peaks[trusted] = structure.peaks.peaks_bytes([points[place] for place in trusted])
             else:
                 trusted = []
             for place in sorted(set(places) - set(trusted)):

@@ -85,7 +85,8 @@ def test_a_folded_step_peaks_as_the_longer_program(
     assert folded is not None
     forms, points = as_forms(recorded), [(1, 1), (batch_size, sequence_length)]
     factors = np.array([1, batch_size * sequence_length])
-    peaks = folded.peaks_bytes(forms, points)
+    table = forms.table_bytes(points)
+    peaks = folded.stretches(table, (), by_category=False)[0].highest_bytes[0]
     assert np.array_equal(peaks, whole.curve_bytes.max() * factors)
     alive = whole.events[: int(whole.curve_bytes.argmax()) + 1]
     storages = np.abs(alive) - 1
@@ -94,4 +95,5 @@ def test_a_folded_step_peaks_as_the_longer_program(
         weights=np.sign(alive) * whole.size_bytes[storages],
         minlength=len(CATEGORIES),
     )
-    assert np.array_equal(folded.peak_categories_bytes(forms, points), np.outer(sums, factors))
+    categories = folded.stretches(table, (), by_category=True)[0].highest_bytes
+    assert np.array_equal(categories, np.outer(sums, factors))
