@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from memplanner.messages.device import Device
 from memplanner.messages.history import CalibrationRecord
+from memplanner.messages.search import SearchGoal
 from memplanner.plan import Plan
 
 if TYPE_CHECKING:
@@ -15,8 +16,16 @@ if TYPE_CHECKING:
     from memplanner.search.evaluation import Evaluation
     from memplanner.search.search import Search
 
-LONGEST_SECONDS = 30.0
+LONGEST_SECONDS = 60.0
 """Of looking ahead from one plan: a model that has to be run for real would take minutes."""
+
+
+def goal_of(plan: Plan) -> SearchGoal:
+    """What is looked for ahead: all that may change, but how cards that are there share the work.
+
+    Each other way to share is recorded anew, which would take all the time there is.
+    """
+    return SearchGoal(pinned=("sharding",) if plan.sharding.ranks > 1 else ())
 
 
 class AheadWork:
@@ -49,7 +58,7 @@ class AheadWork:
             with interruptible(interruption):
                 if self._search is None:
                     self._search = Search(
-                        self._model, self.plan, self.device,
+                        self._model, self.plan, self.device, goal_of(self.plan),
                         calibration=self._calibration, evaluation=self.evaluation,
                     )  # fmt: skip
                     self.evaluation = self._search.evaluation

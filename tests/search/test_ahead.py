@@ -15,7 +15,7 @@ from memplanner.plan import Plan
 from memplanner.search import evaluation
 from memplanner.search.search import Search
 from memplanner.server import search_work
-from memplanner.server.ahead_work import AheadWork
+from memplanner.server.ahead_work import AheadWork, goal_of
 from memplanner.server.search_work import SearchWork
 
 PLAN = Plan.parse({"training": {"batch_size": 1, "sequence_length": 64}})
@@ -65,6 +65,16 @@ def test_looking_ahead_stops_for_a_request_and_goes_on_after_it() -> None:
     work.go_on(Event())
     assert work.waits
     assert work.evaluation is not None
+
+
+def test_how_cards_share_the_work_is_not_looked_into() -> None:
+    shared = PLAN.with_values({"sharding.cards_per_node": 2, "sharding.data": "zero_3"})
+    work = AheadWork(load("preset:smollm2-135m"), shared, find_device(CARD), None, None)
+    work.go_on(Event())
+    assert work._search is not None
+    tried = [entry.plan for entry in work._search.entries]
+    assert {plan.sharding for plan in tried} == {shared.sharding}
+    assert goal_of(PLAN) == SearchGoal()
 
 
 class Channel:
