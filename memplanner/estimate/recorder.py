@@ -226,7 +226,8 @@ class Recorder:
         self, plan: Plan, target: Target, point: Point, chosen: tuple[Cut, ...]
     ) -> tuple[Tape, Tape] | None:
         """The cut model's tape and the whole model's made of it; None where it would be another."""
-        if chosen not in self._agreed and plan.sharding.ranks > 1:
+        tested = self.model.kind == "preset"
+        if chosen not in self._agreed and plan.sharding.ranks > 1 and not tested:
             # a forward alone leaves shards gathered; and the model's code is the same on one card
             alone = plan.model_copy(update={"sharding": Sharding()})
             whole = chosen if plan.sharding.pipeline == 1 else self._choose_cuts(alone, target)
@@ -244,7 +245,7 @@ class Recorder:
                 }
             )
             longer = self._choose_cuts(plain, target)
-            if longer not in self._agreed and self.model.kind != "preset":
+            if longer not in self._agreed and not tested:
                 self._folded(plain, target, point, longer)
             self._agreed[chosen] = self._agreed.get(longer, True)
         if self._agreed.get(chosen) is False:
@@ -262,7 +263,7 @@ class Recorder:
         unfolded = unfold_all(recorded, chosen)
         if unfolded is None:
             return None
-        if chosen not in self._agreed and self.model.kind != "preset":
+        if chosen not in self._agreed and not tested:
             forward = self._recordings.record(plan, target, point, (), forward_only=True)
             self._agreed[chosen] = same_forward(unfolded, forward)
         return (recorded, unfolded) if self._agreed.get(chosen, True) else None
