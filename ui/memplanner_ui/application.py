@@ -150,7 +150,9 @@ def _host(text: str) -> str:
 
 def _begin(window: MainWindow, source: str | None) -> None:
     window.session.engine.start()
-    window.recovery.offer()
+    window.crashes.take_last()
+    if not window.recovery.offer():
+        window.crashes.offer()
     if source:
         window.session.open(source)
 

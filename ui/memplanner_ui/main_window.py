@@ -206,6 +206,7 @@ class MainWindow(DropWindow):
         if self.session.document.model is not None:
             self.keep_layout()
         self.recovery.end()
+        self.crashes.end()
         self.session.settings.update(geometry=_text(self.saveGeometry()))
         self.session.settings.save()
         self.hide()

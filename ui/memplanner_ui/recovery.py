@@ -88,11 +88,14 @@ class Recovery(QObject):
 
     # After a crash
 
-    def offer(self) -> None:
-        """Says what a window left that did not end in order, and how to have it again."""
+    def offer(self) -> bool:
+        """Says what a window left that did not end in order, and how to have it again.
+
+        Returns whether there is anything.
+        """
         self._left = self._left or self.files.left_behind()
         if not self._left:
-            return
+            return False
         left = self._left[0]
         unsaved = left.unsaved
         at = datetime.fromtimestamp(unsaved.written)
@@ -105,6 +108,7 @@ class Recovery(QObject):
             kept = translate("Window", "It has {edits}, the last “{change}”, kept {when}.").format(
                 edits=edits, change=unsaved.last_change, when=when
             )
+        report = self._window.crashes.way_to_last
         self._window.show_notice(
             Notice(
                 "caution",
@@ -125,9 +129,11 @@ class Recovery(QObject):
                         translate("Window", "Discard"),
                         lambda: self.discard(left),
                     ),
+                    *(() if report is None else (report,)),
                 ),
             )
         )
+        return True
 
     def restore(self, left: LeftBehind) -> None:
         """Opens the model; the plan follows when the model is there, which may take a question."""

@@ -68,7 +68,7 @@ class RecoveryFiles:
         """Writes this window's file. Raises ``OSError``."""
         if self._lock is None:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = _lock_of(self._path)
+            self._lock = lock_of(self._path)
             self._lock.tryLock(0)
         write_whole(self._path, unsaved.model_dump_json(), private=True)
 
@@ -83,7 +83,7 @@ class RecoveryFiles:
         """What windows that are gone have left, the last first. Old files are removed."""
         found = []
         for path in sorted(self._folder.glob("*.json")):
-            lock = _lock_of(path)
+            lock = lock_of(path)
             if path == self._path or not lock.tryLock(0):
                 continue
             unsaved = _read(path)
@@ -102,7 +102,8 @@ class RecoveryFiles:
         left.lock.unlock()
 
 
-def _lock_of(path: Path) -> QLockFile:
+def lock_of(path: Path) -> QLockFile:
+    """The lock beside a window's file, which ends with its process."""
     lock = QLockFile(str(path.with_suffix(".lock")))
     lock.setStaleLockTime(0)  # a window may be open for days; one that is gone is told by its id
     return lock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from memplanner.masking import mask
 from memplanner.messages import protocol
 from memplanner.writing import why
 from memplanner_ui.crash.dialog import ReportDialog
+from memplanner_ui.crash.native import NativeTrace
 from memplanner_ui.crash.report import Reports, report_text
 from memplanner_ui.language import translatable, translate
 from memplanner_ui.notices import Notice
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _MEANING = translatable(
     "Crash report", "This is a defect of memplanner. A report of it lies on this machine alone."
 )
+_ENDED = translatable("Crash report", "The last window was ended by a fault.")
 _LONGEST = 200
 
 
@@ -33,13 +36,36 @@ class CrashControl(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
-        self.reports = Reports(window.session.settings.path.parent / "reports")
+        folder = window.session.settings.path.parent / "reports"
+        self.reports, self._native = Reports(folder), NativeTrace(folder)
+        self.way_to_last: Fix | None = None
+        """Leads to the report of how the last window ended, where that was not in order."""
         self._at_work = False
         window.session.engine.defect.connect(self.take_defect)
 
     def watch(self) -> None:
         """From here on what is raised in this process, and caught by nobody, is taken."""
         sys.excepthook = self.take
+        try:
+            self._native.begin()
+        except OSError as error:
+            self._not_written(error)
+
+    def end(self) -> None:
+        """The window closes in order."""
+        self._native.end()
+
+    def take_last(self) -> None:
+        """Makes a report of the trace that a window left which a signal ended."""
+        trace = self._native.left_behind()
+        if trace:
+            kept = self._keep(translate("Crash report", _ENDED), trace, now=False)
+            self.way_to_last = kept and self._way_to(*kept)
+
+    def offer(self) -> None:
+        """Says how the last window ended, where that was not in order."""
+        if self.way_to_last is not None:
+            self._tell(translate("Crash report", _ENDED), self.way_to_last)
 
     def take(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
@@ -60,30 +86,41 @@ class CrashControl(QObject):
         self._report(mask(failure.sentence), self._window.session.engine.log)
 
     def _report(self, what: str, trace: str) -> None:
+        kept = self._keep(what, trace)
+        if kept is not None:
+            fix = self._way_to(*kept)
+            # after the notice of whoever had asked, which says less
+            QTimer.singleShot(0, self, lambda: self._tell(what, fix))
+
+    def _keep(self, what: str, trace: str, *, now: bool = True) -> tuple[Path, str] | None:
+        """Writes a report, of this window or of one before it; None where that fails."""
         engine = self._window.session.engine
         self._at_work = True
         try:
-            text = report_text(what, trace, engine.recent, engine.info)
-            path = self.reports.keep(text)
+            messages, info = (engine.recent, engine.info) if now else ((), None)
+            text = report_text(what, trace, messages, info)
+            return self.reports.keep(text), text
         except OSError as error:
-            self._window.log.add(
-                translate("Crash report", "A crash report could not be written: {reason}.").format(
-                    reason=why(error)
-                )
-            )
-            return
+            self._not_written(error)
+            return None
         finally:
             self._at_work = False
 
-        def read() -> None:
-            ReportDialog(path, text, self._window).open()
+    def _not_written(self, error: OSError) -> None:
+        self._window.log.add(
+            translate("Crash report", "A crash report could not be written: {reason}.").format(
+                reason=why(error)
+            )
+        )
 
-        fix = Fix(
+    def _way_to(self, path: Path, text: str) -> Fix:
+        return Fix(
             translate("Crash report", "Read it, copy it, save it elsewhere or delete it"),
             "",
             translate("Crash report", "Read the report"),
-            read,
+            lambda: ReportDialog(path, text, self._window).open(),
         )
-        notice = Notice("trouble", what, translate("Crash report", _MEANING), (fix,))
-        # after the notice of whoever had asked, which says less
-        QTimer.singleShot(0, self, lambda: self._window.show_notice(notice))
+
+    def _tell(self, what: str, fix: Fix) -> None:
+        meaning = translate("Crash report", _MEANING)
+        self._window.show_notice(Notice("trouble", what, meaning, (fix,)))

@@ -407,6 +407,10 @@
         <translation>文本 (*.txt)</translation>
     </message>
     <message>
+        <source>The last window was ended by a fault.</source>
+        <translation>上一个窗口因故障而中止。</translation>
+    </message>
+    <message>
         <source>The report is on the clipboard.</source>
         <translation>报告已复制到剪贴板。</translation>
     </message>
