@@ -127,7 +127,7 @@ class Recordings:
                 return made
 
         parts = self.parts(planned, target)
-        if parts and trains(planned):
+        if parts and trains(planned) and not forward_only:
             made = self._of_stages.tape(planned, target, chosen)
             if made is not None:
                 return made
