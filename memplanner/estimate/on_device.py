@@ -30,6 +30,7 @@ from memplanner.messages.estimate import OverheadRow, Verdict
 from memplanner.messages.history import CalibrationRecord
 from memplanner.plan import Plan
 from memplanner.tape.tape import Tape
+from memplanner.techniques.compilation import computes_again
 
 REPLAYED_KINDS = frozenset({"cuda", "rocm"})
 """Of devices whose allocator is the one that is modelled (ROCm's is the same source)."""
@@ -95,7 +96,7 @@ def on_device(
     rows += communication(plan.sharding)
     rows += deepspeed_streams(plan, int(tape.numel[tape.trainable].sum()))
     if plan.compilation.mode != "none" and plan.compilation.backend == "inductor":
-        rows += (generated_kernels(allocated_bytes),)
+        rows += (generated_kernels(allocated_bytes, recomputes=computes_again(plan)),)
     beside = total(rows)
     capacity_bytes = None if memory is None else memory - driver_reserve(device).high_bytes
     settings, notes = _settings(environment)

@@ -20,6 +20,7 @@ from memplanner.importing.axolotl import OPTIMIZERS
 from memplanner.importing.optimizer_words import optimizer_words
 from memplanner.plan import Plan
 from memplanner.plan.sharding import Sharding
+from memplanner.techniques.parallel.shares_on_host import shares_lie_on_host
 
 _OPTIMIZERS = {word: own for own, word in OPTIMIZERS.items()}
 _KEPT = {"attention": "attention", "mm": "aten::mm", "addmm": "aten::addmm", "bmm": "aten::bmm"}
@@ -139,12 +140,14 @@ def _cards(subject: Subject) -> dict[str, Any]:
                 "reshard_after_forward": section.data == "zero_3",
                 "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
                 "transformer_layer_cls_to_wrap": ",".join(block_classes(subject)),
-                "offload_params": False,
+                "offload_params": shares_lie_on_host(subject.plan),
                 "state_dict_type": "FULL_STATE_DICT",
             },
         }
         if shares_checkpoints(subject):
             values["fsdp_config"]["activation_checkpointing"] = True
+        if shares_lie_on_host(subject.plan) and not subject.plan.offload.pin_memory:
+            values["fsdp_config"]["cpu_offload_pin_memory"] = False
         if section.replicas * section.tensor * section.context > 1:
             shard = section.data_degree // section.replicas
             values |= {"dp_replicate_size": section.replicas, "dp_shard_size": shard}

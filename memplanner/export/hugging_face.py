@@ -14,6 +14,7 @@ from memplanner.export.trainer_cards import card_values, shares_checkpoints
 from memplanner.importing.optimizer_words import optimizer_words
 from memplanner.model.loaded import Model
 from memplanner.plan import keys
+from memplanner.techniques.parallel.shares_on_host import shares_lie_on_host
 
 MIXED = {"bf16_mixed": "bf16", "bf16_autocast": "bf16", "fp16_mixed": "fp16"}
 DTYPES = {"bf16": "bfloat16", "bf16_autocast": "bfloat16", "fp16": "float16"}
@@ -73,6 +74,8 @@ class HuggingFace(TrainerTarget):
     def left_out(self, subject: Subject) -> frozenset[str]:
         """What the script must do, where it is not what a script does anyhow."""
         plan, usual = subject.plan.to_dict(), type(subject.plan)().to_dict()
+        if shares_lie_on_host(subject.plan):  # which FSDP does
+            usual["offload"] = plan["offload"]
         changed = {
             key
             for key in keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from memplanner.export.python_source import Imports
@@ -30,7 +31,7 @@ def add_imports(imports: Imports, values: dict[str, Any]) -> None:
     if values["kernel"]:
         imports.add("torch.nn.attention", "SDPBackend", "sdpa_kernel")
     on_host = values["host_updates"] or values["streamed"]
-    if values["policy"] != "none" or values["in_backward"] or on_host:
+    if _wraps_by_partial(values) or values["in_backward"] or on_host:
         imports.add("functools", "partial")
     if values["compiled"] and values["memory_budget"] < 1:
         imports.add("torch._functorch.config")
@@ -93,3 +94,9 @@ def add_imports(imports: Imports, values: dict[str, Any]) -> None:
             imports.add("kv_cache", used.cache_maker)
     elif not (values["sharded"] and (values["sharded"].fully or values["sharded"].inside)):
         imports.add("safetensors.torch", "save_file" if values["lora"] else "save_model")
+
+
+def _wraps_by_partial(values: Mapping[str, Any]) -> bool:
+    """Whether recomputation is written so, or what a selective policy keeps."""
+    selective = values["policy"] == "selective" and not values["halved_products"]
+    return values["policy"] != "none" and (selective or not values["compiled"])

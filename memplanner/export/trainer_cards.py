@@ -12,6 +12,7 @@ from memplanner.export.target import Subject
 from memplanner.messages.protocol import ExportedFile
 from memplanner.model.blocks import block_lists
 from memplanner.techniques.parallel.deepspeed import conflicts_with_deepspeed
+from memplanner.techniques.parallel.shares_on_host import shares_lie_on_host
 
 _BATCH = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps")
 """What the trainer fills in by itself."""
@@ -62,6 +63,8 @@ def fsdp_values(subject: Subject) -> dict[str, Any]:
     }
     if shares_checkpoints(subject):
         config["activation_checkpointing"] = True
+    if shares_lie_on_host(subject.plan):
+        config["cpu_offload"] = True
     return config
 
 

@@ -13,6 +13,7 @@ from memplanner.export.target import Subject
 from memplanner.export.trainer import TrainerTarget, model_words, yaml_text
 from memplanner.plan import Plan
 from memplanner.plan.sharding import Sharding
+from memplanner.techniques.parallel.deepspeed import COMPUTE
 
 KERNELS = {"eager": "eager", "flash": "flash_attention_2"}
 COMPRESSED_WORDS = {
@@ -73,6 +74,15 @@ def sft_values(subject: Subject) -> dict[str, Any]:
     return values
 
 
+def _storage(plan: Plan) -> str:
+    """The type that shares of packed weights have in common with others.
+
+    DeepSpeed casts all that is floating to it, which packed weights of another would not survive.
+    """
+    kind = COMPUTE[plan.precision] if plan.sharding.deepspeed else plan.precision
+    return DTYPES.get(kind, "float32")
+
+
 def _base_and_adapters(plan: Plan) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if plan.quantization.method == "nf4":
@@ -81,6 +91,8 @@ def _base_and_adapters(plan: Plan) -> dict[str, Any]:
             "bnb_4bit_quant_type": "nf4",
             "use_bnb_nested_quant": plan.quantization.double_quantization,
         }
+        if plan.sharding.fully_sharded:  # packed weights are shared out by what they lie in
+            values["bnb_4bit_quant_storage"] = _storage(plan)
     section = plan.adapters
     if section.method == "lora":
         values |= {

@@ -22,8 +22,13 @@ _FSDP_ASIDE = (
 """Of how units are cut and saved: a plan shards each repeated block."""
 
 
-def read_fsdp(keys: Keys, found: Found, *, on: bool, version: int | None = None) -> None:
-    """``fsdp_config``, whose keys may begin with ``fsdp_``."""
+def read_fsdp(
+    keys: Keys, found: Found, *, on: bool, version: int | None = None, offloads: bool = False
+) -> None:
+    """``fsdp_config``, whose keys may begin with ``fsdp_``.
+
+    ``offloads``: the file says elsewhere that shares lie in host memory.
+    """
     config = keys.part("fsdp_config")
 
     def names(name: str) -> tuple[str, str]:
@@ -46,16 +51,23 @@ def read_fsdp(keys: Keys, found: Found, *, on: bool, version: int | None = None)
             found.notes.append("It asks for FSDP1; FSDP2 is planned, whose gathers are smaller.")
     if config.flag(*names("activation_checkpointing")):
         found.values["activation_checkpointing.policy"] = "full"
-    if config.flag(*names("cpu_offload"), "offload_params", "fsdp_offload_params"):
-        keep_shares_on_host(found)
-    config.take("cpu_offload_pin_memory")
+    offloads |= config.flag(*names("cpu_offload"), *names("offload_params"))
+    # axolotl's; without a word accelerate makes torch's CPUOffloadPolicy(), which pins
+    pinned = config.flag(*names("cpu_offload_pin_memory"), default=True)
+    _place_shares(found, offloads=offloads, pinned=pinned)
 
 
-def keep_shares_on_host(found: Found) -> None:
-    """FSDP2's offload of what it has shared out, where there are cards to share it."""
-    if found.base.sharding.ranks > 1:
-        found.values |= {"offload.parameters": "host", "offload.optimizer": "host"}
-    else:
+def _place_shares(found: Found, *, offloads: bool, pinned: bool) -> None:
+    """Where FSDP2 keeps what it has shared out, where there are cards to share it."""
+    section = found.base.sharding
+    machines = found.values.get("sharding.nodes", section.nodes)
+    per_machine = found.values.get("sharding.cards_per_node", section.cards_per_node)
+    if int(str(machines)) * int(str(per_machine)) > 1:
+        place = "host" if offloads else "none"
+        found.values |= {"offload.parameters": place, "offload.optimizer": place}
+        if offloads:
+            found.values["offload.pin_memory"] = pinned
+    elif offloads:
         found.no_place.append(
             "FSDP's offload to host memory has no place in a plan for one card; its parameters and "
             "states are planned on the card."
@@ -78,11 +90,10 @@ def read_trainer_cards(
     if by_config and "fsdp_config" in keys and word in ("", "false"):
         word = "true"
     on = word not in ("", "false")
-    if on and word != "true":  # the older form, such as ``full_shard auto_wrap``
-        parts = word.replace("[", "").replace("]", "").replace(",", " ").split()
-        if "offload" in parts:
-            keep_shares_on_host(found)
-    read_fsdp(keys, found, on=on, version=keys.whole("fsdp_version"))
+    # the older form, such as ``full_shard auto_wrap``
+    parts = word.replace("[", "").replace("]", "").replace(",", " ").split()
+    version = keys.whole("fsdp_version")
+    read_fsdp(keys, found, on=on, version=version, offloads="offload" in parts)
     if on and word != "true" and "shard_grad_op" in word:
         found.values["sharding.data"] = "zero_2"
     read_ddp(keys, found)

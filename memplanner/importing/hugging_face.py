@@ -190,7 +190,8 @@ def _read_base_and_adapters(keys: Keys, found: Found) -> None:
             if keys.take(name):
                 found.no_place.append(f"{name} has no place in a plan; plain LoRA is planned.")
         keys.take("use_rslora")
-        if "quantization.method" in values:  # trl/trainer/sft_trainer.py
+        of_deepspeed = values.get("sharding.engine") == "deepspeed"  # whose engine casts them
+        if "quantization.method" in values and not of_deepspeed:  # trl/trainer/sft_trainer.py
             found.notes.append(
                 "TRL keeps the adapters of a quantized model in bf16; they are planned in fp32."
             )

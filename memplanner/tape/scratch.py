@@ -32,6 +32,7 @@ _ALWAYS = frozenset(
         aten.mkldnn_rnn_layer.default,
         aten.mkldnn_rnn_layer_backward.default,
         aten._linalg_svd.default,
+        aten._scaled_mm.default,  # where the processor has none, of copies in fp32
     }
 )
 _HALVES = frozenset({torch.float16, torch.bfloat16})
@@ -91,6 +92,8 @@ def _work(func: Any, args: tuple[Any, ...], tensors: list[torch.Tensor]) -> int:
         return LARGEST_CALL_WORK + 1
     if func in _PRODUCTS:
         return sizes[-2] * tensors[-1].size(-1)
+    if func is aten._scaled_mm.default:
+        return sizes[0] * tensors[1].size(-1)
     if func is aten.convolution.default:  # outputs are as many as inputs, or fewer by the strides
         weight = sizes[1] // max(tensors[1].size(0), 1)
         outputs = sizes[0] // max(tensors[0].size(1), 1) * tensors[1].size(0) // prod(args[3])

@@ -12,7 +12,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import (
     CheckpointPolicy,
     checkpoint,
@@ -32,7 +34,14 @@ from memplanner.techniques.base import (
 )
 from memplanner.techniques.checkpointed_modules import named_modules
 from memplanner.techniques.checkpointed_operations import EVERY_SECOND, name_of
+from memplanner.techniques.compiled_block import CompiledBlock
 from memplanner.techniques.kept_within_budget import BlockClass, Operations
+from memplanner.techniques.recomputed_in_graphs import (
+    Contexts,
+    graphs_are_made,
+    mark_recomputed,
+    marked_nodes,
+)
 from memplanner.techniques.target import Target
 
 
@@ -74,6 +83,7 @@ class ActivationCheckpointing(Technique):
             return module
         if section.policy == "named":
             for name in named_modules(module, section.modules):
+                _refuse_around_graphs(name, module.get_submodule(name))
                 _wrap(module.get_submodule(name), situation.recompute_context, None)
             return module
         lists = block_lists(module)
@@ -160,14 +170,39 @@ def _by_number(kept: Operations) -> Keep:
     return keep
 
 
+def _refuse_around_graphs(name: str, part: nn.Module) -> None:
+    """Raises ``PlanError`` where compiled blocks lie in what is to run again."""
+    inside = (one.__dict__.get("forward") for one in part.modules() if one is not part)
+    if any(isinstance(forward, CompiledBlock) for forward in inside):
+        raise PlanError(
+            f"{name} holds blocks that are compiled, and recomputing around them is not planned; "
+            "name the blocks in activation_checkpointing.modules, or what lies in them, or choose "
+            "compilation.mode=none."
+        )
+
+
 def _wrap(block: nn.Module, recompute_context: RecomputeContext, make: MakeKeep | None) -> None:
     contexts = partial(_contexts, block, recompute_context, make)
-    forward: Callable[..., Any] = block.forward
+    in_graphs = None if make is None else _selective(make)
+    compiled = block.__dict__.get("forward")
+    compiled = compiled if isinstance(compiled, CompiledBlock) else None
+    forward: Callable[..., Any] = block.forward if compiled is None else compiled.written
 
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling():  # takes no more than the pair of selective modes
+            if in_graphs is None:
+                return checkpoint(forward, *args, use_reentrant=False, **kwargs)
+            return checkpoint(forward, *args, use_reentrant=False, context_fn=in_graphs, **kwargs)
+        if graphs_are_made():
+            with marked_nodes(in_graphs):
+                return forward(*args, **kwargs)
         return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)
 
-    block.forward = checkpointed
+    mark_recomputed(checkpointed)
+    if compiled is None:
+        block.forward = checkpointed
+    else:  # torch.compile goes around it, as in torchtitan: the partitioner does what it says
+        compiled.written = checkpointed
 
 
 def _contexts(
@@ -175,14 +210,23 @@ def _contexts(
 ) -> tuple[AbstractContextManager[object], AbstractContextManager[object]]:
     if make is None:
         return nullcontext(), recompute_context(block)
-    keeps = {False: make(), True: make()}  # older torch asks again while it recomputes
-
-    def policy(context: Any, operation: Any, *args: Any, **kwargs: Any) -> CheckpointPolicy:
-        kept = keeps[context.is_recompute](operation)
-        return CheckpointPolicy.MUST_SAVE if kept else CheckpointPolicy.PREFER_RECOMPUTE
-
-    first, second = create_selective_checkpoint_contexts(policy)
+    first, second = _selective(make)()
     return first, _both(recompute_context(block), second)
+
+
+def _selective(make: MakeKeep) -> Contexts:
+    def contexts() -> tuple[TorchDispatchMode, TorchDispatchMode]:
+        keeps = {False: make(), True: make()}  # older torch asks again while it recomputes
+
+        def policy(context: Any, operation: Any, *args: Any, **kwargs: Any) -> CheckpointPolicy:
+            kept = keeps[context.is_recompute](operation)
+            return CheckpointPolicy.MUST_SAVE if kept else CheckpointPolicy.PREFER_RECOMPUTE
+
+        modes: tuple[TorchDispatchMode, TorchDispatchMode]
+        modes = create_selective_checkpoint_contexts(policy)
+        return modes
+
+    return contexts
 
 
 @contextmanager

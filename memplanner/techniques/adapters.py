@@ -21,6 +21,8 @@ from memplanner.techniques.base import (
     reasons,
 )
 from memplanner.techniques.layer_choice import linear_names
+from memplanner.techniques.parallel.deepspeed import casts_whole_module
+from memplanner.techniques.precision import stored_type
 from memplanner.techniques.target import Target
 from memplanner.techniques.unfilled import Unfilled
 
@@ -76,9 +78,12 @@ class Adapters(Technique):
             adapted: nn.Module = inject_adapter_in_model(
                 config, module, low_cpu_mem_usage=weightless
             )  # which makes adapters on the meta device
+        whole = casts_whole_module(situation.plan)
         for name, parameter in adapted.named_parameters():
             if ".lora_" in name:
-                if parameter.dtype in _HALVES:  # as peft.get_peft_model does by default
+                if whole:
+                    parameter.data = parameter.data.to(stored_type(situation.plan))
+                elif parameter.dtype in _HALVES:  # as peft.get_peft_model does by default
                     parameter.data = parameter.data.float()
                 parameter.requires_grad_(True)
         return adapted

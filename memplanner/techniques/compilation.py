@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from torch import nn
 
 from memplanner.errors import PlanError
-from memplanner.hardware.generated_kernels import GENERATED_HIGH, GENERATED_LOW
+from memplanner.hardware.generated_kernels import GENERATED_HIGH, GENERATED_LOW, RECOMPUTED_LOW
 from memplanner.model.blocks import block_lists, signatures
 from memplanner.plan import Plan
 from memplanner.plan.sharding import Sharding
@@ -20,13 +20,15 @@ from memplanner.techniques.base import Situation, Technique
 from memplanner.techniques.compiled_block import CompiledBlock, Graphs, Settings
 from memplanner.techniques.inference import trains
 from memplanner.techniques.parallel.shares_on_host import shares_lie_on_host
+from memplanner.techniques.random_in_graphs import STATE_BYTES_CPU
 from memplanner.techniques.target import Target
 
 _INDUCTOR = (
     "Inductor's kernels are predicted from what it fuses: peaks of compiled steps measured on a "
     f"CPU were between {100 * -GENERATED_LOW:.0f} % below and {100 * GENERATED_HIGH:.0f} % above "
-    "such predictions. Attention that is written out (attention.kernel=eager) it may turn into the "
-    "fused kernel, which takes less."
+    f"such predictions, up to {100 * -RECOMPUTED_LOW:.0f} % below where blocks compute again what "
+    "they did not keep. Attention that is written out (attention.kernel=eager) it may turn into "
+    "the fused kernel, which takes less."
 )
 _INTO_BLOCKS = ("tensor", "pipeline", "context", "expert")
 """Degrees of the plan's ``sharding`` whose communication lies within blocks or cuts them apart."""
@@ -48,7 +50,8 @@ class Compilation(Technique):
         section = situation.plan.compilation
         if section.mode == "none":
             return module
-        graphs = Graphs(Settings(section.backend, section.memory_budget))
+        state_bytes = STATE_BYTES_CPU if situation.target.kind == "cpu" else 0
+        graphs = Graphs(Settings(section.backend, section.memory_budget, state_bytes))
         for path in lists_of(module):
             children = list(module.get_submodule(path).children())
             for block, signature in zip(children, signatures(children), strict=True):
@@ -62,6 +65,11 @@ class Compilation(Technique):
         if section.mode == "none" or section.backend != "inductor":
             return ()
         return (_INDUCTOR,)
+
+
+def computes_again(plan: Plan) -> bool:
+    """Whether compiled blocks are told to keep less than what is fastest."""
+    return plan.activation_checkpointing.policy != "none" or plan.compilation.memory_budget < 1
 
 
 def lists_of(module: nn.Module) -> tuple[str, ...]:
@@ -96,11 +104,17 @@ def _why_not(plan: Plan, target: Target) -> Iterator[str]:
     if target.kind not in ("cpu", "cuda", "rocm"):
         yield f"compilation.mode=blocks is not planned on {target.kind}; choose none."
     policy = plan.activation_checkpointing.policy
-    if policy != "none":
+    if policy == "budget":
         yield (
-            f"activation_checkpointing.policy={policy} runs parts of a block again that "
-            "compilation has put into graphs; choose none with a compilation.memory_budget below "
-            "1 (at 0 a block keeps its inputs alone, as with full), or compilation.mode=none."
+            "activation_checkpointing.policy=budget counts what operations keep one by one, and "
+            "compilation puts them into graphs; choose selective, none with a "
+            "compilation.memory_budget below 1, or compilation.mode=none."
+        )
+    if policy == "selective" and plan.compilation.memory_budget < 1:
+        yield (  # torch 2.13 keeps a tuple that attention returns, and its autograd refuses it
+            "compilation.memory_budget below 1 chooses anew among what "
+            "activation_checkpointing.policy=selective keeps, which torch fails at; choose "
+            "compilation.memory_budget=1, or activation_checkpointing.policy=none."
         )
     if plan.activation_offload.to != "none":
         yield (
@@ -112,10 +126,10 @@ def _why_not(plan: Plan, target: Target) -> Iterator[str]:
             "offload.parameters=host takes a block's parameters away that its graphs hold; choose "
             "none, or compilation.mode=none."
         )
-    if plan.quantization.method != "none":
+    if plan.quantization.method not in ("none", "fp8"):
         yield (
             f"quantization.method={plan.quantization.method} has layers with a backward of their "
-            "own, which is not planned in graphs; choose none, or compilation.mode=none."
+            "own, which is not planned in graphs; choose none or fp8, or compilation.mode=none."
         )
     if plan.pruning.structure not in ("none", "structured"):
         yield (

@@ -20,6 +20,12 @@ from torch.utils._python_dispatch import _disable_current_modes, is_in_torch_dis
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from memplanner.techniques.fused_graph import run_fused
+from memplanner.techniques.random_in_graphs import unwrap_random
+from memplanner.techniques.recomputed_in_graphs import (
+    is_recomputed,
+    making_graphs,
+    recomputed_parts,
+)
 
 Context = Callable[[nn.Module], AbstractContextManager[object]]
 """What a block's forward is traced in."""
@@ -31,6 +37,8 @@ class Settings(NamedTuple):
 
     backend: str
     memory_budget: float
+    state_bytes: int = 0
+    """Of a state of the device's generator, where it is a tensor."""
 
 
 class Graphs:
@@ -48,11 +56,21 @@ class CompiledBlock:
 
     def __init__(self, block: nn.Module, kind: Hashable, graphs: Graphs, context: Context) -> None:
         self._block, self._kind, self.graphs, self._context = block, kind, graphs, context
-        self._forward: Callable[..., Any] = block.forward
+        self.written = block.forward
+
+    @property
+    def written(self) -> Callable[..., Any]:
+        """The block's forward as it is written; another one is compiled in its place."""
+        return self._forward
+
+    @written.setter
+    def written(self, forward: Callable[..., Any]) -> None:
+        """Compiles ``forward`` in place of the block's own, when it is first called."""
+        self._forward = forward
         with catch_warnings():  # torch's own use of what it will remove
             simplefilter("ignore", DeprecationWarning)
             self._compiled: Callable[..., Any] = torch.compile(
-                self._forward, backend=graphs.settings.backend, dynamic=False
+                forward, backend=self.graphs.settings.backend, dynamic=False
             )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -76,7 +94,8 @@ class CompiledBlock:
         standing = [*self._block.named_parameters(), *self._block.named_buffers()]
         given = [*(tensor for _, tensor in standing), *(leaves[place] for place in places)]
         key = (
-            self._kind, structure, tuple(plain), torch.is_grad_enabled(),
+            self._kind, is_recomputed(self._forward), recomputed_parts(self._block),
+            structure, tuple(plain), torch.is_grad_enabled(),
             *((part.shape, part.stride(), part.dtype, part.requires_grad) for part in given),
         )  # fmt: skip
         made = self.graphs.made.get(key)
@@ -92,7 +111,7 @@ class CompiledBlock:
                     return self._forward(*own, **keywords)
 
             made = self.graphs.made[key] = _graphs_of(
-                block, given, len(names), self.graphs.settings.backend
+                block, given, len(names), self.graphs.settings
             )
         return made(*given)
 
@@ -110,25 +129,41 @@ def _swapped(block: nn.Module, named: dict[str, torch.Tensor]) -> AbstractContex
 
 
 def _graphs_of(
-    block: Callable[..., Any], given: list[torch.Tensor], standing: int, backend: str
+    block: Callable[..., Any], given: list[torch.Tensor], standing: int, settings: Settings
 ) -> Callable[..., Any]:
     """The block as two graphs, traced on copies of what it is given."""
     from torch._functorch.aot_autograd import aot_function
-    from torch._functorch.partitioners import min_cut_rematerialization_partition
     from torch._inductor.decomposition import select_decomp_table
 
-    compiler: Any = _in_kernels if backend == "inductor" else _in_order
+    compiler: Any = _in_kernels if settings.backend == "inductor" else _in_order
     made = aot_function(
         block,
         fw_compiler=compiler,
         bw_compiler=compiler,
-        partition_fn=partial(min_cut_rematerialization_partition, compiler="inductor"),
+        partition_fn=partial(_cut, standing=standing, state_bytes=settings.state_bytes),
         decompositions=select_decomp_table(),
         num_params_buffers=standing,
     )
-    with _disable_current_modes():
+    with _disable_current_modes(), making_graphs():
         made(*(part.detach().clone().requires_grad_(part.requires_grad) for part in given))
     return made
+
+
+def _cut(
+    joint: torch.fx.GraphModule, inputs: Any, *, standing: int, state_bytes: int, **options: Any
+) -> tuple[torch.fx.GraphModule, torch.fx.GraphModule]:
+    """The forward and the backward graph of a joint one.
+
+    Its first inputs, parameters and buffers, are there anyway: what is computed of them alone is
+    rather computed again than kept. Dynamo says so of them.
+    """
+    from torch._functorch.partitioners import min_cut_rematerialization_partition
+
+    options["static_lifetime_input_indices"] = list(range(standing))
+    cut = min_cut_rematerialization_partition(joint, inputs, compiler="inductor", **options)
+    for graph in cut:
+        unwrap_random(graph, state_bytes)
+    return cut
 
 
 def _in_order(graph: torch.fx.GraphModule, inputs: Any) -> Callable[[list[Any]], Any]:

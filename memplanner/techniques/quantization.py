@@ -159,11 +159,16 @@ class Quantization(Technique):
                 "has kernels for the CPU and for CUDA cards.",
             )
         if section.method == "fp8":
-            return (
+            saved = (
                 "Products in fp8 save time, not memory: weights, gradients and what is kept for "
                 "backward are as before."
-                + (" On the CPU they are no faster." if target.kind == "cpu" else ""),
             )
+            if plan.compilation.mode != "none":  # torch's partitioner sees the casts
+                saved = (
+                    "Products in fp8 save time; compiled blocks may keep the inputs of products in "
+                    "8 bits as well, and weights and gradients are as before."
+                )
+            return (saved + (" On the CPU they are no faster." if target.kind == "cpu" else ""),)
         notes = [
             "Quantized weights save memory now, and cost time: each product first expands its "
             "layer's weight, in forward and again in backward."

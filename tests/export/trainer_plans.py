@@ -25,6 +25,9 @@ DEEPSPEED: dict[str, object] = {
     "sharding.reduce_bucket_size": 1_000_000, "sharding.offload_optimizer": "host",
     "precision": "bf16_mixed", "optimizer.implementation": "fused", "training.batch_size": 2,
 }  # fmt: skip
+QLORA_SHARED: dict[str, object] = {
+    **DEEPSPEED, **LORA, **NF4, "sharding.data": "zero_3", "precision": "bf16_mixed",
+}  # fmt: skip
 WAYS: dict[str, dict[str, object]] = {
     "batch": {"training.batch_size": 4, "training.gradient_accumulation_steps": 8,
               "optimizer.learning_rate": 2e-4, "optimizer.weight_decay": 0.0},
@@ -45,8 +48,13 @@ WAYS: dict[str, dict[str, object]] = {
     "DDP": {**EIGHT, "sharding.bucket_mib": 50},
     "shared": SHARED,
     "shared, last": {**SHARED, "sharding.reduction": "last_micro_batch", "sharding.nodes": 2},
+    "shared, host": {**SHARED, "sharding.reduction": "last_micro_batch",
+                     "offload.parameters": "host", "offload.optimizer": "host"},
+    "shared, host, unpinned": {**EIGHT, "sharding.data": "zero_2", "offload.parameters": "host",
+                               "offload.optimizer": "host", "offload.pin_memory": False},
     "zero_2": {**EIGHT, "sharding.data": "zero_2"},
     "DeepSpeed": DEEPSPEED,
+    "DeepSpeed, qlora": QLORA_SHARED,
     "selective": {"activation_checkpointing.policy": "selective",
                   "activation_checkpointing.operations": "attention, mm"},
     "hybrid": {**EIGHT, "sharding.nodes": 2, "sharding.data": "zero_3", "sharding.replicas": 2,
@@ -78,16 +86,17 @@ TITAN: dict[str, dict[str, object]] = {
 }  # fmt: skip
 SAID = {
     "hugging_face": ("batch", "fused", "8 bits", "paged", "torchao", "momentum", "adafactor",
-                     "galore", "full", "DDP", "shared", "shared, last", "zero_2", "DeepSpeed"),
+                     "galore", "full", "DDP", "shared", "shared, last", "shared, host", "zero_2",
+                     "DeepSpeed"),
     "trl": ("batch", "fused", "8 bits", "paged", "torchao", "momentum", "adafactor", "galore",
             "full", "eager", "flash", "lora", "qlora", "host", "DDP", "shared", "shared, last",
-            "zero_2", "DeepSpeed"),
+            "shared, host", "zero_2", "DeepSpeed", "DeepSpeed, qlora"),
     "axolotl": ("batch", "8 bits", "paged", "torchao", "momentum", "adafactor", "galore", "full",
                 "eager", "flash", "lora", "qlora", "host", "DDP", "zero_2", "shared, last",
-                "selective", "hybrid"),
+                "shared, host", "shared, host, unpinned", "selective", "hybrid"),
     "llama_factory": ("batch", "8 bits", "paged", "torchao", "momentum", "adafactor", "galore",
                       "full", "eager", "flash", "lora", "qlora", "DDP", "shared", "shared, last",
-                      "zero_2", "DeepSpeed"),
+                      "shared, host", "zero_2", "DeepSpeed"),
 }  # fmt: skip
 """Of the plans, those that a trainer's file carries whole."""
 
@@ -107,7 +116,7 @@ def planned(trainer: str, way: str) -> Plan:
         values["loss.chunks"] = tokens // 1024
     if trainer == "axolotl":
         values.setdefault("precision", "bf16_autocast")
-        if way in ("shared, last", "DeepSpeed"):
+        if way in ("shared, last", "shared, host", "DeepSpeed"):
             values["precision"] = "bf16_autocast"
     return Plan().with_values(values)
 

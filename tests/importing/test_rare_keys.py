@@ -56,6 +56,10 @@ AXOLOTLS: list[Row] = [
     ("flash_attention: true", "", {"attention.kernel": "flash"}, ""),
     ("eager_attention: true", "", {"attention.kernel": "eager"}, ""),
     ("attn_implementation: mine", "", {"attention.kernel": "auto"}, "sdpa is planned"),
+    ("dp_shard_size: 8\nfsdp_version: 2\n"
+     "fsdp_config: {offload_params: true, cpu_offload_pin_memory: false}", "",
+     {"sharding.cards_per_node": 8, "offload.parameters": "host", "offload.optimizer": "host",
+      "offload.pin_memory": False}, ""),
     ("fsdp_config: {version: 1, activation_checkpointing: true}", "8",
      {"sharding.data": "zero_3", "activation_checkpointing.policy": "full"}, "asks for FSDP1"),
     ("ddp_bucket_cap_mb: 50\nddp_static_graph: true", "8",
@@ -105,6 +109,10 @@ TRAINERS: list[Row] = [
     ("fsdp: shard_grad_op offload", "8",
      {"sharding.data": "zero_2", "offload.parameters": "host"}, ""),
     ("fsdp: full_shard offload", "", {"offload.parameters": "none"}, "planned on the card"),
+    ("fsdp: true\nfsdp_config: {cpu_offload: true}", "8",
+     {"offload.parameters": "host", "offload.optimizer": "host", "offload.pin_memory": True}, ""),
+    ("fsdp: true\nfsdp_config: {fsdp_offload_params: false}", "8",
+     {"offload.parameters": "none", "offload.optimizer": "none"}, ""),
     ("gradient_accumulation_steps: 2\naccelerator_config:\n"
      "  gradient_accumulation_kwargs: {sync_each_batch: true}", "8",
      {"sharding.reduction": "each_micro_batch"}, ""),
@@ -121,6 +129,10 @@ LAUNCHES: list[Row] = [
      "parallelism_config: {parallelism_config_cp_comm_strategy: ring}", "", {}, "rotation ring"),
     ("distributed_type: FSDP\nnum_processes: 4\nfsdp_config: {fsdp_sharding_strategy: 2}", "",
      {"sharding.data": "zero_2"}, ""),
+    ("distributed_type: FSDP\nnum_processes: 4\nfsdp_config: {fsdp_offload_params: true}", "",
+     {"offload.parameters": "host", "offload.optimizer": "host", "offload.pin_memory": True}, ""),
+    ("distributed_type: FSDP\nnum_processes: 1\nfsdp_config: {fsdp_offload_params: true}", "",
+     {"offload.parameters": "none"}, "planned on the card"),
     ("distributed_type: DEEPSPEED\nnum_processes: 4\ndeepspeed_config: "
      "{zero_stage: 3, gradient_accumulation_steps: 2, offload_optimizer_device: cpu}", "",
      {"sharding.data": "zero_3", "training.gradient_accumulation_steps": 2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,12 @@ def plan_of(name: str, **compilation: Any) -> Plan:
     return Plan.model_validate(values)
 
 
-def compiled_peak_bytes(module: Any, batch: dict[str, Any], plan: Plan) -> int:
+def compiled_peak_bytes(
+    module: Any,
+    batch: dict[str, Any],
+    plan: Plan,
+    autocast: AbstractContextManager[object] = nullcontext(),  # noqa: B008  (nothing to enter)
+) -> int:
     """The allocator's peak of a steady step whose blocks torch compiles, written plainly."""
     from torch._functorch import config
 
@@ -62,11 +68,15 @@ def compiled_peak_bytes(module: Any, batch: dict[str, Any], plan: Plan) -> int:
     section = plan.compilation
     for blocks in block_lists(module):
         for block in module.get_submodule(blocks.path).children():
-            block.compile(backend=section.backend, dynamic=False)
+            compiled: Any = torch.compile(
+                block.forward, backend=section.backend, dynamic=False, fullgraph=True
+            )
+            block.forward = compiled
     optimizer = torch.optim.AdamW(module.parameters(), lr=1e-5, foreach=False)
 
     def step() -> None:
-        output = module(**batch)
+        with autocast:
+            output = module(**batch)
         output.loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -170,7 +180,12 @@ def test_an_object_that_graphs_cannot_hold_is_named() -> None:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"activation_checkpointing.policy": "full"}, "memory_budget below 1"),
+        ({"activation_checkpointing.policy": "budget"}, "memory_budget below 1"),
+        (
+            {"activation_checkpointing.policy": "selective", "compilation.memory_budget": 0.5},
+            "choose compilation.memory_budget=1",
+        ),
+        ({"quantization.method": "nf4", "adapters.method": "lora"}, "choose none or fp8"),
         ({"activation_offload.to": "host"}, "activation_offload"),
         ({"inference.use": "forward"}, "training alone"),
         ({"distillation.student": "smaller"}, "distillation.student=none"),

@@ -10,7 +10,8 @@ import torch
 
 import memplanner as mp
 from memplanner.messages.device import Device
-from tests.techniques.quantized_step import peak_bytes
+from tests.techniques.quantized_step import Level, peak_bytes
+from tests.truth.ground_truth import allocator_peak_bytes, tensor_peak_bytes
 from tests.truth.small_models import SMALL
 
 CPU = Device(name="cpu", kind="cpu", memory_bytes=16 * 1024**3)
@@ -63,8 +64,10 @@ def _title(sections: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def peaks(name: str, sections: dict[str, Any], folder: Path) -> tuple[Any, int, int]:
-    """Predicted, and measured in bytes at tensor level and allocator level."""
+def peaks(
+    name: str, sections: dict[str, Any], folder: Path, level: Level = tensor_peak_bytes
+) -> tuple[Any, int]:
+    """Predicted, and measured in bytes at one ``level``."""
     batch_size, sequence_length = SHAPES[name]
     training = {"batch_size": batch_size, "sequence_length": sequence_length}
     plan = mp.Plan.model_validate(
@@ -78,8 +81,8 @@ def peaks(name: str, sections: dict[str, Any], folder: Path) -> tuple[Any, int, 
     torch.manual_seed(0)
     model = mp.load(SMALL[name].write(folder))
     batch = model.batch(batch_size, sequence_length, torch.device("cpu"))
-    measured = peak_bytes(SMALL[name].build(), batch, plan)
-    return mp.estimate(model, plan, device=CPU).peak, *measured
+    measured = peak_bytes(SMALL[name].build(), batch, plan, level)
+    return mp.estimate(model, plan, device=CPU).peak, measured
 
 
 @pytest.mark.slow
@@ -88,7 +91,7 @@ def test_peak_is_what_a_real_step_takes(
     name: str, sections: dict[str, Any], tmp_path: Path
 ) -> None:
     lora = {"method": "lora", "rank": 4, "target_modules": TARGETS[name]}
-    peak, tensors, _ = peaks(name, {"adapters": lora, **sections}, tmp_path)
+    peak, tensors = peaks(name, {"adapters": lora, **sections}, tmp_path)
     assert peak.allocated_bytes - peak.by_category.workspaces == tensors
 
 
@@ -120,7 +123,7 @@ AWARE: list[tuple[str, dict[str, Any]]] = [
 def test_training_with_rounded_weights_or_products_takes_what_was_predicted(
     name: str, sections: dict[str, Any], tmp_path: Path
 ) -> None:
-    peak, tensors, _ = peaks(name, sections, tmp_path)
+    peak, tensors = peaks(name, sections, tmp_path)
     assert peak.allocated_bytes - peak.by_category.workspaces == tensors
 
 
@@ -133,7 +136,7 @@ def test_states_in_eight_bits_take_what_bitsandbytes_takes(
     """At allocator level: its kernels' temporaries are no tensors that a mode could see."""
     pytest.importorskip("bitsandbytes", reason="an optional requirement")
     sections = {"precision": precision, "optimizer": {"implementation": "bitsandbytes_8bit"}}
-    peak, _, allocated = peaks(name, sections, tmp_path)
+    peak, allocated = peaks(name, sections, tmp_path, allocator_peak_bytes)
     assert peak.allocated_bytes == pytest.approx(allocated, rel=0.001)
 
 

@@ -12,6 +12,7 @@ import torch.distributed as dist
 import memplanner as mp
 from memplanner.plan import Plan
 from tests.rank_world import on_ranks
+from tests.techniques.test_compilation_checkpointing import products
 from tests.truth.ground_truth import allocator_peak_bytes
 from tests.truth.rank_models import MODELS
 from tests.truth.real_ranks import _local, _standing
@@ -21,25 +22,27 @@ pytestmark = pytest.mark.slow
 RANKS, STEADY_STEPS = 2, 3
 BACKEND = "aot_eager_decomp_partition"
 CASES = {
-    "ZeRO-2": ("zero_2", 1.0),
-    "ZeRO-2, inputs alone kept": ("zero_2", 0.0),
-    "ZeRO-3": ("zero_3", 1.0),
+    "ZeRO-2": ("zero_2", 1.0, "none"),
+    "ZeRO-2, inputs alone kept": ("zero_2", 0.0, "none"),
+    "ZeRO-3": ("zero_3", 1.0, "none"),
+    "ZeRO-3, products kept": ("zero_3", 1.0, "selective"),
 }
 
 
-def _plan(data: str, budget: float) -> Plan:
+def _plan(data: str, budget: float, policy: str) -> Plan:
     return Plan.parse(
         {
             "precision": "fp32",
             "training": {"batch_size": 8, "sequence_length": 64, "outputs": "until_loss"},
             "optimizer": {"implementation": "for_loop"},
+            "activation_checkpointing": {"policy": policy},
             "compilation": {"mode": "blocks", "backend": BACKEND, "memory_budget": budget},
             "sharding": {"cards_per_node": RANKS, "data": data},
         }
     )
 
 
-def _peak_bytes(_: int, data: str, budget: float) -> int:
+def _peak_bytes(_: int, data: str, budget: float, policy: str) -> int:
     """Of steady steps the lowest: gloo's own thread may hold what it sends a little longer."""
     from torch._functorch import config
     from torch.distributed.device_mesh import init_device_mesh
@@ -48,12 +51,14 @@ def _peak_bytes(_: int, data: str, budget: float) -> int:
     module = MODELS["llama"].build().train()
     module.config.use_cache = False
     mesh, free = init_device_mesh("cpu", (RANKS,)), data == "zero_3"
+    if policy == "selective":
+        products(module)
     for block in module.model.layers:
         block.compile(backend=BACKEND, dynamic=False)
         fully_shard(block, mesh=mesh, reshard_after_forward=free)
     fully_shard(module, mesh=mesh, reshard_after_forward=free)
     optimizer = torch.optim.AdamW(module.parameters(), lr=1e-5, foreach=False)
-    batch = MODELS["llama"].batch(_plan(data, budget))
+    batch = MODELS["llama"].batch(_plan(data, budget, policy))
 
     def step() -> None:
         module(**batch).loss.backward()

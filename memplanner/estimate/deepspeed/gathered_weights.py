@@ -25,7 +25,7 @@ _fetch_sub_module_impl``: what is needed, the wait for it, what is gathered ahea
 
 def gather_weights(edit: TapeEdit, share: Share, plan: Plan) -> None:
     """Every gathering of the step's forwards and backwards, and every release."""
-    tape = edit.tape
+    tape = share.tape
     own = parameters_by_module(tape)
     for number, (forward, backward) in enumerate(pairwise(tape.phases)):
         if (forward.phase, backward.phase) != ("forward", "backward"):
@@ -80,7 +80,7 @@ def _buffer(edit: TapeEdit, share: Share, call: Gathering) -> tuple[int, int]:
     (``partition_parameters.py: _all_gather_dtype, AllGatherCoalescedHandle.wait,
     _all_gather_sequential``).
     """
-    tape, ranks = edit.tape, share.ranks
+    tape, ranks = share.tape, share.ranks
     payload = sum(
         ceil(int(tape.numel[one]) / ranks) * ranks * share.itemsize(one) for one in call.parameters
     )

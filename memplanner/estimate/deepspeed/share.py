@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -25,6 +25,7 @@ class Share:
     """What the fullest rank has; the others have as much, or a little less."""
 
     tape: Tape
+    """The recorded one, with elements as ``in_stored_elements`` counts them."""
     ranks: int
     parameters: tuple[int, ...]
     """Storages, in the model's order."""
@@ -45,6 +46,7 @@ class Share:
     @classmethod
     def of(cls, tape: Tape, section: Sharding) -> Share:
         """The share of one of the section's ranks."""
+        tape = in_stored_elements(tape)
         parameters = _in_model_order(tape)
         trained = tuple(one for one in parameters if tape.trainable[one])
         ranks, sizes = section.ranks, [int(tape.numel[one]) for one in trained]
@@ -108,9 +110,25 @@ class Share:
         return size * (buffers + min(whole, _IN_HOST_MEMORY))
 
 
+def in_stored_elements(tape: Tape) -> Tape:
+    """The tape whose packed weights count as elements of the type that is trained.
+
+    Four bits a weight lie in tensors of ``bnb_4bit_quant_storage``, which is the type of the other
+    parameters, as peft's guide has it: four weights in one element of bf16. Their scales are no
+    parameters of bitsandbytes', and whole on every rank (``bitsandbytes/nn/modules.py:
+    Params4bit, functional.py: QuantState``).
+    """
+    packed = (tape.category == PARAMETERS) & (tape.size_bytes < tape.numel)
+    if not packed.any():
+        return tape
+    trained = (tape.category == PARAMETERS) & tape.trainable & (tape.numel > 0)
+    itemsize = int((tape.size_bytes[trained] // tape.numel[trained]).max(initial=1))
+    return replace(tape, numel=np.where(packed, -(-tape.size_bytes // itemsize), tape.numel))
+
+
 def _in_model_order(tape: Tape) -> tuple[int, ...]:
     """Parameters as the model has them; on a tape those of copied blocks come last."""
-    modules = in_model_order(tape, list(range(len(tape.module_names))))
+    modules = in_model_order(tape.module_names)
     place = {module: number for number, module in enumerate(modules)}
     found = np.flatnonzero((tape.category == PARAMETERS) & (tape.numel > 0)).tolist()
     return tuple(sorted(found, key=lambda one: (place[int(tape.module[one])], one)))

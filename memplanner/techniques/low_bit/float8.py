@@ -39,10 +39,10 @@ class Float8Linear(nn.Linear):
         self.register_parameter("weight", layer.weight)
         self.register_parameter("bias", layer.bias)
 
-    def matrix(self) -> torch.Tensor:
-        """The weight (out, in)."""
-        weight = self.weight.detach()
-        return weight.t() if self.transposed else weight
+    def matrix_of(self, weight: torch.Tensor) -> torch.Tensor:
+        """The layer's weight as (out, in)."""
+        values = weight.detach()
+        return values.t() if self.transposed else values
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002  (torch's own name)
         """The product, in its compute type."""
@@ -87,7 +87,7 @@ def _turned(given: Scaled, multiple: int = 1) -> Scaled:
 
 
 class _Float8Product(torch.autograd.Function):
-    """Keeps its input alone; the weight is there anyway."""
+    """Keeps its input and its weight, which is there anyway."""
 
     @staticmethod
     def forward(
@@ -99,9 +99,9 @@ class _Float8Product(torch.autograd.Function):
     ) -> torch.Tensor:
         ctx.layer = layer
         ctx.bias_type = None if bias is None else bias.dtype
-        ctx.save_for_backward(given)
+        ctx.save_for_backward(given, weight)
         rows = to_float8(given.reshape(-1, given.shape[-1]), torch.float8_e4m3fn)
-        kept = to_float8(layer.matrix().contiguous(), torch.float8_e4m3fn)
+        kept = to_float8(layer.matrix_of(weight).contiguous(), torch.float8_e4m3fn)
         result = _product(rows, kept, given.dtype)
         if bias is not None:
             result.add_(bias)
@@ -110,13 +110,13 @@ class _Float8Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (gradient,) = gradients
-        (given,) = ctx.saved_tensors
+        given, weight = ctx.saved_tensors
         layer: Float8Linear = ctx.layer
         for_given = for_weight = for_bias = None
         rows = gradient.reshape(-1, gradient.shape[-1])
         scaled = to_float8(rows, torch.float8_e5m2)
         if ctx.needs_input_grad[0]:
-            kept = to_float8(layer.matrix().contiguous(), torch.float8_e4m3fn)
+            kept = to_float8(layer.matrix_of(weight).contiguous(), torch.float8_e4m3fn)
             for_given = _product(scaled, _turned(kept), gradient.dtype).view(given.shape)
         if ctx.needs_input_grad[1]:
             inputs = to_float8(given.reshape(-1, given.shape[-1]), torch.float8_e4m3fn)
@@ -124,7 +124,7 @@ class _Float8Product(torch.autograd.Function):
                 _turned(scaled, layer.multiple), _turned(inputs, layer.multiple), gradient.dtype
             )
             product = product.t().contiguous() if layer.transposed else product
-            for_weight = product.to(layer.weight.dtype)
+            for_weight = product.to(weight.dtype)
         if ctx.needs_input_grad[2]:
             for_bias = rows.sum(0).to(ctx.bias_type)
         return for_given, for_weight, for_bias, None

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from memplanner.plan import Plan
 from memplanner.plan.optimizer import FEW_BITS
+from memplanner.plan.per_layer import parse
 from memplanner.plan.sharding import Sharding
 
 COMPUTE = {"fp32": "fp32", "bf16_mixed": "bf16", "fp16_mixed": "fp16"}
@@ -19,16 +20,33 @@ COMPUTE = {"fp32": "fp32", "bf16_mixed": "bf16", "fp16_mixed": "fp16"}
 ``bf16`` and ``fp16`` in its configuration cast the whole module, and keep full-precision weights
 beside it (``runtime/engine.py: _configure_distributed_model``).
 """
+_HALVES = ("bf16", "fp16")
 TORCH_ONLY = ("replicas", "bucket_mib", "bucket_view", "static_graph", "prefetch")
 """Fields of the plan's ``sharding`` that DeepSpeed has no words for."""
 _ALONE = ("tensor", "pipeline", "context", "expert")
 
 
 def one_card(plan: Plan) -> Plan:
-    """The plan of the step that one of its cards computes, in DeepSpeed's types."""
+    """The plan of the step that one of its cards computes, in DeepSpeed's types.
+
+    It casts a module that it is given whole, adapters as well. Where ZeRO-3 builds the model in
+    shares it casts nothing later, so that peft's adapters stay in fp32; a quantized model is never
+    built so (``runtime/engine.py: _cast_module_mixed_precision``; transformers'
+    ``modeling_utils.py: get_init_context``).
+    """
+    in_shares = plan.sharding.data == "zero_3" and plan.quantization.method == "none"
     return plan.model_copy(
-        update={"sharding": Sharding(), "precision": COMPUTE.get(plan.precision, plan.precision)}
+        update={
+            "sharding": Sharding() if in_shares else Sharding(engine="deepspeed"),
+            "precision": COMPUTE.get(plan.precision, plan.precision),
+        }
     )
+
+
+def casts_whole_module(plan: Plan) -> bool:
+    """Whether this is ``one_card``'s plan of a step whose module DeepSpeed has cast."""
+    section = plan.sharding
+    return section.engine == "deepspeed" and section.ranks == 1 and plan.precision in _HALVES
 
 
 def conflicts_with_deepspeed(plan: Plan) -> Iterator[str]:
@@ -53,15 +71,31 @@ def conflicts_with_deepspeed(plan: Plan) -> Iterator[str]:
     for key, value in (
         ("inference.use", plan.inference.use if plan.inference.use != "training" else ""),
         ("distillation.student", _unless_none(plan.distillation.student)),
-        ("quantization.method", _unless_none(plan.quantization.method)),
+        ("quantization.method", _other_than_nf4(plan)),
         ("pruning.structure", _unless_none(plan.pruning.structure)),
     ):
         if value:
-            usual = "training" if key == "inference.use" else "none"
+            usual = {"inference.use": "training", "quantization.method": "nf4 or none"}.get(
+                key, "none"
+            )
             yield (
                 f"{key}={value} is not planned with DeepSpeed; choose {key}={usual}, or "
                 "sharding.engine=torch."
             )
+
+
+def _other_than_nf4(plan: Plan) -> str:
+    """The method that is not bitsandbytes' NF4 with frozen weights, or the bits of some layer.
+
+    NF4's packed weights are parameters of the type that they are packed in
+    (``bnb_4bit_quant_storage``), which ZeRO-3 shares out as any others.
+    """
+    section = plan.quantization
+    if section.method not in ("none", "nf4"):
+        return section.method
+    packed = section.method == "nf4"
+    other = {value for _, value in parse(section.per_layer) if value not in ("16", "nf4")}
+    return f"nf4 with {min(other)} bits in quantization.per_layer" if packed and other else ""
 
 
 def _unless_none(value: str) -> str:
