@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from time import perf_counter, sleep, thread_time
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEventLoop, Qt
 from PySide6.QtWidgets import QApplication
 
 from memplanner.messages.run import RunSample
@@ -99,32 +100,66 @@ def close(window: MainWindow) -> None:
     QApplication.processEvents()
 
 
+def processor_seconds(process_id: int) -> float:
+    """What all threads of another process have had of the processors, to the microsecond."""
+    threads = Path(f"/proc/{process_id}/task").glob("*/schedstat")
+    return sum(int(one.read_text().split()[0]) for one in threads) / 1e9
+
+
 def measure_edits(device: str) -> dict[str, Any]:
-    """Seconds from each edit of the plan until all of its figures are painted."""
+    """Seconds from each edit of the plan until all of its figures are painted.
+
+    The processor's are those of the window's thread and, until its answer has come, the engine's:
+    one after the other, as if they never worked at once. ``first`` is until the edit itself is
+    painted, which the window does alone.
+    """
     application()
     window = open_window("preset:llama-3.1-8b", device)
     session = window.session
+    engine, process = session.engine.process_id, session.engine._process
+    assert engine is not None
+    assert process is not None
+    first: list[Taken] = []
 
     def seconds(key: str, value: int) -> Taken:
-        answered: list[bool] = []
-        hear = session.answered.connect(lambda: answered.append(True))
-        started = now()
+        waiting, arrived, answered = QEventLoop(), [0.0], list[bool]()
+
+        def end() -> None:
+            answered.append(True)
+            waiting.quit()
+
+        def note(line: bytes) -> None:
+            arrived[0] = processor_seconds(engine)
+
+        process.line.disconnect(session.engine._on_line)
+        process.line.connect(note)  # before it is read
+        process.line.connect(session.engine._on_line)
+        hear = session.answered.connect(end)
+        engine_began, started = processor_seconds(engine), now()
         session.edit(key, value)
-        until(lambda: answered)
-        QApplication.processEvents()  # paints what has changed
-        taken = since(started)
+        QApplication.processEvents()
+        first.append(since(started))
+        if not answered:
+            waiting.exec()  # as a window does, without turning in a circle
+        QApplication.processEvents()  # paints what has changed,
+        QApplication.processEvents()  # and what was put off until the next turn
+        clock, busy = since(started)
         session.answered.disconnect(hear)
-        end = perf_counter() + PAUSE_SECONDS
-        until(lambda: perf_counter() > end, pause=0.005)
-        return taken
+        process.line.disconnect(note)
+        pause = perf_counter() + PAUSE_SECONDS
+        until(lambda: perf_counter() > pause, pause=0.005)
+        return clock, busy + arrived[0] - engine_began
 
     for value in (2, 3, 4):  # the engine records at a few points, then computes
         seconds("training.batch_size", value)
         seconds("training.sequence_length", 2048 * value)
+    first.clear()
     batch = [seconds("training.batch_size", 5 + one) for one in range(EDITS)]
     sequence = [seconds("training.sequence_length", 1024 + 64 * one) for one in range(EDITS)]
+    anywhere = 64 * np.random.default_rng(7).permutation(np.arange(8, 128))[:EDITS]
+    jumps = [seconds("training.sequence_length", one) for one in anywhere.tolist()]
     close(window)
-    return {"batch": batch, "sequence": sequence}
+    return {"batch": batch, "sequence": sequence, "jumps": jumps, "first": first}
 
 
 def _live() -> tuple[LiveView, list[RunSample]]:

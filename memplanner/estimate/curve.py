@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
 from memplanner.messages.estimate import CATEGORIES, Phase, Timeline
@@ -14,15 +12,15 @@ POINTS = 2000
 
 def timeline(tape: Tape, peak_event: int, points: int = POINTS) -> Timeline:
     """At most about ``points`` moments of the step, each the highest of its stretch."""
-    chosen = _highest_of_stretches(tape.curve_bytes, points)
-    deltas, category = tape.deltas_bytes, tape.category[np.abs(tape.events) - 1]
+    curve = tape.curve_bytes
+    chosen = _highest_of_stretches(curve, points)
+    by_category = _by_category(tape, chosen)
     return Timeline(
         events=len(tape.events),
         event=tuple(chosen.tolist()),
-        allocated_bytes=tuple(tape.curve_bytes[chosen].tolist()),
+        allocated_bytes=tuple(curve[chosen].tolist()),
         by_category={
-            name: tuple(np.cumsum(np.where(category == number, deltas, 0))[chosen].tolist())
-            for number, name in enumerate(CATEGORIES)
+            name: tuple(by_category[number].tolist()) for number, name in enumerate(CATEGORIES)
         },
         phases=tape.phases,
         peak_event=peak_event,
@@ -54,10 +52,25 @@ def _highest_of_stretches(curve: Array, points: int) -> Array:
     count = len(curve)
     if count <= points:
         return np.arange(count)
-    return np.array(
-        [start + int(curve[start:stop].argmax())
-         for start, stop in pairwise(_edges(count, points))]
-    )  # fmt: skip
+    edges = _edges(count, points)
+    starts = edges[:-1]
+    highest = np.repeat(np.maximum.reduceat(curve, starts), np.diff(edges))
+    places: Array = np.minimum.reduceat(np.where(curve == highest, np.arange(count), count), starts)
+    return places
+
+
+def _by_category(tape: Tape, chosen: Array) -> Array:
+    """Bytes after each of the events ``chosen``, which rise: categories × points."""
+    width = len(CATEGORIES)
+    last = int(chosen[-1]) + 1 if len(chosen) else 0
+    stretch = np.searchsorted(chosen, np.arange(last))
+    category = tape.category[np.abs(tape.events[:last]) - 1]
+    # floats are exact to 2⁵³ bytes
+    changes = np.bincount(
+        stretch * width + category, weights=tape.deltas_bytes[:last], minlength=len(chosen) * width
+    )
+    sums: Array = changes.astype(np.int64).reshape(-1, width).cumsum(axis=0).T
+    return sums
 
 
 def _edges(count: int, points: int) -> Array:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,23 @@ from memplanner.messages.estimate import Layer, Moment
 from memplanner.tape.tape import PARAMETERS, Array, Tape
 
 _BLOCK = re.compile(r"^(.*?)\.(\d+)(?:\.(.*))?$")
+_FIGURES = (
+    "parameters_bytes",
+    "gradients_bytes",
+    "optimizer_state_bytes",
+    "activations_bytes",
+    "temporaries_bytes",
+    "workspaces_bytes",
+    "buffers_bytes",
+    "inputs_bytes",
+    "kv_cache_bytes",
+    "communication_bytes",
+    "kept_bytes",
+    "parameters",
+    "trainable_parameters",
+)
+_REMEMBERED = 16
+"""Structures of models: an edit of sizes leaves them as they are."""
 
 
 def layers_at(tape: Tape, lives: Lives, moment: Moment, peak_event: int) -> tuple[Layer, ...]:
@@ -53,34 +71,19 @@ def rows(tape: Tape, lives: Lives, table: Array) -> tuple[Layer, ...]:
     trainable = np.bincount(
         tape.module[trained], weights=tape.numel[trained], minlength=count
     ).astype(np.int64)
-    figures = np.column_stack([table, kept_bytes, parameters, trainable]).tolist()
+    figures = np.column_stack([table, kept_bytes, parameters, trainable])
     dtypes = _dtypes(tape)
-    order = sorted(range(count), key=lambda index: _order(tape.module_names[index]))
-    alike = _alike(tape, order, figures)
-    fields = (
-        "parameters_bytes",
-        "gradients_bytes",
-        "optimizer_state_bytes",
-        "activations_bytes",
-        "temporaries_bytes",
-        "workspaces_bytes",
-        "buffers_bytes",
-        "inputs_bytes",
-        "kv_cache_bytes",
-        "communication_bytes",
-        "kept_bytes",
-        "parameters",
-        "trainable_parameters",
-    )
+    alike = _alike(tape, figures)
+    values = figures.tolist()
     return tuple(
-        Layer.model_construct(
+        Layer(
             name=tape.module_names[index],
             type=tape.module_types[index],
             alike=alike.get(index, 1),
             dtypes=dtypes.get(index, ()),
-            **dict(zip(fields, figures[index], strict=True)),
+            **dict(zip(_FIGURES, values[index], strict=True)),
         )
-        for index in in_model_order(tape, order)
+        for index in in_model_order(tape.module_names)
     )
 
 
@@ -98,17 +101,19 @@ def _dtypes(tape: Tape) -> dict[int, tuple[str, ...]]:
     return found
 
 
-def in_model_order(tape: Tape, order: list[int]) -> list[int]:
+@lru_cache(maxsize=_REMEMBERED)
+def in_model_order(names: tuple[str, ...]) -> tuple[int, ...]:
     """Modules with parents before children and siblings as the model has them.
 
     Copies of blocks stand at the end of a tape's modules; they are put between their neighbours.
     """
     first_seen: dict[str, int] = {}
-    for place, name in enumerate(tape.module_names):
+    for place, name in enumerate(names):
         first_seen.setdefault(name, place)
+    unseen = len(first_seen)
 
     def key(index: int) -> tuple[tuple[int, int], ...]:
-        parts = tape.module_names[index].split(".") if tape.module_names[index] else []
+        parts = names[index].split(".") if names[index] else []
         path: list[tuple[int, int]] = []
         prefix = ""
         for part in parts:
@@ -116,38 +121,60 @@ def in_model_order(tape: Tape, order: list[int]) -> list[int]:
             if part.isdigit():
                 path.append((0, int(part)))
             else:
-                path.append((1, _template_place(prefix, first_seen)))
+                path.append((1, first_seen.get(prefix, unseen)))
         return tuple(path)
 
-    return sorted(order, key=key)
+    return tuple(sorted(range(len(names)), key=key))
 
 
-def _template_place(path: str, first_seen: dict[str, int]) -> int:
-    place = first_seen.get(path)
-    return len(first_seen) if place is None else place
-
-
-def _order(name: str) -> int:
-    return name.count(".")
-
-
-def _alike(tape: Tape, order: list[int], figures: list[list[int]]) -> dict[int, int]:
+def _alike(tape: Tape, figures: Array) -> dict[int, int]:
     """For each module inside a numbered block: blocks of the same figures from its block on."""
-    blocks: dict[tuple[str, int], list[tuple[str, int]]] = defaultdict(list)
-    for index in order:
-        match = _BLOCK.match(tape.module_names[index])
-        if match:
-            blocks[match[1], int(match[2])].append((match[3] or "", index))
     alike: dict[int, int] = {}
-    content = {
-        key: sorted((rest, tape.module_types[index], *figures[index]) for rest, index in members)
-        for key, members in blocks.items()
-    }
-    run: dict[tuple[str, int], int] = {}
-    for path, number in sorted(blocks, key=lambda key: (key[0], -key[1])):
-        following = run.get((path, number + 1), 0)
-        same = following and content[path, number] == content[path, number + 1]
-        run[path, number] = following + 1 if same else 1
-        for _, index in blocks[path, number]:
-            alike[index] = run[path, number]
+    for blocks in _block_lists(tape.module_names, tape.module_types):
+        count = 0
+        for place in reversed(range(len(blocks))):
+            here = blocks[place]
+            same = here.like_next and bool(
+                (figures[here.modules] == figures[blocks[place + 1].modules]).all()
+            )
+            count = count + 1 if same else 1
+            for module in here.modules.tolist():
+                alike[module] = count
     return alike
+
+
+class _Block(NamedTuple):
+    """A numbered module with all that is below it."""
+
+    modules: Array
+    """In the order of their names below it, of equal ones by their types."""
+    like_next: bool
+    """The block of the next number has modules of the same names and types."""
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _block_lists(names: tuple[str, ...], types: tuple[str, ...]) -> tuple[tuple[_Block, ...], ...]:
+    """The numbered blocks of each list of modules, by number."""
+    lists: dict[str, dict[int, list[tuple[str, str, int]]]] = {}
+    for index, name in enumerate(names):
+        match = _BLOCK.match(name)
+        if match:
+            members = lists.setdefault(match[1], {}).setdefault(int(match[2]), [])
+            members.append((match[3] or "", types[index], index))
+    found = []
+    for members_of in lists.values():
+        for members in members_of.values():
+            members.sort()
+        content = {
+            number: [member[:2] for member in members] for number, members in members_of.items()
+        }
+        found.append(
+            tuple(
+                _Block(
+                    np.array([index for *_, index in members_of[number]], np.int64),
+                    content[number] == content.get(number + 1),
+                )
+                for number in sorted(members_of)
+            )
+        )
+    return tuple(found)

@@ -342,7 +342,9 @@ class Prediction:
 
     @property
     def device_takes_long(self) -> bool:
-        """Whether what the device shows takes more than a moment to compute."""
+        """Whether what the device shows is still to be computed, and takes more than a moment."""
+        if "on_device" in vars(self):
+            return False
         replayed = self.device.kind in REPLAYED_KINDS
         return replayed and len(self._whole.events) > _LONG_REPLAY_EVENTS
 

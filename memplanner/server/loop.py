@@ -87,21 +87,24 @@ class _Queue:
                     self._waiting.remove(other)
                     self._channel.send(Superseded(id=other.id))
             self._waiting.append(request)
-            self._model.interruption.set()
+            if not self._model.next_step.is_making(request):
+                self._model.interruption.set()
             self._changed.notify()
 
     def run(self) -> None:
         """Answers for ever; the process's end ends it.
 
-        Idle moments prepare the next changes, and tell effects of options; what has begun there is
-        given up when a request comes. When that is done and nothing comes for a while, what a
-        search would record is recorded.
+        Idle moments make the estimate of the step that is likely next, prepare other changes, and
+        tell effects of options; what has begun there is given up when a request comes. When that is
+        done and nothing comes for a while, what a search would record is recorded.
         """
         looking = False
         while True:
             with self._changed:
                 while not self._waiting:
                     if self._model.comparison_waits or self._model.searches.wait:
+                        break
+                    if self._model.next_step.waits:
                         break
                     if self._model.idle_work_waits:
                         if not self._changed.wait(_IDLE_AFTER_SECONDS):
@@ -121,6 +124,8 @@ class _Queue:
                 self._model.compare_next()
             elif request is None and self._model.searches.wait:
                 self._model.searches.go_on(self._model.interruption)
+            elif request is None and self._model.next_step.waits:
+                self._model.make_next_step()
             elif request is None and self._model.idle_work_waits:
                 logged(self._model.do_idle_work)
             elif request is None and self._model.effects_wait:

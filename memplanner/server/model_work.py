@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from memplanner.errors import SourceError
 from memplanner.messages import protocol
 from memplanner.messages.protocol import AnyRequest
+from memplanner.model.garbage import without_collection
 from memplanner.server.ahead_work import AheadWork
 from memplanner.server.channel import Channel
 from memplanner.server.compare_work import CompareWork
 from memplanner.server.effects_work import EffectsWork
 from memplanner.server.guard import guarded, logged
+from memplanner.server.next_step import Circumstances, NextStep
 from memplanner.server.search_work import Searches
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class ModelWork:
         self._comparison: CompareWork | None = None
         self.searches = Searches(channel)
         self._ahead: AheadWork | None = None
+        self.next_step = NextStep()
         self.idle_work_waits = False
         self.interruption = Event()
         """Set when a request has come: what is done in idle moments is given up."""
@@ -73,7 +76,8 @@ class ModelWork:
         elif isinstance(request, protocol.OpenModel):
             self._open(request)
         elif isinstance(request, protocol.MakeEstimate):
-            self._estimate(request)
+            with without_collection():  # it would take longer than many an answer
+                self._estimate(request)
         elif isinstance(request, protocol.ListEffects):
             self._supersede_effects()
             self._effects = EffectsWork(request, self.model, self._channel)
@@ -99,6 +103,10 @@ class ModelWork:
         elif isinstance(request, protocol.ExportPlan):
             self._export(request)
         return True
+
+    def make_next_step(self) -> None:
+        """Makes the estimate that the next edit will most likely ask for."""
+        logged(partial(self.next_step.go_on, self.model, self.interruption))
 
     def do_idle_work(self) -> None:
         """Records what the next change of batch or sequence will need."""
@@ -174,6 +182,7 @@ class ModelWork:
         self._channel.send(protocol.Progress(id=request.id, text=f"Opening {request.source}"))
         model = load(request.source, inputs=request.inputs, trust_code=request.trust_code)
         self._model, self._prediction, self._ahead = model, None, None
+        self.next_step.forget()
         self._channel.send(
             protocol.Opened(
                 id=request.id,
@@ -192,7 +201,8 @@ class ModelWork:
             self._supersede_effects()
         device = find_device(request.device)
         calibration, trouble = known_calibration(device)
-        self._prediction = estimate(
+        asked = Circumstances(request.plan, request.rank, device, calibration)
+        self._prediction = self.next_step.taken(asked) or estimate(
             self.model, request.plan, device, calibration=calibration, rank=request.rank
         )
         if self._prediction.device_takes_long:
@@ -202,6 +212,7 @@ class ModelWork:
         if trouble:
             message = message.model_copy(update={"notes": (*message.notes, trouble)})
         self._channel.send(protocol.Estimated(id=request.id, estimate=message))
+        self.next_step.follow(asked)
         self.idle_work_waits = True
         ahead = self._ahead
         if ahead is None or (ahead.plan, ahead.device) != (request.plan, device):

@@ -30,6 +30,12 @@ def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_CONFIG_HOME"] = str(folder)
 
 
+@pytest.fixture(scope="session")
+def collected_after() -> tuple[int, int, int]:
+    """Python's own thresholds: widgets in cycles are gone as soon as they are for a user."""
+    return 700, 10, 10
+
+
 def _children_of_type(kind: type[QObject]) -> set[int]:
     """The live objects of a kind below the application and its windows."""
     application = QApplication.instance()

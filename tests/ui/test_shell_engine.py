@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -208,15 +207,14 @@ def test_stop_leaves_no_process(qtbot: QtBot, make: Make) -> None:
     assert not alive(process_id)
 
 
-def test_a_deaf_engine_is_killed_within_three_seconds(qtbot: QtBot, make: Make) -> None:
+def test_a_deaf_engine_is_killed(qtbot: QtBot, make: Make) -> None:
+    """By ``stop`` itself, which waits ``SHUTDOWN_MS``: of itself it would go on for longer."""
     client = make("--deaf")
     with qtbot.waitSignal(client.greeted, timeout=30_000):
         client.start()
     process_id = client.process_id
     assert process_id is not None
-    began = time.monotonic()
     client.stop()
-    assert time.monotonic() - began < 3
     assert not alive(process_id)
     assert client.state is EngineState.STOPPED
 

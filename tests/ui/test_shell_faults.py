@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -64,11 +63,9 @@ def test_an_engine_that_is_stopped_is_replaced(qtbot: QtBot, client: EngineClien
     os.kill(engine, signal.SIGSTOP)
     failures: list[protocol.Failure] = []
     client.request(protocol.ListPresets, failed=failures.append)
-    begun = time.monotonic()
     client.restart()
-    assert time.monotonic() - begun < 6, "it is killed where it does not end"
+    assert not Path(f"/proc/{engine}").exists(), "it is killed where it does not end"
     assert ready(qtbot, client) != engine
-    assert not Path(f"/proc/{engine}").exists()
     assert [one.sentence for one in failures] == ["The engine was stopped."]
 
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt
+from PySide6.QtGui import QGuiApplication, QPaintEvent, QRegion
 from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from memplanner.messages.estimate import Layer
@@ -268,6 +268,42 @@ def test_a_new_estimate_keeps_what_is_open_and_selected(qtbot: QtBot, view: Laye
     assert view.tree.isExpanded(current)
     root = view.tree.layer_model.index(0, TOTAL)
     assert root.data() == "88.7 GiB"
+
+
+class Painted(QObject):
+    """What of a widget was painted."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self.area = QRegion()
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
+            self.area += event.region()
+        return False
+
+
+def test_other_figures_are_painted_in_the_same_turn_and_names_are_not(
+    qtbot: QtBot, view: LayersView
+) -> None:
+    view.set_estimate(sample.estimate())
+    with qtbot.waitExposed(view):
+        view.show()
+    for _ in range(3):
+        QApplication.processEvents()
+    painted = Painted(view.tree.viewport())
+    view.set_estimate(sample.estimate(2))
+    QApplication.processEvents()
+    model = view.tree.layer_model
+    assert model.table is not None
+    root = model.index_of(model.table.root)
+    assert painted.area.contains(view.tree.visualRect(root.siblingAtColumn(TOTAL)).center())
+    assert not painted.area.contains(view.tree.visualRect(root).center())
+    painted.area = QRegion()
+    view.set_estimate(sample.estimate(2))
+    QApplication.processEvents()
+    assert painted.area.isEmpty()
 
 
 def test_another_moment_is_asked_for_and_shown(qtbot: QtBot, view: LayersView) -> None:

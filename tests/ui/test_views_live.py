@@ -14,7 +14,7 @@ from memplanner.units import GIB
 from memplanner_ui.look.theme import apply_theme
 from memplanner_ui.views.comparison import largest_difference, percent, rows
 from memplanner_ui.views.live import LiveView
-from memplanner_ui.views.live_data import LiveData, decimate, prediction_of
+from memplanner_ui.views.live_data import LiveData, decimate, flat_left_out, prediction_of
 from tests.ui import sample
 
 
@@ -165,6 +165,22 @@ def test_decimation_keeps_extremes_in_two_points_a_pixel(values: list[float], pi
     assert dy.min() == y.min()
     assert dy.max() == y.max()
     assert np.all(np.diff(dx) >= 0)
+
+
+@given(st.lists(st.integers(0, 3), max_size=60))
+def test_the_same_line_is_drawn_without_points_in_level_stretches(values: list[int]) -> None:
+    x, y = np.arange(float(len(values))), np.array(values, np.float64)
+    fx, fy = flat_left_out(x, y)
+    assert np.array_equal(np.interp(x, fx, fy) if len(x) else fy, y)
+    assert not any(a == b == c for a, b, c in zip(fy, fy[1:], fy[2:], strict=False))
+
+
+def test_a_prediction_is_repeated_once_for_many_frames() -> None:
+    data = LiveData(sample.run_started())
+    first = data.predicted_between(0.0, 3.0, 400)
+    assert data.predicted_between(0.0, 3.0, 400) is first
+    other = data.predicted_between(0.0, 2.0, 400)
+    assert other[0].max() <= 2.0 < first[0].max()
 
 
 def test_decimation_leaves_out_what_is_not_known() -> None:

@@ -229,6 +229,7 @@ def test_a_rank_that_is_gone_is_not_asked_for(qtbot: QtBot, opened: MainWindow) 
 def test_arrow_keys_go_from_cell_to_cell(qtbot: QtBot, opened: MainWindow) -> None:
     shard(qtbot, opened, MESH)
     grid = opened.workspace.ranks.grid
+    qtbot.waitUntil(grid.cells[0][0].isVisible)
     grid.cells[0][0].setFocus()
     for key in (Qt.Key.Key_Down, Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_Up):
         qtbot.keyClick(opened.focusWidget(), key)

@@ -259,3 +259,16 @@ def test_the_tab_stands_after_layers_and_follows_edits(qtbot: QtBot, opened: Mai
     assert "measured" in view.readout.text
     opened.actions_["close_model"].trigger()
     assert view.step is None
+
+
+def test_behind_another_tab_it_waits_until_it_is_shown(qtbot: QtBot, opened: MainWindow) -> None:
+    view, document = opened.workspace.timeline, opened.session.document
+    for batch in (2, 3):
+        opened.session.edit("training.batch_size", batch)
+        qtbot.waitUntil(lambda: document.estimate_is_current, timeout=30_000)
+    before = view.step
+    opened.actions_["view_timeline"].trigger()
+    assert view.step is not None
+    assert view.step is not before
+    assert document.estimate is not None
+    assert view.step.peak_moment.total_bytes == document.estimate.peak.allocated_bytes

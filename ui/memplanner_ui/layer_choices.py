@@ -46,6 +46,10 @@ class LayerChoices(QObject):
         self._session, self._view = session, view
         self._layers = LinearLayers()
         self._recomputable = Recomputable()
+        self._read_of: list[tuple[str, str]] = []
+        """Names and types of the rows that both were read of."""
+        self._marked: tuple[object, ...] = ()
+        """What the marks that are shown follow from."""
         document = session.document
         document.estimate_changed.connect(lambda _: self._read())
         document.plan_changed.connect(lambda _: self._mark())
@@ -192,11 +196,19 @@ class LayerChoices(QObject):
     def _read(self) -> None:
         estimate = self._session.document.estimate
         layers = () if estimate is None else estimate.layers
-        self._layers, self._recomputable = LinearLayers.of(layers), Recomputable.of(layers)
+        rows = [(layer.name, layer.type) for layer in layers]
+        if rows != self._read_of:  # most edits leave them as they are
+            self._read_of = rows
+            self._layers, self._recomputable = LinearLayers.of(layers), Recomputable.of(layers)
         self._mark()
 
     def _mark(self) -> None:
         plan = self._session.document.plan
+        sections = plan.quantization, plan.pruning, plan.activation_checkpointing
+        causes = (*sections, self._layers, self._recomputable)
+        if causes == self._marked:
+            return
+        self._marked = causes
         found, again = dict(marks(plan, self._layers)), translate("Window", RECOMPUTED)
         for name in recomputed(plan, self._recomputable):
             found[name] = f"{found[name]}, {again}" if name in found else again

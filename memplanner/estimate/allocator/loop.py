@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -166,6 +167,15 @@ def _as_moved(tape: Tape, storages: Array) -> Array:
     The batch comes after the model.
     """
     names = tape.module_names
+    rank = _move_ranks(names)
+    key = np.where(tape.category[storages] == INPUTS, len(names), rank[tape.module[storages]])
+    ordered: Array = storages[np.argsort(key, kind="stable")]
+    return ordered
+
+
+@lru_cache(maxsize=16)
+def _move_ranks(names: tuple[str, ...]) -> Array:
+    """Of each module: after how many others it is moved."""
     known = {name: index for index, name in enumerate(names)}
     children: dict[int, list[int]] = defaultdict(list)
     for index, name in enumerate(names):
@@ -182,9 +192,7 @@ def _as_moved(tape: Tape, storages: Array) -> Array:
         count += 1
         rank[index] = len(names) - count
         waiting += children[index]
-    key = np.where(tape.category[storages] == INPUTS, len(names), rank[tape.module[storages]])
-    ordered: Array = storages[np.argsort(key, kind="stable")]
-    return ordered
+    return rank
 
 
 def _matches(

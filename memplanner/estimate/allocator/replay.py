@@ -15,10 +15,9 @@ from memplanner.estimate.allocator.settings import AllocatorSettings
 from memplanner.tape.interruption import give_up_if_asked
 from memplanner.tape.tape import Array
 
-NOTHING = Reservation(
-    step=0, event=0, allocated_bytes=0, reserved_bytes=0, segments=0, inactive_split_bytes=0
-)
 MOST_STEPS = 8
+_LOOKS_UP = 0x3FF
+"""Of 1024 events one looks whether anybody still waits: once a millisecond."""
 QUIET_STEPS = 3
 """Steps without growth after which a loop whose blocks still change places is taken as it is."""
 
@@ -112,6 +111,18 @@ class _Part:
         return cls(events.tolist(), places.tolist())
 
 
+def _in_bytes(at: tuple[int, int, int, int, int, int]) -> Reservation:
+    step, event, allocated, reserved, segments, inactive_split = at
+    return Reservation(
+        step=step,
+        event=event,
+        allocated_bytes=allocated * UNIT_BYTES,
+        reserved_bytes=reserved * UNIT_BYTES,
+        segments=segments,
+        inactive_split_bytes=inactive_split * UNIT_BYTES,
+    )
+
+
 @dataclass(slots=True)
 class _Run:
     """The allocator at work; all sizes in its units."""
@@ -121,7 +132,8 @@ class _Run:
     loop: TrainingLoop
     step: int = 0
     highest: int = 0
-    peak: Reservation = NOTHING
+    at_peak: tuple[int, int, int, int, int, int] = (0, 0, 0, 0, 0, 0)
+    """Where reserved memory first was at its highest: the fields of a ``Reservation`` in units."""
     last: _Part = field(default_factory=lambda: _Part([], []))
     blocks: list[Block | None] = field(default_factory=list)
     """Of each storage + 1: where it is."""
@@ -145,15 +157,19 @@ class _Run:
         allocated: list[int] = []
         note = allocated.append
         self.before = reserved, _ = allocator.reserved, allocator.allocated
+        most = self.at_peak[3]
         self.last, self.blocks, self.changes, self.allocated = part, blocks, changes, allocated
         for number, event in enumerate(part.events):
+            if not number & _LOOKS_UP:
+                give_up_if_asked()
             if event > 0:
                 block = allocate(sizes[event], streams[event])
                 if allocator.reserved != reserved:
                     reserved = allocator.reserved
                     changes.append((number, reserved))
-                    if reserved * UNIT_BYTES > self.peak.reserved_bytes:
-                        self.peak = self.reservation(part.places[number])
+                    if reserved > most:
+                        most = reserved
+                        self.at_peak = self._now(part.places[number])
                 if block is None:
                     self._note_highest()
                     return number
@@ -187,15 +203,19 @@ class _Run:
 
     def reservation(self, event: int) -> Reservation:
         """The allocator now."""
-        allocator = self.allocator
-        return Reservation(
-            step=self.step,
-            event=event,
-            allocated_bytes=allocator.allocated * UNIT_BYTES,
-            reserved_bytes=allocator.reserved * UNIT_BYTES,
-            segments=allocator.segments,
-            inactive_split_bytes=allocator.inactive_split * UNIT_BYTES,
-        )
+        return _in_bytes(self._now(event))
+
+    @property
+    def peak(self) -> Reservation:
+        """The allocator where reserved memory first was at its highest."""
+        return _in_bytes(self.at_peak)
+
+    def _now(self, event: int) -> tuple[int, int, int, int, int, int]:
+        # no object: a first step gets a thousand segments, and each is a new peak
+        own = self.allocator
+        return (
+            self.step, event, own.allocated, own.reserved, own.segments, own.inactive_split
+        )  # fmt: skip
 
     def curves(self) -> tuple[Array, Array]:
         """Reserved and allocated bytes after each event of the tape, for the last stretch."""

@@ -52,6 +52,7 @@ class EngineProcess(QObject):
         self._replies = LineReader()
         self._errors = LineReader()
         self._gone = False
+        self._writing = False
         self._process = QProcess(self)
         program, *words = place.command(*arguments)
         self._process.setProgram(program)
@@ -99,9 +100,16 @@ class EngineProcess(QObject):
         self._process.start()
 
     def write(self, line: bytes) -> None:
-        """Sends one line; nothing happens when the process is gone."""
+        """Sends one line; nothing happens when the process is gone.
+
+        It goes out at once as far as the channel takes it, not when whoever asked has come to an
+        end: so the engine works while the window still shows what was edited.
+        """
         if self._process.state() != QProcess.ProcessState.NotRunning:
             self._process.write(line)
+            self._writing = True
+            self._process.waitForBytesWritten(0)
+            self._writing = False
 
     def note(self, text: str) -> None:
         """Adds a line to the log, without secrets."""
@@ -182,6 +190,9 @@ class EngineProcess(QObject):
             self._end(Outcome(place=self.place, started=False))
 
     def _on_finished(self, code: int, status: QProcess.ExitStatus) -> None:
+        if self._writing:  # who asks is not to be answered before it has asked
+            QTimer.singleShot(0, self, lambda: self._on_finished(code, status))
+            return
         self._on_output()
         while len(self._replies):
             self._hand_out()

@@ -111,8 +111,8 @@ class Tour(QObject):
             self.end()
 
     def _show(self) -> None:
-        if not 0 <= self._at < len(self.steps):
-            return
+        if not 0 <= self._at < len(self.steps) or not self._window.isVisible():
+            return  # it is over, or the window was closed before its docks had their place
         step, count = self.steps[self._at], len(self.steps)
         self.note.show_at(
             step.target(),

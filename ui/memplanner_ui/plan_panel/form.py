@@ -12,6 +12,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from memplanner.errors import PlanError
@@ -164,6 +165,8 @@ def refusal(plan: Plan, key: str, value: str) -> str:
 @lru_cache(maxsize=4096)
 def _refusal(kind: type[Plan], name: str, section: object, key: str, value: str) -> str:
     """A section alone decides what its options may be: an edit leaves those of others as known."""
+    if isinstance(section, Section) and _takes(section, key.rpartition(".")[2], value):
+        return ""
     try:
         _untouched(kind).model_copy(update={name: section}).with_values({key: value})
     except PlanError as error:
@@ -171,6 +174,15 @@ def _refusal(kind: type[Plan], name: str, section: object, key: str, value: str)
         reason = sentence.split(": ", 1)[-1]
         return reason.split(";", 1)[0].rstrip(".")
     return ""
+
+
+def _takes(section: Section, name: str, value: str) -> bool:
+    """Whether a section is one with another value; why it is not, the whole plan says in words."""
+    try:
+        type(section).model_validate({**section.model_dump(mode="json"), name: value})
+    except ValidationError:
+        return False
+    return True
 
 
 @cache

@@ -83,6 +83,10 @@ class BudgetBar(QWidget):
         self._budget: Budget | None = None
         self._start: _Frame | None = None
         self._now: _Frame | None = None
+        self._area = QRectF()
+        self._grown = 1.0
+        """How much higher all is than at 100 % text."""
+        self._measure()
         self._animation = motion.run_to_end(self)
         self._animation.valueChanged.connect(self._advance)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -123,20 +127,23 @@ class BudgetBar(QWidget):
 
     # Geometry
 
-    def _bar(self) -> QRectF:
-        grown = fonts.scaled(HEIGHT) / HEIGHT
+    def _measure(self) -> None:
+        """Where things are now; asked once for all that is painted then."""
+        self._grown = grown = fonts.scaled(HEIGHT) / HEIGHT
         width = max(1.0, self.width() - _SIDE - _RIGHT)
-        return QRectF(_SIDE, _BAR_TOP * grown, width, _BAR_HEIGHT * grown)
+        self._area = QRectF(_SIDE, _BAR_TOP * grown, width, _BAR_HEIGHT * grown)
+
+    def _bar(self) -> QRectF:
+        return self._area
 
     def _y(self, y: float) -> float:
-        return y * fonts.scaled(HEIGHT) / HEIGHT
+        return y * self._grown
 
     def _legend_top(self) -> int:
         return int(self._y(_LEGEND_Y)) - 8
 
     def _x(self, frame: _Frame, value: float) -> float:
-        bar = self._bar()
-        return bar.left() + value / frame.full * bar.width()
+        return _SIDE + value / frame.full * self._area.width()
 
     def _segments(self, frame: _Frame) -> list[tuple[int, QRectF]]:
         """Index into ``PARTS`` and area of each part that has any width."""
@@ -153,6 +160,7 @@ class BudgetBar(QWidget):
     # Painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        self._measure()
         painter = plot_painter(self)
         painter.fillRect(self.rect(), theme.current().color("panel"))
         if self._budget is None or self._now is None:
@@ -339,6 +347,7 @@ class BudgetBar(QWidget):
         """Which of ``PARTS`` is at ``x``, ``FREE``, or above the bar ``MARGIN``; else empty."""
         if self._budget is None or self._now is None:
             return ""
+        self._measure()
         if y is not None and y < self._bar().top() and self._budget.margin_bytes is not None:
             return MARGIN
         for index, area in self._segments(self._now):

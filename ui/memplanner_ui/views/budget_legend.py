@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from functools import cache
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QFont, QFontMetricsF, QPainter
@@ -23,12 +24,12 @@ def paint(painter: QPainter, budget: Budget, row: QRectF, in_bar: Set[str]) -> N
     colors = theme.current()
     entries = legend(budget)
     font, strong = fonts.font("secondary"), fonts.semibold("secondary")
-    metrics, strong_metrics = QFontMetricsF(font), QFontMetricsF(strong)
+    title_width = cache(QFontMetricsF(font).horizontalAdvance)  # each is asked for several times
+    number_width = cache(QFontMetricsF(strong).horizontalAdvance)
     room = row.width() - _END
 
     def width_of(title: str, number: str) -> float:
-        text = metrics.horizontalAdvance(title) + strong_metrics.horizontalAdvance(number)
-        return swatch.SIZE + 6 + text + 5
+        return swatch.SIZE + 6 + title_width(title) + number_width(number) + 5
 
     spacing = _GAP
     titles = [title_of(name) for name, _ in entries]
@@ -50,13 +51,11 @@ def paint(painter: QPainter, budget: Budget, row: QRectF, in_bar: Set[str]) -> N
         square = QRectF(left, center - swatch.SIZE / 2, swatch.SIZE, swatch.SIZE)
         swatch.paint(painter, square, name)
         x = left + swatch.SIZE + 6
-        width = metrics.horizontalAdvance(title)
+        width = title_width(title)
         painter.setPen(colors.color("text2"))
         _draw(painter, font, QRectF(x, row.top(), width + 2, row.height()), title)
         painter.setPen(colors.color("text"))
-        area = QRectF(
-            x + width + 5, row.top(), strong_metrics.horizontalAdvance(number) + 2, row.height()
-        )
+        area = QRectF(x + width + 5, row.top(), number_width(number) + 2, row.height())
         _draw(painter, strong, area, number)
         left += width_of(title, number) + spacing
 

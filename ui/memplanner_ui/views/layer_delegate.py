@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from memplanner.units import NOTHING
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
-from memplanner_ui.look.direction import isolated, placed
+from memplanner_ui.look.direction import isolated, mirrors, placed
 from memplanner_ui.views import stacked_bar
-from memplanner_ui.views.layer_model import (
-    BAR_ROLE,
-    KIND_ROLE,
-    MARK_ROLE,
-    NAME,
-    SHARE,
-    TOTAL,
-    TYPE_ROLE,
-)
+from memplanner_ui.views.layer_model import FIRST_PART, NAME, SHARE, TOTAL, LayerModel
+from memplanner_ui.views.layer_table import LayerTable
 
 ROW_HEIGHT = 23
 _PAD = 8
 _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = _MIDDLE | int(Qt.AlignmentFlag.AlignRight)
+# as numbers, which are compared many times faster than flags
+_SELECTED = QStyle.StateFlag.State_Selected.value
+_UNDER_MOUSE = QStyle.StateFlag.State_MouseOver.value
 
 
 class LayerDelegate(QStyledItemDelegate):
@@ -32,6 +28,7 @@ class LayerDelegate(QStyledItemDelegate):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._mirrors = False
         self._renew()
         theme.current().changed.connect(self._renew)
 
@@ -58,49 +55,68 @@ class LayerDelegate(QStyledItemDelegate):
     ) -> QSize:
         return QSize(80, self._height)
 
+    def begin(self) -> None:
+        """The view is about to be painted: what all its cells share is looked up once."""
+        self._mirrors = mirrors()
+
     def paint(
         self,
         painter: QPainter,
         option: QStyleOptionViewItem,
         index: QModelIndex | QPersistentModelIndex,
     ) -> None:
-        state = option.state
-        area = option.rect
-        selected = bool(state & QStyle.StateFlag.State_Selected)
+        """One cell. It asks the table itself: by roles, each answer would cross into Qt and back.
+
+        Hundreds of cells are painted for every edit of the plan.
+        """
+        model = index.model()
+        if not isinstance(model, LayerModel) or model.table is None:
+            return
+        table, node, column = model.table, model.node_of(index), index.column()
+        state, area = option.state.value, option.rect
+        selected = bool(state & _SELECTED)
         if selected:
             painter.fillRect(area, self._selection)
-        elif state & QStyle.StateFlag.State_MouseOver:
+        elif state & _UNDER_MOUSE:
             painter.fillRect(area, self._hover)
-        column = index.column()
         if column == NAME:
-            self._paint_name(painter, QRectF(area), index, selected)
+            self._paint_name(painter, QRectF(area), model, table, node, selected)
         elif column == SHARE:
-            values = index.data(BAR_ROLE)
-            if values is not None:
-                height = stacked_bar.HEIGHT * self._height / ROW_HEIGHT
-                top = area.top() + (area.height() - height) // 2
-                bar = QRectF(area.left() + 4, top, area.width() - 4 - _PAD, height)
-                bar = placed(bar, area)
-                stacked_bar.paint(painter, bar, values[:-1], values[-1], self._paints)
+            values = table.bar(node)
+            height = stacked_bar.HEIGHT * self._height / ROW_HEIGHT
+            top = area.top() + (area.height() - height) // 2
+            bar = QRectF(area.left() + 4, top, area.width() - 4 - _PAD, height)
+            stacked_bar.paint(
+                painter, QRectF(self._placed(bar, area)), values[:-1], values[-1], self._paints
+            )
         else:
-            text = index.data()
+            text = table.cells(node)[column - FIRST_PART]
             painter.setFont(self._strong if column == TOTAL else self._body)
             painter.setPen(self._inks["text3" if text == NOTHING else "text"])
-            painter.drawText(placed(area.adjusted(0, 0, -_PAD, 0), area), _RIGHT, isolated(text))
+            cell = self._placed(area.adjusted(0, 0, -_PAD, 0), area)
+            painter.drawText(cell, _RIGHT, self._isolated(text))
+
+    def _placed(self, rect: QRectF | QRect, within: QRectF | QRect) -> QRectF | QRect:
+        return placed(rect, within) if self._mirrors else rect
+
+    def _isolated(self, text: str) -> str:
+        return isolated(text) if self._mirrors else text
 
     def _paint_name(
         self,
         painter: QPainter,
         area: QRectF,
-        index: QModelIndex | QPersistentModelIndex,
+        model: LayerModel,
+        table: LayerTable,
+        node: int,
         selected: bool,
     ) -> None:
-        name, kind = index.data(), index.data(KIND_ROLE)
-        strong = selected or (kind == "around" and index.model().hasChildren(index))
+        name, kind = table.titles[node], table.kinds[node]
+        strong = selected or (kind == "around" and table.count_below(node) > 0)
         font = self._strong if strong else self._name
         metrics = self._strong_metrics if strong else self._name_metrics
         ink: QColor = self._inks["text2" if kind == "own" else "text"]
-        whole, mark = area, index.data(MARK_ROLE)
+        whole, mark = area, model.mark(node)
         if mark:
             area = area.adjusted(0, 0, -self._paint_mark(painter, area, mark, selected), 0)
         room = int(area.width()) - 4
@@ -108,16 +124,18 @@ class LayerDelegate(QStyledItemDelegate):
         shown = metrics.elidedText(name, cut, room)
         painter.setFont(self._type if kind == "own" else font)
         painter.setPen(ink)
-        painter.drawText(placed(area.adjusted(2, 0, 0, 0), whole), _MIDDLE, isolated(shown))
+        line = self._placed(area.adjusted(2, 0, 0, 0), whole)
+        painter.drawText(line, _MIDDLE, self._isolated(shown))
         used = (self._type_metrics if kind == "own" else metrics).horizontalAdvance(shown) + 8
-        type_ = index.data(TYPE_ROLE)
+        type_ = table.types[node]
         if type_ and room - used > 24:
             shown = self._type_metrics.elidedText(
                 type_, Qt.TextElideMode.ElideRight, room - used - 4
             )
             painter.setFont(self._type)
             painter.setPen(self._inks["text3"])
-            painter.drawText(placed(area.adjusted(used, 0, 0, 0), whole), _MIDDLE, isolated(shown))
+            line = self._placed(area.adjusted(used, 0, 0, 0), whole)
+            painter.drawText(line, _MIDDLE, self._isolated(shown))
 
     def _paint_mark(self, painter: QPainter, area: QRectF, mark: str, selected: bool) -> float:
         """A tag at the right edge; the width that it takes from the name, 0 without room."""

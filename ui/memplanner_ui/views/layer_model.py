@@ -12,7 +12,7 @@ from PySide6.QtCore import (
     Qt,
 )
 
-from memplanner.units import NOTHING, format_bytes
+from memplanner.units import NOTHING
 from memplanner_ui.language import translate
 from memplanner_ui.views.layer_header import PART_ROLE
 from memplanner_ui.views.layer_query import Query
@@ -70,7 +70,11 @@ class LayerModel(QAbstractItemModel):
         if marks != self._marks:
             self._marks = marks
             if self._table is not None:
-                self._numbers_changed()
+                self._marks_changed()
+
+    def mark(self, node: int) -> str:
+        """What the plan does to a row's very module; empty for most."""
+        return "" if self._table is None else self._mark(self._table, node)
 
     def _mark(self, table: LayerTable, node: int) -> str:
         return self._marks.get(table.names[node], "") if table.kinds[node] == "module" else ""
@@ -81,22 +85,24 @@ class LayerModel(QAbstractItemModel):
         return self._table
 
     def set_table(self, table: LayerTable | None) -> bool:
-        """Shows ``table``; True when rows moved, so that a view has to open them again."""
+        """Shows ``table``; True when rows moved, so that a view has to open them again.
+
+        Where none did nothing is told: who hands the table in knows which numbers it shows.
+        """
         if table is not None:
             self._order(table)
             if self._filter:
                 table.filter(self._filter)
             if self._table is not None and table.same_shape(self._table):
                 self._table = table
-                self._numbers_changed()
                 return False
         self.beginResetModel()
         self._table = table
         self.endResetModel()
         return True
 
-    def _numbers_changed(self) -> None:
-        """Tells views once that every number may be new; they repaint what they show."""
+    def _marks_changed(self) -> None:
+        """Tells views that any row may look otherwise; they lay out anew what they show."""
         self.layoutAboutToBeChanged.emit()
         self.layoutChanged.emit()
 
@@ -129,11 +135,19 @@ class LayerModel(QAbstractItemModel):
 
     # Structure
 
+    def sibling(self, row: int, column: int, index: Index) -> QModelIndex:
+        """The same as by way of the parent, which painting a row would ask for once a column."""
+        if index.isValid() and row == index.row() and 0 <= column < COLUMNS:
+            return self.createIndex(row, column, index.internalId())
+        return self.index(row, column, self.parent(index))
+
     def index_of(self, node: int, column: int = 0) -> QModelIndex:
         """The index of a node; invalid when it is filtered out."""
         if self._table is None or node < 0 or not self._table.visible[node]:
             return QModelIndex()
         return self.createIndex(self._table.row(node), column, node + 1)
+
+    # The next four are asked thousands of times to lay out a long level, so they are told shortly.
 
     @staticmethod
     def _node(index: Index) -> int:
@@ -147,7 +161,7 @@ class LayerModel(QAbstractItemModel):
         table = self._table
         if table is None or not 0 <= column < COLUMNS:
             return QModelIndex()
-        node = table.child(self._node(parent), row)
+        node = table.child(parent.internalId() - 1 if parent.isValid() else -1, row)
         return QModelIndex() if node < 0 else self.createIndex(row, column, node + 1)
 
     def parent(self, index: Index = _ROOT) -> QModelIndex:  # type: ignore[override]  # two in Qt
@@ -160,15 +174,19 @@ class LayerModel(QAbstractItemModel):
         return self.createIndex(self._table.row(above), 0, above + 1)
 
     def rowCount(self, parent: Index = _ROOT) -> int:
-        if self._table is None or parent.column() > 0:
+        if self._table is None:
             return 0
-        return self._table.count_below(self._node(parent))
+        if not parent.isValid():
+            return self._table.count_below(-1)
+        return 0 if parent.column() > 0 else self._table.count_below(parent.internalId() - 1)
 
     def columnCount(self, parent: Index = _ROOT) -> int:
         return COLUMNS
 
     def hasChildren(self, parent: Index = _ROOT) -> bool:
-        return self.rowCount(parent) > 0
+        if self._table is None or not parent.isValid():
+            return self.rowCount(parent) > 0
+        return self._table.count_below(parent.internalId() - 1) > 0 and parent.column() == 0
 
     # What a cell says
 
@@ -212,9 +230,7 @@ class LayerModel(QAbstractItemModel):
             return table.titles[node]
         if column == SHARE:
             return ""
-        if column == TOTAL:
-            return format_bytes(table.total_bytes(node))
-        return format_bytes(table.shown_sizes(node)[column - FIRST_PART])
+        return table.cells(node)[column - FIRST_PART]
 
     def _tip(self, table: LayerTable, node: int, column: int) -> str:
         if column == NAME:

@@ -24,7 +24,7 @@ def names_of(names: list[str], known: Names | None = None) -> Names:
     """
     if known is not None and names == known.names:
         return known
-    nodes = {name: node for node, name in enumerate(names)}
+    nodes = dict(zip(names, range(len(names)), strict=True))
     root = nodes[""]
     # Slices, not rpartition: tuples by the thousand would set off garbage collections.
     cuts = [name.rfind(".") for name in names]
@@ -38,6 +38,36 @@ def names_of(names: list[str], known: Names | None = None) -> Names:
             head = head.rpartition(".")[0]
         parents[node] = nodes[head]
     return Names(names, titles, parents, nodes)
+
+
+class RowsByTitle:
+    """Rows from ``first`` on, several of which may have one name: found by their titles, too."""
+
+    def __init__(self, names: list[str], titles: list[str], first: int) -> None:
+        self.first = first
+        self._names, self._titles = names, titles
+        self._last: dict[str, int] | None = None
+        """By name the last of them; looked up once somebody asks."""
+        self._before: list[int] = []
+        """Of each, the one before it of the same name; -1 for none."""
+
+    def find(self, name: str, title: str) -> int | None:
+        """The last row of this name and title."""
+        last = self._last or self._look_up()
+        node = last.get(name, -1)
+        while node >= 0 and self._titles[node] != title:
+            node = self._before[node - self.first]
+        return node if node >= 0 else None
+
+    def _look_up(self) -> dict[str, int]:
+        # Not by pairs: tuples by the thousand would set off garbage collections.
+        last: dict[str, int] = {}
+        self._before.clear()
+        for node in range(self.first, len(self._names)):
+            self._before.append(last.get(self._names[node], -1))
+            last[self._names[node]] = node
+        self._last = last
+        return last
 
 
 def split_around(run: list[str], single_out: str) -> list[list[str]]:

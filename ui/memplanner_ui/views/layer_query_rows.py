@@ -17,6 +17,7 @@ Integers = npt.NDArray[np.int64]
 class TableRows:
     """Rows are a table's nodes. The first of them are ``layers``, which know more of themselves.
 
+    ``own_types`` are the types of ``layers``, ``types`` what is said of each row.
     ``total`` has the bytes of each node and what is below it: columns by ``NAMED``, then those
     of overhead, and last those of other programs.
     """
@@ -27,27 +28,29 @@ class TableRows:
         names: Sequence[str],
         titles: Sequence[str],
         types: Sequence[str],
+        own_types: Sequence[str],
         total: Integers,
     ) -> None:
         self.names = names
         self._layers, self._titles, self._types = layers, titles, types
+        self._own_types = own_types
         self._total = total
 
     @cached_property
     def lower_names(self) -> Sequence[str]:
         """Names in lower case."""
-        return [name.lower() for name in self.names]
+        return _lower(self.names)
 
     @cached_property
     def texts(self) -> Sequence[str]:
         """Name, title and type of each row in lower case."""
         rows = zip(self.names, self._titles, self._types, strict=True)
-        return [f"{name} {title} {type_}".lower() for name, title, type_ in rows]
+        return _lower(list(map(" ".join, rows)))
 
     @cached_property
     def own_types(self) -> Sequence[str]:
         """The model's own types, and words where a row is no module."""
-        return [*(layer.type for layer in self._layers), *self._types[len(self._layers) :]]
+        return [*self._own_types, *self._types[len(self._layers) :]]
 
     @cached_property
     def dtypes(self) -> Sequence[tuple[str, ...]]:
@@ -78,3 +81,9 @@ class TableRows:
         else:
             result = total[:, len(NAMED) : -1].sum(axis=1)
         return result
+
+
+def _lower(texts: Sequence[str]) -> Sequence[str]:
+    """All in lower case: as one text that takes a tenth of what they take one by one."""
+    lower = "\n".join(texts).lower().split("\n")
+    return lower if len(lower) == len(texts) else [text.lower() for text in texts]

@@ -16,8 +16,9 @@ from typing import Literal
 import numpy as np
 
 from memplanner.messages.estimate import Layer
+from memplanner.units import format_bytes
 from memplanner_ui.language import of_plan, translatable, translate
-from memplanner_ui.views.layer_names import Names, names_of, split_around
+from memplanner_ui.views.layer_names import Names, RowsByTitle, names_of, split_around
 from memplanner_ui.views.layer_query import Booleans, Query
 from memplanner_ui.views.layer_query_rows import TableRows
 from memplanner_ui.views.parts import IN_OVERHEAD, NAMED, Around, lower, shown
@@ -70,17 +71,14 @@ class LayerTable:
         self._parents: list[int] = []
         self._node_of: dict[str, int] = {}
         self._own = self._read_rows(layers, title, known)
-        self._extra: list[Sequence[int]] = []
+        self._extra: list[Integers] = []
         self._add_around(around)
         self._blocks: dict[int, int] = {}
         if root_work is None:
             root_work = translate("Views", "loss and optimizer step")
         self._add_rows(root_work, group, single_out)
-        first = len(self._own)
-        rows = zip(self.names[first:], self.titles[first:], strict=True)
-        self._our_rows = {row: first + place for place, row in enumerate(rows)}
-        own = np.array(self._extra, np.int64).reshape(-1, _WIDTH)
-        self._own = np.concatenate([self._own, own])
+        self._our_rows = RowsByTitle(self.names, self.titles, len(self._own))
+        self._own = np.concatenate([self._own, *self._extra])
         self.parent: Integers = np.array(self._parents, np.int64)
         self._levels = levels_of(self.parent, self._node_of[""])
         self.total = added_up(self._own, self.parent, self._levels)
@@ -89,6 +87,7 @@ class LayerTable:
         self._query_rows: TableRows | None = None
         self._sort: tuple[Column, bool] | None = None
         self._lists: tuple[list[int], list[int]] | None = None
+        self._cells: dict[int, tuple[str, ...]] = {}
         self._shares = self._bar_totals()
         self._arrange()
 
@@ -99,18 +98,20 @@ class LayerTable:
         if not any(row.name == "" for row in rows):
             rows.insert(0, Layer(name="", type=title))
         self._layers = rows
-        self.row_names = names_of([row.name for row in rows], known)
+        values = [row.__dict__ for row in rows]  # so many are read soonest from there
+        self.row_names = names_of(list(map(itemgetter("name"), values)), known)
         self.names = list(self.row_names.names)
-        self.types = [row.type for row in rows]
+        self.types = list(map(itemgetter("type"), values))
+        self._own_types = self.types.copy()
         self.kinds = ["module"] * len(rows)
         self.titles = list(self.row_names.titles)
         self._parents = list(self.row_names.parents)
         self._node_of = self.row_names.nodes
         self.titles[self._node_of[""]] = title
         own = np.zeros((len(rows), _WIDTH), np.int64)
-        values = chain.from_iterable(map(_read, [row.__dict__ for row in rows]))
+        sizes = chain.from_iterable(map(_read, values))
         count = len(rows) * len(_FIELDS)
-        own[:, : len(_FIELDS)] = np.fromiter(values, np.int64, count).reshape(len(rows), -1)
+        own[:, : len(_FIELDS)] = np.fromiter(sizes, np.int64, count).reshape(len(rows), -1)
         return own
 
     def _add(
@@ -121,7 +122,9 @@ class LayerTable:
         self.types.append(type_)
         self.kinds.append(kind)
         self._parents.append(parent)
-        self._extra.append((*sizes, *([0] * (_WIDTH - len(sizes)))))
+        own = np.zeros((1, _WIDTH), np.int64)
+        own[0, : len(sizes)] = sizes
+        self._extra.append(own)
         return len(self.names) - 1
 
     def _add_around(self, around: Sequence[Around]) -> None:
@@ -172,7 +175,7 @@ class LayerTable:
         self.types += [""] * len(nodes)
         self.kinds += ["own"] * len(nodes)
         self._parents += nodes
-        self._extra += self._own[nodes].tolist()
+        self._extra.append(self._own[nodes])
         self._own[nodes] = 0
 
     def _add_groups(self, layers: Sequence[Layer], single_out: str) -> None:
@@ -280,6 +283,14 @@ class LayerTable:
         parts = [*values[:_OVERHEAD], sum(values[_OVERHEAD:_OTHER]), values[_OTHER]]
         return shown(parts, sum(values))
 
+    def cells(self, node: int) -> tuple[str, ...]:
+        """``shown_sizes`` by ``NAMED`` and last the total, as they are printed."""
+        cells = self._cells.get(node)
+        if cells is None:
+            sizes = (*self.shown_sizes(node)[:_OVERHEAD], self.total_bytes(node))
+            cells = self._cells[node] = tuple(map(format_bytes, sizes))
+        return cells
+
     def total_bytes(self, node: int) -> int:
         """All bytes of ``node`` and what is below it."""
         return int(self.total[node].sum())
@@ -310,7 +321,7 @@ class LayerTable:
         node = self._node_of.get(name)
         if node is not None and self.titles[node] == title:
             return node
-        return self._our_rows.get((name, title))
+        return self._our_rows.find(name, title)
 
     def same_shape(self, other: LayerTable) -> bool:
         """Whether ``other`` has the same rows in the same places, whatever their numbers."""
@@ -332,7 +343,7 @@ class LayerTable:
         """Which nodes ``query`` finds."""
         if self._query_rows is None:
             self._query_rows = TableRows(
-                self._layers, self.names, self.titles, self.types, self.total
+                self._layers, self.names, self.titles, self.types, self._own_types, self.total
             )
         return query.matches(self._query_rows)
 
@@ -364,7 +375,7 @@ class LayerTable:
         """The model's order: a group stands where its first block does, what is around last."""
         count = len(self.parent)
         keys = np.arange(count, dtype=np.int64) * 2
-        ours = range(count - len(self._extra), count)
+        ours = range(self._our_rows.first, count)
         own = [node for node in ours if self.kinds[node] == "own"]
         keys[own] = np.where(self.parent[own] != self.root, -1, 2 * count)
         for node in ours:

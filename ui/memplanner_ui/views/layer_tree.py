@@ -11,6 +11,7 @@ from PySide6.QtGui import (
     QGuiApplication,
     QKeySequence,
     QPainter,
+    QPaintEvent,
     QPen,
     QResizeEvent,
 )
@@ -26,6 +27,7 @@ from memplanner.report.text import tabs
 from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.direction import mirrors
 from memplanner_ui.views.copying import Copies, open_rows
 from memplanner_ui.views.layer_delegate import LayerDelegate
 from memplanner_ui.views.layer_header import LayerHeader
@@ -135,12 +137,31 @@ class LayerTree(QTreeView):
 
     def set_table(self, table: LayerTable | None) -> None:
         """Shows ``table``; rows that were open and selected before are so again."""
-        self._between(lambda: self._model.set_table(table))
+        before = self._model.table
+        moved = self._between(lambda: self._model.set_table(table))
+        if not moved and before is not None and table is not None:
+            self._repaint_changed(before, table)
         unused = self._model.columns_of_nothing
         if any(self.isColumnHidden(place) != (place in unused) for place in _PARTS):
             for place in _PARTS:
                 self.setColumnHidden(place, place in unused)
             self._fit_columns()
+
+    def _repaint_changed(self, before: LayerTable, now: LayerTable) -> None:
+        """Paints the rows in sight whose figures are others; names stay as they are, and wait."""
+        left = 0 if mirrors() else self.columnViewportPosition(SHARE)
+        right, height = self.viewport().width(), self.viewport().height()
+        index = self.indexAt(QPoint(0, 0))
+        while index.isValid():
+            area = self.visualRect(index)
+            if area.top() > height:
+                break
+            node = self._model.node_of(index)
+            if now.types[node] != before.types[node]:
+                self.viewport().update(0, area.top(), right, area.height())
+            elif now.cells(node) != before.cells(node) or now.bar(node) != before.bar(node):
+                self.viewport().update(left, area.top(), right - left, area.height())
+            index = self.indexBelow(index)
 
     def set_filter(self, query: Query) -> int:
         """Shows what ``query`` finds, opened; the number found."""
@@ -154,7 +175,8 @@ class LayerTree(QTreeView):
         self._between(change, open_found=bool(query))
         return found
 
-    def _between(self, change: Callable[[], bool], open_found: bool = False) -> None:
+    def _between(self, change: Callable[[], bool], open_found: bool = False) -> bool:
+        """Makes a change after which rows are open and selected as before; whether any moved."""
         current = self._key(self.currentIndex())
         scroll = self.verticalScrollBar().value()
         self._restoring = True
@@ -166,6 +188,7 @@ class LayerTree(QTreeView):
                 self.verticalScrollBar().setValue(scroll)
         finally:
             self._restoring = False
+        return moved
 
     def _reopen(self, table: LayerTable, open_found: bool) -> None:
         if open_found:
@@ -281,6 +304,10 @@ class LayerTree(QTreeView):
             QGuiApplication.clipboard().setText(name)
 
     # Painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        self._delegate.begin()
+        super().paintEvent(event)
 
     def drawRow(
         self,

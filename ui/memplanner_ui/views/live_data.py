@@ -130,6 +130,8 @@ class LiveData:
         self._phase: tuple[int, Phase, int] | None = None
         self._since = 0.0
         self._first = 0
+        self._repeated: tuple[tuple[float, float, int], tuple[Floats, Floats]] | None = None
+        """What was last asked of the prediction, and the answer."""
 
     def _row(self, row: int) -> Floats:
         result: Floats = self._arrays[row, : self.count]
@@ -242,10 +244,18 @@ class LiveData:
         return float(self.x[min(place, self.count - 1)])
 
     def predicted_between(self, left: float, right: float, pixels: int) -> tuple[Floats, Floats]:
-        """The predicted curve, repeated for the steps from ``left`` to ``right``.
+        """The predicted curve, repeated for the steps from ``left`` to ``right``, and thinned.
 
-        One step is thinned to its share of ``pixels`` before it is repeated.
+        One step is thinned to its share of ``pixels`` before it is repeated. The same arrays come
+        back for as long as the same is asked for, which is most frames.
         """
+        asked = left, right, pixels
+        if self._repeated is None or self._repeated[0] != asked:
+            x, y = self._repeat(left, right, pixels)
+            self._repeated = asked, flat_left_out(*decimate(x, y, y, left, right, pixels))
+        return self._repeated[1]
+
+    def _repeat(self, left: float, right: float, pixels: int) -> tuple[Floats, Floats]:
         first, last = int(np.floor(left)), int(np.ceil(right))
         steps = np.arange(max(0, first), max(first + 1, last))
         one = self.prediction
@@ -257,7 +267,7 @@ class LiveData:
 def decimate(
     x: Floats, low: Floats, high: Floats, left: float, right: float, pixels: int
 ) -> tuple[Floats, Floats]:
-    """At most two points a pixel from ``left`` to ``right``: lowest and highest of each.
+    """At most two points a pixel from ``left`` to ``right``: highest and lowest of each, by turns.
 
     Points just outside are kept, so that lines reach the edges. NaN values are left out.
     """
@@ -272,10 +282,22 @@ def decimate(
         same = low is high or bool((low == high).all())
         return (x, low) if same else (np.repeat(x, 2), _interleave(high, low))
     edges = left + (right - left) / pixels * np.arange(pixels + 1)
-    first = np.unique(np.r_[0, np.searchsorted(x, edges)])
-    first = first[first < len(x)]
+    first = np.concatenate([[0], np.searchsorted(x, edges)])
+    first = first[(np.diff(first, prepend=-1) > 0) & (first < len(x))]  # they rise: each once
     lows, highs = np.minimum.reduceat(low, first), np.maximum.reduceat(high, first)
+    # down in one column and up in the next: from each to the next it is a short way, and painting
+    # takes by the pixel
+    lows[1::2], highs[1::2] = highs[1::2], lows[1::2].copy()
     return np.repeat(x[first], 2), _interleave(highs, lows)
+
+
+def flat_left_out(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """The same line with no point inside a level stretch: what painting takes is by the point."""
+    if len(x) < 3:
+        return x, y
+    kept = np.ones(len(x), bool)
+    kept[1:-1] = (y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])
+    return x[kept], y[kept]
 
 
 def _inside(x: Floats, left: float, right: float) -> slice:

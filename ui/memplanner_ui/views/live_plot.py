@@ -17,7 +17,7 @@ from memplanner_ui.look import type as fonts
 from memplanner_ui.views import ticks
 from memplanner_ui.views.budget_words import capacity_words
 from memplanner_ui.views.live_area import CurveArea
-from memplanner_ui.views.live_data import LiveData, decimate
+from memplanner_ui.views.live_data import Floats, LiveData, decimate, flat_left_out
 from memplanner_ui.views.live_ranks import RankData, RankLines
 from memplanner_ui.views.live_words import DASHES, RANK, Legend, SideLabels, legend_lines
 from memplanner_ui.views.parts import phase_title
@@ -38,6 +38,8 @@ class LivePlot(QWidget):
         self._on_cpu = False
         self._shown = {"allocated": True, "reserved": True, "device": True}
         self._range = (0.0, 1.0)
+        self._drawn_prediction: Floats | None = None
+        """The x of the predicted curve as it is drawn."""
         self._bottom, self._top = 0.0, 1.0
         self._ticks: dict[pg.AxisItem, list[tuple[float, str]]] = {}
         # Not a PlotItem: that makes menus and buttons of its own, which nothing here uses.
@@ -152,6 +154,7 @@ class LivePlot(QWidget):
         self._name_lines()
         for curve in (self._predicted, self._allocated, self._reserved, self._device):
             curve.setData([], [])
+        self._drawn_prediction = None
         self._area.set_data(np.empty(0), np.empty(0))
         self._dot.setVisible(False)
         self._now.setVisible(False)
@@ -197,8 +200,7 @@ class LivePlot(QWidget):
             return
         left, right = self._range
         pixels = max(1, int(self._box.width()))
-        predicted = data.predicted_between(left, right, pixels)
-        px, py = decimate(predicted[0], predicted[1], predicted[1], left, right, pixels)
+        px, py = data.predicted_between(left, right, pixels)
         ax, ay = decimate(data.x, data.allocated, data.highest, left, right, pixels)
         rx, ry = decimate(data.x, data.reserved, data.reserved, left, right, pixels)
         dx, dy = decimate(data.x, data.device, data.device, left, right, pixels)
@@ -206,7 +208,9 @@ class LivePlot(QWidget):
         shown = {name: values for name, values in shown.items() if self._shown[name]}
         others = self._others.refresh(left, right, pixels, shown=self._shown["allocated"])
         self._fit_y([py, *shown.values(), *others])
-        self._predicted.setData(px, py)
+        if px is not self._drawn_prediction:
+            self._drawn_prediction = px
+            self._predicted.setData(px, py)
         empty = np.empty(0)
         self._area.set_data(*((ax, ay) if self._shown["allocated"] else (empty, empty)))
         for curve, name, x, y in (
@@ -214,7 +218,7 @@ class LivePlot(QWidget):
             (self._reserved, "reserved", rx, ry),
             (self._device, "device", dx, dy),
         ):
-            curve.setData(*((x, y) if self._shown[name] else (empty, empty)))
+            curve.setData(*(flat_left_out(x, y) if self._shown[name] else (empty, empty)))
         self._place_now(data, left, right)
         self._box.setXRange(left, right, padding=0)
         self._box.setYRange(self._bottom, self._top, padding=0)

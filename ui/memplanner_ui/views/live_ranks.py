@@ -98,7 +98,6 @@ class RankLines:
             heights.append(y)
             if each.own_prediction:
                 px, py = data.predicted_between(left, right, pixels)
-                px, py = decimate(px, py, py, left, right, pixels)
                 self._predicted[place].setData(px, py)
                 heights.append(py)
         return heights

@@ -28,7 +28,7 @@ class ModulePanel(Panel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(translate("Views", "Module"), parent)
         self._detail: ModuleDetail | None = None
-        self.set_detail(None)
+        self._show()
 
     @property
     def detail(self) -> ModuleDetail | None:
@@ -37,7 +37,13 @@ class ModulePanel(Panel):
 
     def set_detail(self, detail: ModuleDetail | None) -> None:
         """Shows ``detail``, or that nothing is selected."""
+        if detail is None and self._detail is None:
+            return  # that is said
         self._detail = detail
+        self._show()
+
+    def _show(self) -> None:
+        detail = self._detail
         self.clear_parts()
         if detail is None:
             part = Part()

@@ -42,6 +42,7 @@ class RankPanel(Panel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(translate("Views", "Rank"), parent)
         self._estimate: Estimate | None = None
+        self._says_nothing = False
         theme.current().changed.connect(self._draw_again)
         self.set_estimate(None)
 
@@ -51,8 +52,11 @@ class RankPanel(Panel):
     def set_estimate(self, estimate: Estimate | None) -> None:
         """Shows the estimate's rank."""
         self._estimate = estimate
-        self.clear_parts()
         cell = None if estimate is None else cell_of(estimate, estimate.rank)
+        if cell is None and self._says_nothing:
+            return  # as every edit for one card
+        self._says_nothing = cell is None
+        self.clear_parts()
         if estimate is None or cell is None:
             part = Part()
             words = translate(

@@ -84,6 +84,8 @@ class SearchForm(Panel):
         self.pin_button = QPushButton(translate("Views", "Pin another"))
         self._ways: dict[str, ElidedLabel] = {}
         self._pin_rows: list[QWidget] = []
+        self._pins_shown: list[tuple[str, str]] = []
+        """The keys of the pinned options and their values in words."""
         self._add_goal()
         self._add_pins()
         self._add_allowed()
@@ -269,11 +271,15 @@ class SearchForm(Panel):
     def show_plan(self, plan: Plan, pinned: tuple[str, ...]) -> None:
         """Shows the pinned options with their values in ``plan``."""
         self._plan, self._pinned = plan, pinned
+        pins = [(key, _value_words(key, plan)) for key in pinned]
+        if pins == self._pins_shown:
+            return  # most edits are of something else
+        self._pins_shown = pins
         focused = any(row.isAncestorOf(self.focusWidget() or self) for row in self._pin_rows)
         for row in self._pin_rows:
             row.hide()
             row.deleteLater()
-        self._pin_rows = [self._pin_row(key) for key in pinned]
+        self._pin_rows = [self._pin_row(*pin) for pin in pins]
         for row in self._pin_rows:
             self._pins.add_before(self._pin_end, row)
         if focused:
@@ -285,7 +291,7 @@ class SearchForm(Panel):
             count = ways.get(name, 0)
             said.set_text(translate("Views", "{count} ways").format(count=count) if count else "")
 
-    def _pin_row(self, key: str) -> QWidget:
+    def _pin_row(self, key: str, value: str) -> QWidget:
         section, option = words.option_of(key)
         row = QWidget()
         line = QHBoxLayout(row)
@@ -304,7 +310,7 @@ class SearchForm(Panel):
         name.setToolTip(title)
         line.addWidget(button)
         line.addWidget(name, 1)
-        line.addWidget(number(option.words(option.value(self._plan))))
+        line.addWidget(number(value))
         return row
 
     def _open_menu(self) -> None:
@@ -329,3 +335,8 @@ class SearchForm(Panel):
         if self.prefer.currentData() == "longest_sequence" and SEQUENCE in self._pinned:
             self.pin_wanted.emit(SEQUENCE, False)  # it is what is searched for
         self.changed.emit()
+
+
+def _value_words(key: str, plan: Plan) -> str:
+    _, option = words.option_of(key)
+    return option.words(option.value(plan))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from memplanner.messages.estimate import Estimate
@@ -45,6 +46,8 @@ class TimelineView(QWidget):
         self._measured: list[tuple[Floats, Floats]] = []
         self._can_cut = False
         self.step: Step | None = None
+        self._step_is_of: Estimate | None = None
+        self._stale = False
         self.axis = Segments(
             translate("Views", "Axis from"),
             ((_ZERO, "0"), (_FIXED, translate("Views", "Fixed part"))),
@@ -118,23 +121,38 @@ class TimelineView(QWidget):
     def set_estimate(self, estimate: Estimate | None) -> None:
         """Shows the step of ``estimate``; what is zoomed in on stays in sight."""
         self._estimate = estimate
-        self.step = None if estimate is None else step_of(estimate)
-        self._empty.setText(
-            translate("Views", _NONE) if estimate is None else translate("Views", _NO_STEP)
-        )
-        self._show()
+        self._show_if_seen()
 
     def set_result(self, result: RunResult | None) -> None:
         """Lays a run's curve over the step for as long as plan and device are those that ran."""
         self._result = result
-        self._show()
+        self._show_if_seen()
 
     def toggle_table(self) -> None:
         """Shows the table instead of the plot, or the plot again."""
         self.as_table.toggle()
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self._show()
+
+    def _show_if_seen(self) -> None:
+        """Behind another tab it waits: an edit is not to be held up by what nobody looks at."""
+        self._stale = self.window().isVisible() and not self.isVisible()
+        if not self._stale:
+            self._show()
+
     def _show(self) -> None:
-        step, result, estimate = self.step, self._result, self._estimate
+        self._stale = False
+        result, estimate = self._result, self._estimate
+        if estimate is not self._step_is_of:
+            self._step_is_of = estimate
+            self.step = None if estimate is None else step_of(estimate)
+        self._empty.setText(
+            translate("Views", _NONE) if estimate is None else translate("Views", _NO_STEP)
+        )
+        step = self.step
         self._measured = []
         if (
             step is not None

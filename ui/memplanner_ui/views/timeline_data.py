@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import groupby
+from math import ceil, floor
 
 import numpy as np
 import numpy.typing as npt
@@ -121,7 +122,8 @@ class Step:
 
     def point_at(self, event: float) -> int:
         """The point whose value holds at an event."""
-        place = int(np.searchsorted(self.at, event, "right")) - 1
+        # whole numbers: to compare it with a fraction, a long curve would be copied each time
+        place = int(np.searchsorted(self.at, floor(event), "right")) - 1
         return max(0, min(len(self.at) - 1, place))
 
     def highest_point(self, stretch: Stretch) -> int | None:
@@ -279,11 +281,12 @@ def columns(step: Step, left: float, right: float, pixels: int) -> tuple[Floats,
     point's from its own to the next one's, and the last.
     """
     first = step.point_at(left)
-    last = max(first + 1, int(np.searchsorted(step.at, right)))
+    last = max(first + 1, int(np.searchsorted(step.at, ceil(right))))
     at, total = step.at[first:last], step.total[first:last]
     starts = left + (right - left) / pixels * np.arange(pixels)  # of the columns
-    begins = np.unique(np.searchsorted(at, starts[1:]))
+    begins = np.searchsorted(at, np.ceil(starts[1:]).astype(np.int64))
     begins = np.concatenate([[0], begins[(begins > 0) & (begins < len(at))]])
+    begins = begins[np.flatnonzero(np.diff(begins, prepend=-1))]  # they rise: each once
     # compared with the same numbers again: a quotient may be rounded into another column
     column = np.maximum(np.searchsorted(starts, at[begins], "right") - 1, 0)
     return np.append(starts[column], right), first + _highest(total, begins)
