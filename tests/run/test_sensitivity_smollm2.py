@@ -23,8 +23,8 @@ from tests.smollm2 import loaded
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-JUDGED = 2
-"""Windows of 512 tokens."""
+WINDOWS = 1
+"""Of 512 tokens: as many are measured on as are judged."""
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +40,14 @@ def whole(model: Model) -> nn.Module:
 @pytest.fixture(scope="module")
 def found(model: Model, whole: nn.Module) -> Sensitivity:
     """Measured on text that nothing is judged on."""
-    data = quality_data(model, None, following=True).shortened(2)
+    data = quality_data(model, None, following=True).shortened(WINDOWS)
     plan = mp.Plan.model_validate({"precision": "fp32"})
     return measure(model, deepcopy(whole), plan, data)
 
 
 @pytest.fixture(scope="module")
 def judged(model: Model) -> QualityData:
-    return quality_data(model, None).shortened(JUDGED)
+    return quality_data(model, None).shortened(WINDOWS)
 
 
 def loss(module: nn.Module, data: QualityData) -> float:

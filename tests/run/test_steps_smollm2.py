@@ -23,7 +23,7 @@ QLORA: dict[str, Any] = {
 }
 NARROWER: dict[str, Any] = {
     "pruning": {
-        "structure": "structured", "mlp_ratio": 0.25, "method": "taylor", "calibration_batches": 8,
+        "structure": "structured", "mlp_ratio": 0.25, "method": "taylor", "calibration_batches": 4,
     },
     "adapters": {"method": "none"},
     "optimizer": {"name": "sgd", "momentum": 0.0},
@@ -48,10 +48,10 @@ def test_steps_of_qlora_take_what_was_predicted_and_learn(run: Start, smollm2: P
 def test_a_narrower_model_is_judged_saved_and_opened_again(
     smollm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quality_data, "WINDOW", 256)
-    monkeypatch.setattr(quality_data, "MOST_TOKENS", 512)
+    monkeypatch.setattr(quality_data, "WINDOW", 128)
+    monkeypatch.setattr(quality_data, "MOST_TOKENS", 256)
     monkeypatch.setattr(quality, "TIMED", 0)
-    plan = planned(**{**NARROWER, "training": {"batch_size": 1, "sequence_length": 256}})
+    plan = planned(**{**NARROWER, "training": {"batch_size": 1, "sequence_length": 128}})
     whole = mp.load(smollm2)
     report = judge(whole, plan, save=tmp_path / "narrower")[0].report
 

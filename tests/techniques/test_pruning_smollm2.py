@@ -88,14 +88,14 @@ def test_sparsegpt_errs_less_than_wanda_less_than_magnitude(trained: Trained) ->
 
 
 def test_the_loss_rises_least_by_sparsegpt_and_most_by_magnitude(trained: Trained) -> None:
-    """Half of every linear layer of each third block."""
+    """Half of every linear layer of each sixth block."""
     names = [
         f"model.layers.{block}.{name}"
-        for block in range(0, 30, 3)
+        for block in range(0, 30, 6)
         for name, layer in trained.module.model.layers[block].named_modules()
         if isinstance(layer, nn.Linear)
     ]
-    assert len(names) == 70
+    assert len(names) == 35
     before = {name: trained.layer(name).weight.detach().clone() for name in names}
     losses = {"none": trained.loss()}
     for method in ("sparsegpt", "wanda", "magnitude"):
