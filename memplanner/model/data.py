@@ -138,6 +138,7 @@ def open_tokenizer(path: str) -> Any:
     from transformers import AutoTokenizer
 
     from memplanner.model.hugging_face import CLASS_ERRORS, one_line
+    from memplanner.model.hugging_face_limits import without_hub
 
     place = Path(path)
     # a tokenizer's own code is never run: left open, transformers would ask for it on stdin
@@ -146,7 +147,8 @@ def open_tokenizer(path: str) -> Any:
         options["gguf_file"] = place.name
         place = place.parent
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(place), **options)
+        with without_hub():
+            tokenizer = AutoTokenizer.from_pretrained(str(place), **options)
     except CLASS_ERRORS as error:
         raise SourceError(
             f"The tokenizer of {path} cannot be opened ({one_line(error)}); leave the text file "

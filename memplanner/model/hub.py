@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torch import nn
 from memplanner.errors import SourceError
 from memplanner.model.hugging_face import one_line, transformers_class
 from memplanner.model.hugging_face_folder import load_folder
+from memplanner.model.hugging_face_limits import without_hub
 from memplanner.model.loaded import Model
 
 SECONDS = 5.0
@@ -70,7 +72,9 @@ def _fetch(download: Any, repository: str, options: Mapping[str, Any]) -> str:
     )
 
     try:
-        return str(download(**options, etag_timeout=SECONDS, local_files_only=not hub_answers()))
+        answers = hub_answers()
+        with nullcontext() if answers else without_hub():
+            return str(download(**options, etag_timeout=SECONDS, local_files_only=not answers))
     except GatedRepoError as error:
         raise SourceError(
             f"{repository} is gated; accept its terms on huggingface.co and log in with `hf auth "

@@ -53,8 +53,9 @@ def check_numbers(values: Mapping[str, Any], origin: str) -> None:
 def without_hub() -> Iterator[None]:
     """Inside, whatever would ask the hub raises ``OSError``.
 
-    transformers asks it about a backbone that a configuration names. Only names that the user gave
-    are looked up there (``model/hub.py``).
+    transformers asks it about a backbone that a configuration names, and the hub's own library,
+    once a day, for a list of programs that may have started it. Only names that the user gave are
+    looked up there (``model/hub.py``).
     """
     from huggingface_hub import constants
 

@@ -92,9 +92,10 @@ def copy_from_transformers(
     from safetensors import SafetensorError
 
     from memplanner.model.hugging_face import CLASS_ERRORS, one_line
+    from memplanner.model.hugging_face_limits import without_hub
 
     try:
-        with _no_progress_bars():
+        with _no_progress_bars(), without_hub():
             loaded = model_class.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, **options
             )

@@ -21,6 +21,7 @@ from memplanner.techniques.base import (
     reasons,
 )
 from memplanner.techniques.layer_choice import linear_names
+from memplanner.techniques.low_bit.linear import shapes_alone
 from memplanner.techniques.parallel.deepspeed import casts_whole_module
 from memplanner.techniques.precision import stored_type
 from memplanner.techniques.target import Target
@@ -74,7 +75,7 @@ class Adapters(Technique):
         weightless = next(module.parameters()).is_meta
         for parameter in module.parameters():
             parameter.requires_grad_(False)
-        with Unfilled() if weightless else nullcontext():
+        with Unfilled() if weightless else nullcontext(), shapes_alone():
             adapted: nn.Module = inject_adapter_in_model(
                 config, module, low_cpu_mem_usage=weightless
             )  # which makes adapters on the meta device

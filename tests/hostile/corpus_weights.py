@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 from tests.hostile.seeds import field, graph, initializer, safetensors, seed, tensor, zipped
 from tests.model.test_gguf import gguf, key, text
+
+_DAMAGED = "Bad CRC-32" if sys.version_info < (3, 13) else "save it again"
+"""From 3.13 on ``zipfile`` sums nothing up where a reader jumps to what it wants, as h5py does."""
 
 
 def safetensors_files() -> Iterator[tuple[Any, ...]]:
@@ -144,7 +148,7 @@ def keras() -> Iterator[tuple[Any, ...]]:
     whole = seed("keras")
     place = whole.find(b"\x89HDF")
     for step in (8, 16, 40, 48, 64, 96):
-        yield f"damage at {step}", "Bad CRC-32", _changed(whole, place + step)
+        yield f"damage at {step}", _DAMAGED, _changed(whole, place + step)
     for step in (8, 13, 40, 48, 64, 96):
         file = _changed(whole[place:], step)
         yield f"h5 damage at {step}", "", file, {}, "m.h5"

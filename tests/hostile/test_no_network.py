@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+import torch
+import transformers
 
+from memplanner.errors import SourceError
 from memplanner.model import load
+from memplanner.model.data import open_tokenizer
+from memplanner.model.weights import copy_from_transformers
 from tests.hostile.seeds import LLAMA, seed
+from tests.model.test_gguf import small_llama
 from tests.run.recipes import write_recipe
 from tests.terminal import memplanner
 
@@ -43,6 +50,28 @@ def test_commands_ask_nobody(asked: list[str], tmp_path: Path) -> None:
     small = ("--device", "cpu", "--batch-size", "1", "--sequence-length", "16")
     memplanner("estimate", tmp_path, *small, "--plan", plan)
     assert asked == []
+
+
+def test_weights_and_tokenizers_of_a_folder_ask_nobody(asked: list[str], tmp_path: Path) -> None:
+    config = transformers.LlamaConfig(**LLAMA)
+    kept = transformers.LlamaForCausalLM(config)
+    kept.save_pretrained(tmp_path)
+    copied = transformers.LlamaForCausalLM(config)
+    copy_from_transformers(copied, transformers.LlamaForCausalLM, tmp_path)
+    assert all(map(torch.equal, copied.parameters(), kept.parameters()))
+
+    gguf = tmp_path / "m.gguf"
+    gguf.write_bytes(small_llama())
+    for place in (tmp_path, gguf):
+        with suppress(SourceError):  # there is no tokenizer, and nobody is asked for one
+            open_tokenizer(str(place))
+    assert asked == []
+
+
+def test_a_hub_that_is_out_of_reach_is_asked_once(asked: list[str]) -> None:
+    with pytest.raises(SourceError, match="is not on this machine and the hub cannot be reached"):
+        load("no-such-org/no-such-model")
+    assert len(asked) == 1
 
 
 def test_a_hub_id_is_asked_for(asked: list[str]) -> None:

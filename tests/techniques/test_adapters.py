@@ -12,6 +12,7 @@ from torch import nn
 
 from memplanner.errors import PlanError
 from memplanner.techniques.layer_choice import linear_names
+from memplanner.techniques.low_bit.linear import QuantizedLinear
 from memplanner.techniques.prepare import prepare
 from tests.estimate.recordings import CPU, META, planned, tiny
 
@@ -128,3 +129,27 @@ def test_peft_agrees_on_what_is_adapted() -> None:
         name.removeprefix("base_model.model."): (tuple(part.shape), part.requires_grad)
         for name, part in theirs.named_parameters()
     } == {name: (tuple(part.shape), part.requires_grad) for name, part in own.named_parameters()}
+
+
+def test_weights_in_few_bits_are_not_expanded_to_be_adapted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expanded: list[QuantizedLinear] = []
+    whole = QuantizedLinear.expanded
+
+    def note(layer: QuantizedLinear, dtype: torch.dtype) -> torch.Tensor:
+        expanded.append(layer)
+        return whole(layer, dtype)
+
+    monkeypatch.setattr(QuantizedLinear, "expanded", note)
+    plan = planned(1, 8, adapters__method="lora", quantization__method="nf4")
+    model = tiny("llama")
+    prepared = prepare(
+        model, plan, CPU, torch.device("cpu"), module=model.build(torch.device("cpu"))
+    )
+    layers = [part for part in prepared.module.modules() if isinstance(part, QuantizedLinear)]
+    assert layers
+    assert expanded == []
+    weight = layers[0].weight
+    assert expanded == layers[:1]
+    assert weight.count_nonzero() > weight.numel() // 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -12,6 +14,21 @@ from memplanner.techniques.low_bit.bitsandbytes import expand_nf4
 from memplanner.techniques.low_bit.encoding import encode
 from memplanner.techniques.low_bit.expansion import Tensors, expand_weight, tables
 from memplanner.techniques.low_bit.formats import Format
+
+_shapes_alone: ContextVar[bool] = ContextVar("nobody looks at what is in a weight", default=False)
+
+
+@contextmanager
+def shapes_alone() -> Iterator[None]:
+    """Inside it ``weight`` has shape, type and device of the expanded matrix, and no values.
+
+    peft reads it twenty times for each adapter that it puts on a layer.
+    """
+    before = _shapes_alone.set(True)
+    try:
+        yield
+    finally:
+        _shapes_alone.reset(before)
 
 
 class QuantizedLinear(nn.Linear):
@@ -58,9 +75,12 @@ class QuantizedLinear(nn.Linear):
 
         Without values there is nothing to expand: what walks over a module reads only its shape.
         """
+        shape = (self.out_features, self.in_features)
         if self.codes.is_meta:
-            shape = (self.out_features, self.in_features)
             return torch.empty(shape, dtype=self.dtype, device="meta")
+        if _shapes_alone.get():
+            device = self.get_parameter("codes").device
+            return torch.zeros((), dtype=self.dtype, device=device).expand(shape)
         return self.expanded(self.dtype)
 
     def expanded(self, dtype: torch.dtype) -> torch.Tensor:
