@@ -77,7 +77,7 @@ class _Queue:
         self._waiting: deque[AnyRequest] = deque()
         self._changed = Condition()
         self._model = ModelWork(channel)
-        self.runs = RunWork(self._model, channel)
+        self.runs = RunWork(self._model, channel, self._go_on)
 
     def add(self, request: AnyRequest) -> None:
         """Puts a request in line."""
@@ -91,12 +91,18 @@ class _Queue:
                 self._model.interruption.set()
             self._changed.notify()
 
+    def _go_on(self) -> None:
+        """A run has ended: there may be something to look ahead to."""
+        with self._changed:
+            self._changed.notify()
+
     def run(self) -> None:
         """Answers for ever; the process's end ends it.
 
         Idle moments make the estimate of the step that is likely next, prepare other changes, and
         tell effects of options; what has begun there is given up when a request comes. When that is
-        done and nothing comes for a while, what a search would record is recorded.
+        done and nothing comes for a while, what a search would record is recorded; not while a run
+        goes on, whose steps are timed.
         """
         looking = False
         while True:
@@ -111,7 +117,7 @@ class _Queue:
                             break
                     elif self._model.effects_wait:
                         break
-                    elif self._model.looks_ahead:
+                    elif self._model.looks_ahead and not self.runs.go_on:
                         if looking or not self._changed.wait(_QUIET_AFTER_SECONDS):
                             break
                     else:

@@ -27,10 +27,13 @@ LongWork = protocol.ApplyPlan | protocol.MeasureSensitivity | protocol.ReadSnaps
 
 
 class RunWork:
-    """At most one run or measurement at a time, from its request on."""
+    """At most one run or measurement at a time, from its request on.
 
-    def __init__(self, model: ModelWork, channel: Channel) -> None:
-        self._model, self._channel = model, channel
+    ``on_end`` is called when one has ended, in the run's thread.
+    """
+
+    def __init__(self, model: ModelWork, channel: Channel, on_end: Callable[[], None]) -> None:
+        self._model, self._channel, self._on_end = model, channel, on_end
         self._lock = Lock()
         self._busy = False
         self._early_stops: list[bool] = []
@@ -39,6 +42,11 @@ class RunWork:
         self._thread: Thread | None = None
         self._measured: tuple[Model, Sensitivity] | None = None
         """What was measured last, and of which model."""
+
+    @property
+    def go_on(self) -> bool:
+        """Whether there is one."""
+        return self._busy
 
     def expect(self, request: LongWork) -> bool:
         """Notes that a run is asked for. False: it is still to be started.
@@ -175,3 +183,4 @@ class RunWork:
     def _end(self) -> None:
         with self._lock:
             self._busy, self._stop, self._early_stops = False, None, []
+        self._on_end()
