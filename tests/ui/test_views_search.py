@@ -243,6 +243,24 @@ def test_a_card_far_beyond_every_plan_is_told_in_words(view: SearchView) -> None
     assert limit._card_words.toPlainText() == "card 200.0 GiB is farther right"
 
 
+def test_the_words_of_the_plan_as_it_is_hide_no_other(view: SearchView) -> None:
+    near = [
+        plan_found(
+            ("training.batch_size", 1, size, f"micro-batch {size}"),
+            gib=30 - size / 10,
+            seconds=2.0 + size / 100,
+        )
+        for size in range(2, 8)
+    ]
+    view.show_found(found_plans(*PLANS, *near))
+    plot = view.plot
+    for corner in ((1, 1), (0, 1), (1, 0), (0, 0)):
+        _, hidden = plot._hidden_by_words(corner)
+        assert bool(hidden) == (corner == (1, 1)), "marks stand left above the own one alone"
+    anchor = plot._own_words.anchor
+    assert (anchor.x(), anchor.y()) != (1, 1)
+
+
 def test_times_far_apart_stand_on_a_logarithmic_axis(view: SearchView) -> None:
     assert not view.plot.logarithmic
     slow = plan_found(BATCH, gib=10, seconds=20.0)

@@ -202,14 +202,26 @@ class SearchPlot(QWidget):
         self._box.setRange(xRange=(left, right), yRange=(low, top), padding=0)
 
     def _place_words(self) -> None:
-        """The card's at the top; those of the plan as it is above its mark, or below it there."""
+        """The card's at the top; those of the plan as it is where they hide the fewest marks."""
         self._limit.place()
         if self._own_place is not None:
-            (left, right), (low, top) = self._box.viewRange()
-            high_up = self._own_place[1] > top - 0.3 * (top - low)
-            at_the_left = self._own_place[0] < left + 0.15 * (right - left)
-            self._own_words.setAnchor((0 if at_the_left else 1, 0 if high_up else 1))
+            corners = ((1, 1), (0, 1), (1, 0), (0, 0))  # left above the mark, if that is the same
+            self._own_words.setAnchor(min(corners, key=self._hidden_by_words))
             self._own_words.setPos(*self._own_place)
+
+    def _hidden_by_words(self, anchor: tuple[int, int]) -> tuple[bool, int]:
+        """Whether words at this corner of the own mark leave the plot; the marks that they hide."""
+        assert self._own_place is not None
+        (left, right), (low, top) = self._box.viewRange()
+        words_ = self._own_words.boundingRect()
+        wide = words_.width() * (right - left) / max(self._box.width(), 1.0)
+        high = words_.height() * (top - low) / max(self._box.height(), 1.0)
+        start, bottom = self._own_place[0] - anchor[0] * wide, self._own_place[1]
+        bottom -= 0 if anchor[1] else high
+        leaves = start < left or start + wide > right or bottom < low or bottom + high > top
+        x, y = _array(self._places).T if self._places else np.empty((2, 0))
+        inside = (x > start) & (x < start + wide) & (y > bottom) & (y < bottom + high)
+        return bool(leaves), int(inside.sum())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
