@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from threading import Condition
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from memplanner.messages import protocol
+from memplanner.plan import Plan
 from memplanner.server.channel import Channel
 from memplanner.server.loop import _Queue
 
@@ -31,19 +34,24 @@ class Waiting(Condition):
         return False
 
 
-def queue() -> _Queue:
+def queue(**waits: bool) -> Any:
     def look_ahead() -> None:
         raise LooksAheadError
 
-    found: Any = _Queue(Channel(io.StringIO()))
-    found._changed = Waiting()
+    def work() -> None:
+        found.worked = True
+        found._model.idle_work_waits = found._model.effects_wait = False
+
+    found: Any = _Queue(Channel(io.BytesIO()))
+    found._changed, found.worked = Waiting(), False
     nothing = SimpleNamespace(wait=False, waits=False)
     found._model = SimpleNamespace(
-        comparison_waits=False, searches=nothing, next_step=nothing, idle_work_waits=False,
-        effects_wait=False, looks_ahead=True, look_ahead=look_ahead,
+        comparison_waits=False, searches=nothing, next_step=nothing, looks_ahead=True,
+        look_ahead=look_ahead, do_idle_work=work, tell_effect=work,
         interruption=SimpleNamespace(clear=lambda: None, set=lambda: None),
+        **{"idle_work_waits": False, "effects_wait": False, **waits},
     )  # fmt: skip
-    return found  # type: ignore[no-any-return]  # Any, so that its parts can be others
+    return found
 
 
 def test_it_looks_ahead_when_nothing_goes_on() -> None:
@@ -57,8 +65,32 @@ def test_it_does_not_while_a_plan_runs_and_is_told_of_its_end() -> None:
     with pytest.raises(SleepsError):
         engine.run()
     told: list[bool] = []
-    engine._changed.notify = lambda n=1: told.append(True)  # type: ignore[method-assign]  # to count
+    engine._changed.notify = lambda n=1: told.append(True)
     engine.runs._end()
     assert told
     with pytest.raises(LooksAheadError):
         engine.run()
+
+
+@pytest.mark.parametrize("waits", ["idle_work_waits", "effects_wait"])
+@pytest.mark.parametrize(("device", "held"), [("cpu", True), ("cuda:0", False)])
+def test_idle_work_waits_for_steps_of_the_processor_alone(
+    waits: str, device: str, held: bool
+) -> None:
+    engine = queue(**{waits: True})
+    engine.runs.expect(protocol.ApplyPlan(id=1, plan=Plan(), device=device))
+    with pytest.raises(SleepsError):
+        engine.run()
+    assert engine.worked != held
+    engine.runs._end()
+    with pytest.raises(LooksAheadError):
+        engine.run()
+    assert engine.worked
+
+
+def test_a_snapshot_that_is_read_holds_nothing_up(tmp_path: Path) -> None:
+    engine = queue(effects_wait=True)
+    engine.runs.expect(protocol.ReadSnapshot(id=1, path=str(tmp_path / "snapshot.pickle")))
+    with pytest.raises(SleepsError):
+        engine.run()
+    assert engine.worked

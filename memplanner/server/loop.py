@@ -102,7 +102,7 @@ class _Queue:
         Idle moments make the estimate of the step that is likely next, prepare other changes, and
         tell effects of options; what has begun there is given up when a request comes. When that is
         done and nothing comes for a while, what a search would record is recorded; not while a run
-        goes on, whose steps are timed.
+        goes on, whose steps are timed. Where these are the processor's, all idle work waits for it.
         """
         looking = False
         while True:
@@ -112,7 +112,10 @@ class _Queue:
                         break
                     if self._model.next_step.waits:
                         break
-                    if self._model.idle_work_waits:
+                    # a processor's steps would take several times as long beside idle work
+                    if self.runs.take_processor:
+                        self._changed.wait()
+                    elif self._model.idle_work_waits:
                         if not self._changed.wait(_IDLE_AFTER_SECONDS):
                             break
                     elif self._model.effects_wait:

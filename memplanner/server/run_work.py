@@ -36,6 +36,7 @@ class RunWork:
         self._model, self._channel, self._on_end = model, channel, on_end
         self._lock = Lock()
         self._busy = False
+        self._takes_processor = False
         self._early_stops: list[bool] = []
         """Stops that came while the run stood in line: for each, whether at once."""
         self._stop: StopSignal | None = None
@@ -48,6 +49,11 @@ class RunWork:
         """Whether there is one."""
         return self._busy
 
+    @property
+    def take_processor(self) -> bool:
+        """Whether there is one whose steps are computed on the processor."""
+        return self._busy and self._takes_processor
+
     def expect(self, request: LongWork) -> bool:
         """Notes that a run is asked for. False: it is still to be started.
 
@@ -57,6 +63,9 @@ class RunWork:
             if self._busy:
                 raise RunError("A plan is running already; stop it first.")
             self._busy = True
+            self._takes_processor = (
+                not isinstance(request, protocol.ReadSnapshot) and request.device.lower() == "cpu"
+            )
         return False
 
     def start(self, request: LongWork) -> bool:
