@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -52,20 +51,18 @@ def record_pipeline(
     Buffers for what is received are made in the first one. Where the step is ``shortened``, two of
     its micro-batches are enough: gradients are made, and added to.
     """
-    two = (
-        None
-        if shortened is None
-        else replace(shortened, in_flight=1, count=min(shortened.count, 2))
-    )
+    steps: tuple[tuple[int, int] | None, ...] = (None, None)
+    if shortened is not None:
+        steps = (1, min(shortened.count, 2)), (shortened.in_flight, shortened.count)
     clear = partial(prepared.optimizer.zero_grad, set_to_none=True)
     when = prepared.plan.training.zero_grad
     owned.note_states(prepared.optimizer)
     first = 0
-    for number in range(2):
+    for number, size in enumerate(steps):
         first = len(watch.phases)
         pipeline.run(
             batch, watch, clear if when == "before_backward" else None,
-            shortened=shortened if number else two,
+            shortened=size,
         )  # fmt: skip
         owned.note_gradients(prepared.module)
         step_parts.optimizer_step(prepared, backend, watch)

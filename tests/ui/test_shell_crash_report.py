@@ -86,6 +86,7 @@ def test_an_interrupt_is_no_defect_and_a_report_that_cannot_be_written_is_a_line
     assert sys.excepthook == crashes.take
     crashes.take(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert crashes.reports.paths() == []
+    crashes.reports.folder.parent.mkdir(parents=True, exist_ok=True)
     crashes.reports.folder.write_text("a file where the folder would be")
     crashes.take(ValueError, ValueError("x"), None)
     assert "A crash report could not be written" in opened.log.text

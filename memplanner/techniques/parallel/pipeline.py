@@ -27,7 +27,6 @@ from torch.distributed.pipelining import (
 from memplanner.errors import PlanError
 from memplanner.messages.estimate import Phase
 from memplanner.plan.sharding import Sharding
-from memplanner.techniques.parallel.pipeline_micro_batches import Order
 from memplanner.techniques.parallel.pipeline_parts import Part
 from memplanner.techniques.parallel.stages import Received, Stages
 
@@ -185,15 +184,16 @@ def make_schedule(
     return kind(list(stages), micro_batches, loss_fn=divided, scale_grads=False)
 
 
-def shorten(schedule: Any, order: Order) -> None:
-    """Has a schedule of one stage a card work in ``order`` from its next step on.
+def shorten(schedule: Any, in_flight: int, count: int) -> None:
+    """Has a schedule of one stage a card run ``count`` micro-batches from its next step on.
 
-    torch counts the micro-batches in flight by the stages that come after.
+    Under 1F1B at most ``in_flight`` of them before the first backward, which torch counts by the
+    stages that come after.
     """
     stage = schedule._stage
-    schedule._n_microbatches = stage.chunks = order.count
-    if order.schedule == "1f1b":
-        schedule._num_stages = stage.stage_index + order.in_flight
+    schedule._n_microbatches = stage.chunks = count
+    if isinstance(schedule, Schedule1F1B):
+        schedule._num_stages = stage.stage_index + in_flight
 
 
 class _Sent:

@@ -21,7 +21,6 @@ from memplanner.techniques.parallel.pipeline import (
     sent_to_the_end,
     shorten,
 )
-from memplanner.techniques.parallel.pipeline_micro_batches import Order
 from memplanner.techniques.parallel.split_loss import splitting_loss
 from memplanner.techniques.parallel.stages import Stages
 from memplanner.techniques.parallel.wrapped import unwrapped
@@ -114,13 +113,14 @@ class PipelineStep:
         observer: _Observer,
         before_backward: Callable[[], None] | None = None,
         *,
-        shortened: Order | None = None,
+        shortened: tuple[int, int] | None = None,
     ) -> list[torch.Tensor]:
         """Every micro-batch's forward and backward; ``batch`` is what ``own_inputs`` left of them.
 
         Returns the detached losses, undivided, on the rank that has the last stage; elsewhere
-        none. ``before_backward`` is called once, right before the first backward. In a
-        ``shortened`` order the losses of those left out are the last one's.
+        none. ``before_backward`` is called once, right before the first backward. A step
+        is ``shortened`` to so many micro-batches in flight, and so many in all: losses of those
+        left out are the last one's.
         """
         anatomy, parts = self._stages.anatomy, self._stages.parts
         count = self._plan.training.gradient_accumulation_steps
@@ -129,8 +129,8 @@ class PipelineStep:
             self._schedule = self._made()
         self._observer, self._before_backward = observer, before_backward
         if shortened is not None:
-            shorten(self._schedule, shortened)
-        run = self._micro_batches if shortened is None else shortened.count
+            shorten(self._schedule, *shortened)
+        run = self._micro_batches if shortened is None else shortened[1]
         used = _first_rows(batch, run, count)
         given = anatomy.inputs_of(used, first=False, last=ends)
         main = (used[anatomy.main_input],) if parts[0].is_first else ()
