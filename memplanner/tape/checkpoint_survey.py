@@ -22,8 +22,9 @@ from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.plan.sharding import Sharding
 from memplanner.tape.backends import MetaBackend
-from memplanner.tape.record import META, MetaWatch, uncompiled
+from memplanner.tape.record import META, MetaWatch
 from memplanner.tape.tensor_trees import tensors_in
+from memplanner.tape.uncompiled import uncompiled
 from memplanner.techniques.checkpointed_operations import name_of
 from memplanner.techniques.kept_within_budget import (
     BlockClass,

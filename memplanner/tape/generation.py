@@ -26,17 +26,12 @@ from memplanner.plan.inference import Inference
 from memplanner.tape.backends import CpuBackend, MetaBackend, Recomputation, RecordingBackend
 from memplanner.tape.joining import Part, alive_after, joined
 from memplanner.tape.module_run import Refusal
-from memplanner.tape.record import (
-    META,
-    MetaWatch,
-    StepError,
-    types_around,
-    uncompiled,
-)
+from memplanner.tape.record import META, MetaWatch, StepError, types_around
 from memplanner.tape.stand_in import StandIns
 from memplanner.tape.steady import Ownership
 from memplanner.tape.tape import INPUTS, KV_CACHE, Tape
 from memplanner.tape.tensor_trees import tensors_in
+from memplanner.tape.uncompiled import uncompiled
 from memplanner.techniques.base import ChooseKept
 from memplanner.techniques.generating.loop import (
     UNWANTED,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +33,7 @@ from memplanner.tape.stand_in import StandIns
 from memplanner.tape.steady import Ownership, steady_tape
 from memplanner.tape.tape import WORKSPACES, Tape
 from memplanner.tape.tensor_trees import tensors_in
+from memplanner.tape.uncompiled import uncompiled
 from memplanner.tape.values import Values
 from memplanner.tape.watch import ADD, StorageWatch
 from memplanner.tape.work_facts import facts_of
@@ -314,17 +313,6 @@ def types_around(root: nn.Module, path: str) -> tuple[type[nn.Module], ...]:
     parts = path.split(".") if path else []
     paths = [".".join(parts[:count]) for count in range(len(parts), -1, -1)]
     return tuple(type(root.get_submodule(part)) for part in paths)
-
-
-@contextmanager
-def uncompiled() -> Iterator[None]:
-    """Compiled parts run as they are written; what is asked of torch only where it is loaded."""
-    if "torch._dynamo.eval_frame" not in sys.modules:
-        yield
-        return
-    with warnings.catch_warnings(), torch.compiler.set_stance("force_eager"):
-        warnings.filterwarnings("ignore", "Using `torch.compile.module.` when there are global")
-        yield
 
 
 def _run(
