@@ -15,8 +15,7 @@ from typing import NamedTuple
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QT_SCALE_FACTOR", "2")
 
-from PySide6.QtCore import QDeadlineTimer, QEventLoop, QSize
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QDeadlineTimer, QEventLoop, QSize, QTimer
 
 from memplanner.plan import Plan
 from memplanner_ui.application import make_application
@@ -65,6 +64,8 @@ RUN_PLAN: dict[str, object] = {
 }
 LONGEST_MS = 120_000
 LONGEST_RUN_MS = 600_000
+LOOK_MS = 50
+"""Between two looks at whether what is waited for has come."""
 SETTLED_MS = 600
 """Longer than any motion of the window."""
 
@@ -195,14 +196,14 @@ def wait_for(holds: Callable[[], bool], what: str, longest_ms: int = LONGEST_MS)
     while not holds():
         if deadline.hasExpired():
             raise SystemExit(f"Waited too long for {what}.")
-        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
+        rest(LOOK_MS)
 
 
 def rest(milliseconds: int) -> None:
-    """Lets the window live for a while."""
-    deadline = QDeadlineTimer(milliseconds)
-    while not deadline.hasExpired():
-        QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+    """Lets the window live for a while; asleep in between, for what else is at work."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
 
 
 if __name__ == "__main__":

@@ -117,20 +117,19 @@ class Step:
         first, second = self._told(one), self._told(two)
         return first is not None and first == second
 
-    def _told(self, place: int) -> list[tuple[int, ...]] | None:
+    def _told(self, place: int) -> list[tuple[object, ...]] | None:
         """The events of a segment without what is its own; None where one reaches far."""
         span, tape = self.spans[place], self.tape
         signs = np.sign(tape.events[span.start : span.stop])
         storages = self.storages(place)
-        names: dict[Relation, int] = {}
-        relations = np.zeros(len(storages), dtype=np.int64)
+        relations = np.empty(len(storages), dtype=object)
         ordinals = np.zeros(len(storages), dtype=np.int64)
         for born in np.unique(self.born[storages]).tolist():
             relation = self.relation(place, born)
             if relation is None:
                 return None
             inside = self.born[storages] == born
-            relations[inside] = names.setdefault(relation, hash(relation))
+            relations[inside] = str(relation)
             known = self.births(born) if relation == OWN else self.dying[born, relation]
             ordinals[inside] = np.searchsorted(known, storages[inside])
         context = tape.context[span.start : span.stop]

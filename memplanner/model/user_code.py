@@ -26,7 +26,7 @@ def named_errors(origin: str, file: Path | None = None) -> Iterator[None]:
         yield
     except MemplannerError:
         raise
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # a user's code raises what it likes
         where = _line(error, file)
         raise SourceError(
             f"{origin} raised {type(error).__name__}{where} ({one_line(error)}); correct the code."

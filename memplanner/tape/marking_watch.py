@@ -66,7 +66,7 @@ class MarkingWatch(WorkingWatch):
         with super().updating(parameter):
             try:
                 yield
-            except BaseException:
+            except BaseException:  # noted, and raised again
                 self.update_failed = True
                 raise
 

@@ -9,14 +9,8 @@ import torch
 from torch import nn
 
 from memplanner.errors import PlanError
-from memplanner.estimate import estimate, recorder
-from memplanner.estimate.deepspeed.rank_tape import deepspeed_tape
-from memplanner.estimate.moments import Lives, categories
-from memplanner.messages.estimate import Categories, Phase
-from memplanner.plan import Plan
-from memplanner.tape.tape import Tape
-from memplanner.techniques.parallel.deepspeed import one_card
-from tests.estimate.test_deepspeed import CARD, named, planned, smollm
+from memplanner.estimate import estimate
+from tests.estimate.test_deepspeed import at_end_of, named, planned, smollm, tape
 
 RANKS, LORA_RANK, THRESHOLD = 4, 8, 1_000
 TARGETS = ("q_proj", "v_proj")
@@ -25,16 +19,6 @@ QLORA: dict[str, object] = {
     "adapters__method": "lora", "adapters__rank": LORA_RANK,
     "adapters__target_modules": TARGETS,
 }  # fmt: skip
-
-
-def tape(plan: Plan) -> Tape:
-    recorded, _ = recorder(smollm()).tape(one_card(plan), CARD)
-    return deepspeed_tape(recorded, plan, CARD)
-
-
-def at_end_of(made: Tape, phase: Phase) -> Categories:
-    span = next(span for span in made.phases if span.phase == phase)
-    return categories(made, Lives.of(made).alive(span.stop - 1))
 
 
 def linear_layers() -> list[tuple[str, nn.Linear]]:

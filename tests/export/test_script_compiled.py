@@ -12,11 +12,11 @@ import torch
 from memplanner.estimate import estimate
 from memplanner.model import load
 from memplanner.plan import Plan
+from tests.export.started_script import started
 from tests.export.test_script_runs import SMALL, imported, write
-from tests.truth.ground_truth import allocator_peak_bytes, standing
+from tests.techniques.test_compilation import SCALARS
+from tests.truth.ground_truth import allocator_peak_bytes
 
-SCALARS = 256
-"""Bytes: losses and counters, which profiler and recorder count at other moments."""
 COMPILED: dict[str, Any] = {
     "compilation.mode": "blocks", "compilation.backend": "aot_eager_decomp_partition",
     "precision": "fp32", "optimizer.implementation": "for_loop",
@@ -50,16 +50,8 @@ def test_it_takes_what_is_predicted(
     changes = {**COMPILED, **WAYS[way]}
     script = imported(write(tmp_path, models / "llama", changes), monkeypatch)
     monkeypatch.setitem(sys.modules, script.__name__, script)  # Dynamo looks functions up there
-    device = torch.device("cpu")
-    module = script.build_model(device)
-    optimizer = script.build_optimizer(module)
-    batches = script.make_batches(device, None)
-
-    def steps() -> None:
-        script.train(module, optimizer, batches, 2, device)
-
-    steps()  # makes the optimizer's state
-    peak = allocator_peak_bytes(steps, standing(module, optimizer, {}))
+    steps, there = started(script)
+    peak = allocator_peak_bytes(steps, there)
 
     assert counters["frames"]["ok"] > 0
     assert not counters["graph_break"]

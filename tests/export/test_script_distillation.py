@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, LlamaConfig, LlamaForCausalLM
 
@@ -23,8 +22,9 @@ from memplanner.model import load
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from tests import forked
+from tests.export.started_script import started
 from tests.export.test_targets import SHOWN
-from tests.truth.ground_truth import standing, tensor_peak_bytes
+from tests.truth.ground_truth import tensor_peak_bytes
 
 SMALL = {"training.batch_size": 2, "training.sequence_length": 24, "precision": "fp32"}
 HALF = {"distillation.student": "smaller"}
@@ -101,16 +101,7 @@ def test_its_peak_is_the_predicted_one(
     changes = CASES[case]
     written(tmp_path, llama, changes)
     script = imported(tmp_path, monkeypatch)
-    device = torch.device("cpu")
-    module = script.build_model(device)
-    optimizer = script.build_optimizer(module)
-    batches = script.make_batches(device, None)
-
-    def steps() -> None:
-        script.train(module, optimizer, batches, 2, device)
-
-    steps()  # makes the optimizer's state
-    peak = tensor_peak_bytes(steps, standing(module, optimizer, {}))
+    peak = tensor_peak_bytes(*started(script))
     predicted = estimate(llama, Plan().with_values({**SMALL, **changes}), "cpu").peak
     assert peak == predicted.allocated_bytes - predicted.by_category.workspaces
 

@@ -144,7 +144,7 @@ def test_progress_is_told_and_may_end_the_reading(
 ) -> None:
     monkeypatch.setattr(reader, "TOLD_EVERY", 2**18)
 
-    class Enough(Exception):  # noqa: N818  it is no error
+    class Enough(Exception):  # noqa: N818  (it is no error)
         pass
 
     def tell(part: float) -> None:

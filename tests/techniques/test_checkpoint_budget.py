@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import optimize
 
 import memplanner as mp
 from memplanner.errors import PlanError
@@ -108,7 +109,6 @@ def test_the_choice_is_the_best_of_all(blocks: list[Blocks], budget: int) -> Non
 @pytest.mark.parametrize("seed", range(3))
 def test_the_choice_is_that_of_a_linear_program(seed: int) -> None:
     """Of scipy's HiGHS, with more results than could be tried out."""
-    optimize = pytest.importorskip("scipy.optimize")
     draw = np.random.default_rng(seed)
     results = tuple(
         Result(("mm", number), int(draw.integers(1, 2**20)), int(draw.integers(1, 2**20)))

@@ -141,22 +141,23 @@ def test_buffers_inside_of_kernels_take_nothing() -> None:
     assert seen == ["aten.mm.default", "aten.mm.default"]
 
 
+def gradients(module: nn.Module, given: torch.Tensor) -> list[torch.Tensor]:
+    module.zero_grad(set_to_none=True)
+    module(given).sum().backward()
+    return [part.grad for part in module.parameters() if part.grad is not None]
+
+
 def test_values_are_those_of_the_block_as_written() -> None:
     torch.manual_seed(0)
     written = nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.Tanh()) for _ in range(3)))
     x = torch.randn(2, 4)
 
-    def gradients(module: nn.Module) -> list[torch.Tensor]:
-        module.zero_grad(set_to_none=True)
-        module(x).sum().backward()
-        return [part.grad for part in module.parameters() if part.grad is not None]
-
-    expected = gradients(written)
+    expected = gradients(written, x)
     graphs = Graphs(Settings("aot_eager_decomp_partition", 0.0))
     for block in written:
         block.forward = CompiledBlock(block, "alike", graphs, no_context)
     with Watching([]):  # where torch compiles nothing
-        found = gradients(written)
+        found = gradients(written, x)
 
     assert len(graphs.made) == 2  # the first block's input needs no gradient
     torch.testing.assert_close(found, expected)

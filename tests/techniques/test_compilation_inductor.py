@@ -13,6 +13,7 @@ from memplanner.hardware.generated_kernels import (
     RECOMPUTED_LOW,
 )
 from tests.techniques.test_compilation import both, plan_of
+from tests.techniques.test_compilation_checkpointing import Case, both_of, full
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,5 +29,13 @@ def test_measured_peaks_are_within_the_margin(name: str, budget: float, tmp_path
 
     predicted, measured = both(name, plan, tmp_path)
 
-    low = RECOMPUTED_LOW if budget < 1 else GENERATED_LOW
-    assert low <= measured / predicted - 1 <= GENERATED_HIGH
+    assert GENERATED_LOW <= measured / predicted - 1 <= GENERATED_HIGH
+
+
+def test_a_step_that_recomputes_needs_the_wider_margin(tmp_path: Path) -> None:
+    """Pictures by the sixteen, whose blocks keep their inputs alone: the farthest off."""
+    case = Case("vit", {"activation_checkpointing.policy": "full"}, full)
+
+    predicted, measured = both_of(case, "inductor", tmp_path, batch_size=16)
+
+    assert RECOMPUTED_LOW <= measured / predicted - 1 < GENERATED_LOW

@@ -61,7 +61,7 @@ def _fill(window: MainWindow, options: argparse.Namespace) -> None:
         return
     try:
         _assemble(window, options)
-    except BaseException:
+    except BaseException:  # it goes on up
         QApplication.exit(1)  # an empty window would stay
         raise
     QTimer.singleShot(0, window, lambda: _begin(window, options.source))
