@@ -64,6 +64,7 @@ def _round(window: MainWindow, number: int) -> int:
     session.document.history.clear()  # every edit is kept for undo, as it has to be
     until(lambda: session.document.estimate_is_current, pause=0.01)
     rest(window)
+    until(lambda: not window.freed_memory.later.isActive(), pause=0.01)
     return edits
 
 

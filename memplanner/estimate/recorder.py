@@ -39,7 +39,7 @@ from memplanner.estimate.recording import Point, Recordings
 from memplanner.estimate.step_work import StepWork, at_one_point, between
 from memplanner.estimate.structure import structure_of
 from memplanner.estimate.whole import same_forward
-from memplanner.model.garbage import without_collection
+from memplanner.garbage import without_collection
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.plan.activation_checkpointing import ActivationCheckpointing

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from memplanner.errors import SourceError
-from memplanner.model.garbage import without_collection
+from memplanner.garbage import without_collection
 from memplanner.model.pickle_stack import PickleStack
 from memplanner.model.plain_values import Made, Name, Persistent
 

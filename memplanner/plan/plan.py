@@ -85,7 +85,11 @@ class Plan(BaseModel):
         >>> changed.precision, changed.training.batch_size
         ('fp32', 4)
         """
-        values = self.to_dict()
+        values: dict[str, Any] = dict(self)
+        values["schema"] = values.pop("schema_")
+        for name in {key.partition(".")[0] for key in changes}:
+            if isinstance(values.get(name), Section):  # the others are shared by both plans
+                values[name] = values[name].model_dump(mode="json", by_alias=True)
         for key, value in changes.items():
             *path, last = key.split(".")
             target: Any = values

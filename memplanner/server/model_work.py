@@ -8,9 +8,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from memplanner.errors import SourceError
+from memplanner.garbage import without_collection
 from memplanner.messages import protocol
 from memplanner.messages.protocol import AnyRequest
-from memplanner.model.garbage import without_collection
 from memplanner.server.ahead_work import AheadWork
 from memplanner.server.channel import Channel
 from memplanner.server.compare_work import CompareWork

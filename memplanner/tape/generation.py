@@ -18,8 +18,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
 
 from memplanner.errors import MemplannerError
+from memplanner.garbage import without_collection
 from memplanner.messages.estimate import Phase
-from memplanner.model.garbage import without_collection
 from memplanner.model.loaded import Batch, Model
 from memplanner.plan import Plan
 from memplanner.plan.inference import Inference

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from memplanner.errors import EstimateError, MemplannerError
-from memplanner.model.garbage import without_collection
+from memplanner.garbage import without_collection
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.backends import CpuBackend, MetaBackend, Recomputation, RecordingBackend

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
-from memplanner.model.garbage import without_collection
+from memplanner.garbage import without_collection
 from memplanner.model.loaded import Model
 from memplanner.plan import Plan
 from memplanner.tape.backends import MetaBackend

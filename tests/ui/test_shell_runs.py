@@ -7,6 +7,7 @@ import os
 from pytestqt.qtbot import QtBot
 
 from memplanner_ui.engine import EngineState
+from memplanner_ui.freed_memory import give_back
 from memplanner_ui.main_window import MainWindow
 from memplanner_ui.run_control import RunSettings
 from memplanner_ui.workspace import LIVE
@@ -27,6 +28,17 @@ def test_applying_shows_the_run_and_its_result(qtbot: QtBot, opened: MainWindow)
     assert opened.actions_["apply"].isEnabled()
     assert opened.header.step.accessibleName().startswith("Measured, allocated")
     assert opened.session.settings.values.steps == 2
+
+
+def test_what_a_run_leaves_goes_back_to_the_system(qtbot: QtBot, opened: MainWindow) -> None:
+    later = opened.freed_memory.later
+    later.stop()
+    with qtbot.waitSignal(later.timeout, timeout=LONG):
+        opened.runs.apply(RunSettings(steps=1), force=True)
+        qtbot.waitUntil(lambda: opened.runs.running)
+        assert not later.isActive()
+        qtbot.waitUntil(lambda: not opened.runs.running, timeout=LONG)
+    assert type(give_back()) is bool  # nothing may be left to give
 
 
 def test_a_run_stops_after_its_step(qtbot: QtBot, opened: MainWindow) -> None:

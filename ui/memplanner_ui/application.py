@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -84,6 +85,7 @@ def _assemble(window: MainWindow, options: argparse.Namespace) -> None:
     session = Session(Document(), engine, settings, window)
     window.assemble(session)
     window.crashes.watch()
+    gc.freeze()  # what lives as long as the window is not looked through again and again
 
 
 def make_application() -> QApplication:

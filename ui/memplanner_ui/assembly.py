@@ -16,6 +16,7 @@ from memplanner_ui.crash import CrashControl
 from memplanner_ui.engine_log import EngineLog
 from memplanner_ui.environment.control import EngineControl
 from memplanner_ui.explaining import ExplainControl
+from memplanner_ui.freed_memory import FreedMemory
 from memplanner_ui.header import Header
 from memplanner_ui.help import HelpControl, Tour
 from memplanner_ui.history_control import HistoryControl
@@ -102,6 +103,7 @@ def assemble(window: MainWindow) -> None:
     window.explain = ExplainControl(window)
     window.explain.more_wanted.connect(window.help.show_page)
     window.recovery = Recovery(window)
+    window.freed_memory = FreedMemory(window.runs, session.document, window)
     window.log_file = LogFile(session.settings.path.parent / "log", window)
     window.crashes = CrashControl(window)
     window.closing = Closing(window.close, window.commands.save_then)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what the parts import takes longer than the first picture o
     from memplanner_ui.engine_log import EngineLog
     from memplanner_ui.environment.control import EngineControl
     from memplanner_ui.explaining import ExplainControl
+    from memplanner_ui.freed_memory import FreedMemory
     from memplanner_ui.header import Header
     from memplanner_ui.help import HelpControl, Tour
     from memplanner_ui.history_control import HistoryControl
@@ -95,6 +96,7 @@ class MainWindow(DropWindow):
     tour: Tour
     explain: ExplainControl
     recovery: Recovery
+    freed_memory: FreedMemory
     log_file: LogFile
     crashes: CrashControl
     closing: Closing

@@ -55,9 +55,10 @@ class _Box(QFrame):
 
     def show_state(self, word: str, *, splits: bool) -> None:
         """Shows the word below the number, and whether something is split here."""
-        self._word.setText(word)
-        self._splits = splits
-        self.update()
+        if (word, splits) != (self._word.text(), self._splits):
+            self._word.setText(word)
+            self._splits = splits
+            self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colors = theme.current()
@@ -148,8 +149,10 @@ class MeshEditor(QWidget):
         for box, word in _words(section).items():
             degree = section.data_degree if box == "data" else getattr(section, box)
             self._boxes[box].show_state(word, splits=degree > 1)
-        self._has_replicas = section.replicas > 1 or section.takes_effect("replicas")
-        self._place(self._columns, again=True)
+        has_replicas = section.replicas > 1 or section.takes_effect("replicas")
+        if has_replicas != self._has_replicas:
+            self._has_replicas = has_replicas
+            self._place(self._columns, again=True)
         self._mesh_size.set_text(mesh_words(section))
         self._batch.set_text(batch_words(plan, takes_sequence=takes_sequence))
 

@@ -39,6 +39,8 @@ class FactorField(QSpinBox):
 
     def offer(self, values: Sequence[int], value: int) -> None:
         """Shows ``value``, one of ``values``, without telling that it changed."""
+        if values == self._values and value == self.value():
+            return  # most edits are of something else
         self._values = values
         blocked = self.blockSignals(True)
         self.setRange(values[0], values[-1])

@@ -45,11 +45,12 @@ class StatusBar(QStatusBar):
         self._icon.setFixedWidth(24)
         self._icon.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._icon_name, self._icon_color = "info", "text2"
+        self._icon_shown = "", ""
         self._words, self._detail = translate("Window", "No model open"), ""
         self._work = ""
         self._late = self._timer(SHOW_AFTER_MS, self._show)
         self._later = self._timer(STOP_AFTER_MS, self._stop.show)
-        theme.current().changed.connect(self._show)
+        theme.current().changed.connect(self._show_again)
         self._show()
 
     def _timer(self, milliseconds: int, do: object) -> QTimer:
@@ -102,13 +103,18 @@ class StatusBar(QStatusBar):
         """What stands at the left."""
         return self._fact.whole
 
+    def _show_again(self) -> None:
+        self._icon_shown = "", ""
+        self._show()
+
     def _show(self) -> None:
         working = bool(self._work) and not self._late.isActive()
         self._fact.set_text(f"{self._work}…" if working else self._words)
-        if self._detail and not working:
-            self._fact.setToolTip(self._detail)
-        name, color = ("history", "accent") if working else (self._icon_name, self._icon_color)
-        self._icon.setPixmap(icons.icon(name, color).pixmap(QSize(14, 14)))
+        self._fact.setToolTip(self._detail if self._detail and not working else self._fact.whole)
+        icon = ("history", "accent") if working else (self._icon_name, self._icon_color)
+        if icon != self._icon_shown:
+            self._icon_shown = icon
+            self._icon.setPixmap(icons.icon(*icon).pixmap(QSize(14, 14)))
 
 
 def _duration(seconds: float) -> str:

@@ -13,7 +13,7 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from memplanner.model.garbage import without_collection
+from memplanner.garbage import without_collection
 from memplanner.model.loaded import Batch, Model
 from memplanner.plan import Plan
 from memplanner.plan.optimizer import Optimizer

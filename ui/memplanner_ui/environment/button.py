@@ -23,6 +23,8 @@ class EngineButton(QPushButton):
 
     def say(self, words: str, tip: str) -> None:
         """Shows the words, and the tip below the mouse."""
+        if (words, tip) == (self.text(), self.toolTip()):
+            return
         self.setText(words)
         self.setToolTip(tip)
         self.setAccessibleName(words or translate("Environment", "Engine"))

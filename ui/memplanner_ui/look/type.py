@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtGui import QFont, QFontDatabase, QFontInfo
@@ -40,7 +41,49 @@ def interface_font(system: QFont) -> QFont:
 
 def font(role: Role) -> QFont:
     """The font of ``role`` at the size the application's own font asks for."""
+    return QFont(_made().fonts[role])
+
+
+def semibold(role: Role) -> QFont:
+    """The font of ``role`` in semibold: for totals and chosen things."""
+    return QFont(_made().semibold[role])
+
+
+def scaled(pixels: float) -> int:
+    """A height given for 100 % text, grown with the system's text size, never shrunk."""
+    return round(pixels * _made().growth)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What follows from the application's font. Painting asks for it hundreds of times."""
+
+    application: QFont
+    fonts: dict[Role, QFont]
+    semibold: dict[Role, QFont]
+    growth: float
+
+
+_last: list[_Made] = []
+
+
+def _made() -> _Made:
     application = QApplication.font()
+    if not _last or _last[0].application != application:
+        _last[:] = [_make(application)]
+    return _last[0]
+
+
+def _make(application: QFont) -> _Made:
+    fonts: dict[Role, QFont] = {role: _font(role, application) for role in _SIZES}
+    semibold = {role: QFont(font) for role, font in fonts.items()}
+    for font in semibold.values():
+        font.setWeight(QFont.Weight.DemiBold)
+    body = QFontInfo(application).pixelSize()
+    return _Made(application, fonts, semibold, max(1.0, body / (BODY + 0.5)))
+
+
+def _font(role: Role, application: QFont) -> QFont:
     if role == "mono":
         result = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         result.setStyleHint(QFont.StyleHint.Monospace)
@@ -54,16 +97,3 @@ def font(role: Role) -> QFont:
     if role in _SEMIBOLD:
         result.setWeight(QFont.Weight.DemiBold)
     return result
-
-
-def semibold(role: Role) -> QFont:
-    """The font of ``role`` in semibold: for totals and chosen things."""
-    result = font(role)
-    result.setWeight(QFont.Weight.DemiBold)
-    return result
-
-
-def scaled(pixels: float) -> int:
-    """A height given for 100 % text, grown with the system's text size, never shrunk."""
-    body = QFontInfo(QApplication.font()).pixelSize()
-    return round(pixels * max(1.0, body / (BODY + 0.5)))

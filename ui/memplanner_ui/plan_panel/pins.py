@@ -30,6 +30,7 @@ class OptionPin(QAbstractButton):
         """Puts itself into ``rows``, beside the value that is chosen there."""
         super().__init__(rows)
         self._option, self._rows = option, rows
+        self._choices = rows.findChildren(QRadioButton)
         self._near = False
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -74,9 +75,7 @@ class OptionPin(QAbstractButton):
         self.raise_()
 
     def _place(self) -> None:
-        chosen = next(
-            (one for one in self._rows.findChildren(QRadioButton) if one.isChecked()), None
-        )
+        chosen = next((one for one in self._choices if one.isChecked()), None)
         row = None if chosen is None else chosen.parentWidget()
         height = fonts.scaled(_HEIGHT) if row is None else row.height()
         top = QPoint(0, 0) if row is None else row.mapTo(self._rows, QPoint(0, 0))

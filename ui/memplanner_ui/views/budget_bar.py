@@ -2,74 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from memplanner.messages.estimate import Estimate
-from memplanner.units import format_bytes
 from memplanner_ui.language import translate
 from memplanner_ui.look import hatch, motion, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.look.direction import plot_painter
 from memplanner_ui.views import budget_legend, ticks
+from memplanner_ui.views.budget_frame import (
+    Frame,
+    Said,
+    between,
+    frame_of,
+    peak_font,
+    room_for,
+    said_of,
+)
 from memplanner_ui.views.budget_words import (
-    capacity_label,
     description,
     free_tip,
     margin_tip,
     part_tip,
 )
-from memplanner_ui.views.parts import PARTS, Budget, budget, plain_number, shown, title_of
+from memplanner_ui.views.parts import PARTS, Budget, budget, title_of
 
 HEIGHT = 98
 LABEL_WIDTH = 120
-"""A segment wider than this carries its name and number; above ``NUMBER_WIDTH`` the number."""
-NUMBER_WIDTH = 30
+"""A segment wider than this carries its name, too."""
 MARGIN, FREE = "margin", "free"
 """What can be pointed at beside the parts."""
 _SIDE = 16.0
 _RIGHT = 72.0  # room for the card's label and a whisker past the end
 _BAR_TOP, _BAR_HEIGHT = 24.0, 24.0
 _PEAK_Y, _DOT_Y, _AXIS_Y, _LEGEND_Y = 9.0, 18.0, 58.0, 81.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """What is painted now: the values on their way from the last budget to the newest."""
-
-    parts: tuple[float, ...]
-    peak: float
-    capacity: float
-    low: float
-    high: float
-
-    @property
-    def full(self) -> float:
-        return max(self.capacity, self.peak, 1.0)
-
-
-def _frame(budget: Budget) -> _Frame:
-    parts = tuple(float(part) for part in budget.parts)
-    low, high = budget.margin_bytes or (budget.peak_bytes, budget.peak_bytes)
-    return _Frame(
-        parts, float(budget.peak_bytes), float(budget.capacity_bytes or 0), float(low), float(high)
-    )
-
-
-def _between(start: _Frame, end: _Frame, share: float) -> _Frame:
-    def mix(a: float, b: float) -> float:
-        return a + (b - a) * share
-
-    return _Frame(
-        tuple(mix(a, b) for a, b in zip(start.parts, end.parts, strict=True)),
-        mix(start.peak, end.peak),
-        mix(start.capacity, end.capacity),
-        mix(start.low, end.low),
-        mix(start.high, end.high),
-    )
 
 
 class BudgetBar(QWidget):
@@ -81,8 +49,9 @@ class BudgetBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._budget: Budget | None = None
-        self._start: _Frame | None = None
-        self._now: _Frame | None = None
+        self._start: Frame | None = None
+        self._now: Frame | None = None
+        self._words: Said | None = None
         self._area = QRectF()
         self._grown = 1.0
         """How much higher all is than at 100 % text."""
@@ -92,11 +61,12 @@ class BudgetBar(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(translate("Views", "Memory budget"))
         self.setAccessibleDescription(translate("Views", "No estimate yet"))
-        theme.current().changed.connect(self.update)
+        theme.current().changed.connect(self._say_again)
 
     def set_estimate(self, estimate: Estimate | None) -> None:
         """Shows ``estimate``; the bar runs from what it showed to the new values."""
         self._animation.stop()
+        self._words = None
         if estimate is None:
             self._budget = self._start = self._now = None
             self.setAccessibleDescription(translate("Views", "No estimate yet"))
@@ -104,7 +74,7 @@ class BudgetBar(QWidget):
             return
         self._budget = budget(estimate)
         self.setAccessibleDescription(description(self._budget))
-        end = _frame(self._budget)
+        end = frame_of(self._budget)
         if self._now is None or motion.reduced() or not self.isVisible():
             self._now = end
             self.update()
@@ -116,8 +86,18 @@ class BudgetBar(QWidget):
 
     def _advance(self, share: float) -> None:
         if self._start is not None and self._budget is not None:
-            self._now = _between(self._start, _frame(self._budget), share)
+            self._now = between(self._start, frame_of(self._budget), share)
             self.update(QRect(0, 0, self.width(), self._legend_top()))  # it does not move
+
+    def _say_again(self) -> None:
+        self._words = None
+        self.update()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Measures its texts anew in another font."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._say_again()
 
     def sizeHint(self) -> QSize:
         return QSize(900, fonts.scaled(HEIGHT))
@@ -142,10 +122,10 @@ class BudgetBar(QWidget):
     def _legend_top(self) -> int:
         return int(self._y(_LEGEND_Y)) - 8
 
-    def _x(self, frame: _Frame, value: float) -> float:
+    def _x(self, frame: Frame, value: float) -> float:
         return _SIDE + value / frame.full * self._area.width()
 
-    def _segments(self, frame: _Frame) -> list[tuple[int, QRectF]]:
+    def _segments(self, frame: Frame) -> list[tuple[int, QRectF]]:
         """Index into ``PARTS`` and area of each part that has any width."""
         bar, passed, result = self._bar(), 0.0, []
         scale = self.devicePixelRatioF()
@@ -172,14 +152,15 @@ class BudgetBar(QWidget):
                 area, middle, translate("Views", "The budget of a plan is shown here.")
             )
         else:
-            self._paint_bar(painter, self._budget, self._now)
-            self._paint_axis(painter, self._budget, self._now)
-            self._paint_peak(painter, self._budget, self._now)
+            said = self._words = self._words or said_of(self._budget)
+            self._paint_bar(painter, said, self._now)
+            self._paint_axis(painter, said, self._now)
+            self._paint_peak(painter, said, self._now)
             if event.rect().bottom() >= self._legend_top():
-                self._paint_legend(painter, self._budget)
+                self._paint_legend(painter, self._budget, said)
         painter.end()
 
-    def _paint_bar(self, painter: QPainter, budget: Budget, frame: _Frame) -> None:
+    def _paint_bar(self, painter: QPainter, said: Said, frame: Frame) -> None:
         colors, bar = theme.current(), self._bar()
         if frame.capacity > frame.peak:
             left, right = self._x(frame, frame.peak), self._x(frame, frame.capacity)
@@ -202,14 +183,14 @@ class BudgetBar(QWidget):
                 painter.drawRect(segment.adjusted(0.5, 0.5, -0.5, -0.5))
         if frame.capacity and frame.peak > frame.capacity:
             self._paint_overflow(painter, frame, segments)
-        self._paint_labels(painter, budget, frame, segments)
+        self._paint_labels(painter, said, frame, segments)
         if frame.capacity:
             x = round(self._x(frame, frame.capacity))
             limit = QRectF(x - 1, bar.top() - 3, 2, bar.height() + 8)
             painter.fillRect(limit, colors.color("trouble"))
 
     def _paint_overflow(
-        self, painter: QPainter, frame: _Frame, segments: list[tuple[int, QRectF]]
+        self, painter: QPainter, frame: Frame, segments: list[tuple[int, QRectF]]
     ) -> None:
         """What is past the capacity: its own colour toned down, under a hatch of trouble."""
         colors, bar = theme.current(), self._bar()
@@ -224,19 +205,17 @@ class BudgetBar(QWidget):
     def _paint_labels(
         self,
         painter: QPainter,
-        budget: Budget,
-        frame: _Frame,
+        said: Said,
+        frame: Frame,
         segments: list[tuple[int, QRectF]],
     ) -> None:
         colors = theme.current()
-        numbers = shown(budget.parts, budget.peak_bytes)
         title_font, number_font = fonts.font("body"), fonts.semibold("body")
         limit = self._x(frame, frame.capacity) if frame.capacity else self.width()
         for index, area in segments:
             name = PARTS[index]
             area = area.intersected(QRectF(0, area.top(), limit, area.height()))
-            number = plain_number(numbers[index], budget.peak_bytes)
-            width = QFontMetricsF(number_font).horizontalAdvance(number)
+            number, width = said.numbers[index], said.widths[index]
             painter.setPen(colors.color(f"on_{name}"))
             middle = Qt.AlignmentFlag.AlignVCenter
             if area.width() > fonts.scaled(LABEL_WIDTH):
@@ -245,29 +224,28 @@ class BudgetBar(QWidget):
                     painter, title_font, inner, middle | Qt.AlignmentFlag.AlignLeft, title_of(name)
                 )
                 _draw(painter, number_font, inner, middle | Qt.AlignmentFlag.AlignRight, number)
-            elif area.width() > _room_for(number):
+            elif area.width() > room_for(width):
                 ground = None if name != "other" else colors.color("other")
                 center = QRectF(area.center().x() - width / 2 - 3, area.top() + 4, width + 6, 0)
                 if ground is not None:
                     painter.fillRect(center.adjusted(0, 0, 0, area.height() - 8), ground)
                 _draw(painter, number_font, area, Qt.AlignmentFlag.AlignCenter, number)
 
-    def _paint_axis(self, painter: QPainter, budget: Budget, frame: _Frame) -> None:
+    def _paint_axis(self, painter: QPainter, said: Said, frame: Frame) -> None:
         colors, bar = theme.current(), self._bar()
         axis_font, strong = fonts.font("axis"), fonts.semibold("axis")
-        strong_metrics, metrics = QFontMetricsF(strong), QFontMetricsF(axis_font)
+        metrics = QFontMetricsF(axis_font)
         row = QRectF(0, self._y(_AXIS_Y) - 8, self.width(), 16)
         taken = QRectF()
-        if budget.capacity_bytes:
-            text = capacity_label(budget)
-            width = strong_metrics.horizontalAdvance(text)
+        if said.capacity:
+            width = said.capacity_width
             x = self._x(frame, frame.capacity)
             right_most = self.width() - 4.0
             left = x - width if frame.peak <= frame.capacity else x - width / 2
             left = min(max(2.0, left), right_most - width)
             taken = QRectF(left, row.top(), width, row.height())
             painter.setPen(colors.color("text"))
-            _draw(painter, strong, taken, Qt.AlignmentFlag.AlignCenter, text)
+            _draw(painter, strong, taken, Qt.AlignmentFlag.AlignCenter, said.capacity)
         painter.setPen(colors.color("text3"))
         for value, label in ticks.sizes(frame.full, max(2, int(bar.width() / 90))):
             x = self._x(frame, value)
@@ -277,7 +255,7 @@ class BudgetBar(QWidget):
             if not taken.adjusted(-6, 0, 6, 0).intersects(area):
                 _draw(painter, axis_font, area, Qt.AlignmentFlag.AlignCenter, label)
 
-    def _paint_peak(self, painter: QPainter, budget: Budget, frame: _Frame) -> None:
+    def _paint_peak(self, painter: QPainter, said: Said, frame: Frame) -> None:
         colors = theme.current()
         x = self._x(frame, frame.peak)
         painter.save()
@@ -294,27 +272,17 @@ class BudgetBar(QWidget):
             painter.fillRect(QRectF(left, middle - 0.5, right - left, 1.2), ink)
             for end in (left, right):
                 painter.fillRect(QRectF(end - 0.6, middle - 3, 1.2, 6), ink)
-        text = translate("Views", "peak {peak}").format(
-            peak=plain_number(budget.peak_bytes, budget.peak_bytes)
-        )
-        if budget.capacity_bytes is None or _unit(budget.capacity_bytes) != _unit(
-            budget.peak_bytes
-        ):
-            text = translate("Views", "peak {peak}").format(peak=format_bytes(budget.peak_bytes))
-        font = fonts.font("axis")
-        font.setWeight(QFont.Weight.Medium)
-        width = QFontMetricsF(font).horizontalAdvance(text)
+        width = said.peak_width
         left = min(max(2.0, x - width / 2), self.width() - width - 4)
         area = QRectF(left, self._y(_PEAK_Y) - 8, width, 16)
         painter.setPen(colors.color("text"))
-        _draw(painter, font, area, Qt.AlignmentFlag.AlignCenter, text)
+        _draw(painter, peak_font(), area, Qt.AlignmentFlag.AlignCenter, said.peak)
 
-    def _paint_legend(self, painter: QPainter, budget: Budget) -> None:
-        numbers = shown(budget.parts, budget.peak_bytes)
+    def _paint_legend(self, painter: QPainter, budget: Budget, said: Said) -> None:
         in_bar = {
             PARTS[index]
-            for index, area in self._segments(_frame(budget))
-            if area.width() > _room_for(plain_number(numbers[index], budget.peak_bytes))
+            for index, area in self._segments(frame_of(budget))
+            if area.width() > room_for(said.widths[index])
         }
         row = QRectF(_SIDE, self._legend_top(), self.width() - _SIDE, 16)
         budget_legend.paint(painter, budget, row, in_bar)
@@ -357,19 +325,9 @@ class BudgetBar(QWidget):
         return FREE if inside else ""
 
 
-def _room_for(number: str) -> float:
-    """The width from which a segment carries its number."""
-    least = fonts.scaled(NUMBER_WIDTH)
-    return max(least, QFontMetricsF(fonts.semibold("body")).horizontalAdvance(number) + 8)
-
-
 def _draw(painter: QPainter, font: QFont, area: QRectF, flags: Qt.AlignmentFlag, text: str) -> None:
     painter.setFont(font)
     painter.drawText(area, int(flags) | int(Qt.TextFlag.TextDontClip), text)
-
-
-def _unit(size_bytes: int) -> str:
-    return format_bytes(size_bytes).split(" ")[-1]
 
 
 def _mix(a: QColor, b: QColor, share: float) -> QColor:

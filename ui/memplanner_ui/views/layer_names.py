@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
+from operator import itemgetter
+
+from memplanner.garbage import without_collection
+
+_HEAD, _TITLE = itemgetter(0), itemgetter(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +32,12 @@ def names_of(names: list[str], known: Names | None = None) -> Names:
         return known
     nodes = dict(zip(names, range(len(names)), strict=True))
     root = nodes[""]
-    # Slices, not rpartition: tuples by the thousand would set off garbage collections.
-    cuts = [name.rfind(".") for name in names]
-    heads = [name[:cut] if cut > 0 else "" for name, cut in zip(names, cuts, strict=True)]
-    titles = [name[cut + 1 :] for name, cut in zip(names, cuts, strict=True)]
-    parents = [nodes.get(head, -1) for head in heads]
+    with without_collection():  # which tuples by the thousand would set off
+        parts = [name.rpartition(".") for name in names]
+        heads = list(map(_HEAD, parts))
+        titles = list(map(_TITLE, parts))
+        del parts
+    parents = list(map(nodes.get, heads, repeat(-1)))
     parents[root] = -1
     for node in [node for node, parent in enumerate(parents) if parent < 0 and node != root]:
         head = heads[node]

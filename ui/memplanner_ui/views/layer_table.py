@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Literal
 
 import numpy as np
@@ -95,11 +95,14 @@ class LayerTable:
 
     def _read_rows(self, layers: Sequence[Layer], title: str, known: Names | None) -> Integers:
         rows = list(layers)
-        if not any(row.name == "" for row in rows):
+        values = list(map(attrgetter("__dict__"), rows))  # so many are read soonest from there
+        names = list(map(itemgetter("name"), values))
+        if "" not in names:
             rows.insert(0, Layer(name="", type=title))
+            values.insert(0, rows[0].__dict__)
+            names.insert(0, "")
         self._layers = rows
-        values = [row.__dict__ for row in rows]  # so many are read soonest from there
-        self.row_names = names_of(list(map(itemgetter("name"), values)), known)
+        self.row_names = names_of(names, known)
         self.names = list(self.row_names.names)
         self.types = list(map(itemgetter("type"), values))
         self._own_types = self.types.copy()
@@ -306,6 +309,11 @@ class LayerTable:
     def blocks(self, node: int) -> int:
         """How many blocks a group gathers; 1 for anything else."""
         return self._blocks.get(node, 1)
+
+    @property
+    def grouped(self) -> bool:
+        """Whether any row gathers blocks."""
+        return bool(self._blocks)
 
     def group_of(self, name: str) -> int | None:
         """The group that hides the module ``name``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import (
     QAction,
@@ -140,28 +141,21 @@ class LayerTree(QTreeView):
         before = self._model.table
         moved = self._between(lambda: self._model.set_table(table))
         if not moved and before is not None and table is not None:
-            self._repaint_changed(before, table)
+            self._repaint_figures(before, table)
         unused = self._model.columns_of_nothing
         if any(self.isColumnHidden(place) != (place in unused) for place in _PARTS):
             for place in _PARTS:
                 self.setColumnHidden(place, place in unused)
             self._fit_columns()
 
-    def _repaint_changed(self, before: LayerTable, now: LayerTable) -> None:
-        """Paints the rows in sight whose figures are others; names stay as they are, and wait."""
-        left = 0 if mirrors() else self.columnViewportPosition(SHARE)
-        right, height = self.viewport().width(), self.viewport().height()
-        index = self.indexAt(QPoint(0, 0))
-        while index.isValid():
-            area = self.visualRect(index)
-            if area.top() > height:
-                break
-            node = self._model.node_of(index)
-            if now.types[node] != before.types[node]:
-                self.viewport().update(0, area.top(), right, area.height())
-            elif now.cells(node) != before.cells(node) or now.bar(node) != before.bar(node):
-                self.viewport().update(left, area.top(), right - left, area.height())
-            index = self.indexBelow(index)
+    def _repaint_figures(self, before: LayerTable, now: LayerTable) -> None:
+        """Paints what tables of one shape can differ in; names stay as they are."""
+        area, same_types = self.viewport().rect(), now.types == before.types
+        if same_types and np.array_equal(now.total, before.total):
+            return
+        if same_types and not mirrors():
+            area.setLeft(self.columnViewportPosition(SHARE))
+        self.viewport().update(area)
 
     def set_filter(self, query: Query) -> int:
         """Shows what ``query`` finds, opened; the number found."""
@@ -340,7 +334,8 @@ def _first_open(table: LayerTable) -> set[tuple[str, str]]:
         if table.kinds[node] == "around" or len(below) <= 12:
             result.add((table.names[node], table.titles[node]))
         for child in below:
-            grouped = any(table.blocks(int(inner)) > 1 for inner in table.children(int(child)))
+            inner = table.children(int(child)) if table.grouped else ()
+            grouped = any(table.blocks(int(one)) > 1 for one in inner)
             if grouped and len(table.children(int(child))) <= 24:
                 result.add((table.names[int(child)], table.titles[int(child)]))
     return result

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from memplanner.garbage import without_collection
 from memplanner.messages.estimate import Estimate, Layer, Moment
 from memplanner.plan.inference import Round
 from memplanner_ui.language import translatable, translate
@@ -203,15 +204,16 @@ class LayersView(QWidget):
         around = around_rows(estimate) if self._moment == "peak" else ()
         before = self.tree.layer_model.table
         kind = TypeTable if self.type_box.isChecked() else LayerTable
-        table = kind(
-            self._layers,
-            estimate.model.name or estimate.model.class_name,
-            around,
-            group=self.group_box.isChecked(),
-            single_out=self._single_out,
-            known=None if before is None else before.row_names,
-            root_work=root_work(round_of(estimate.plan)),
-        )
+        with without_collection():  # which small things by the hundred thousand would set off
+            table = kind(
+                self._layers,
+                estimate.model.name or estimate.model.class_name,
+                around,
+                group=self.group_box.isChecked(),
+                single_out=self._single_out,
+                known=None if before is None else before.row_names,
+                root_work=root_work(round_of(estimate.plan)),
+            )
         self.tree.layer_model.set_absent(absent_parts(estimate))
         self.tree.set_table(table)
         apart = self._moment == "own_maximum"

@@ -28,13 +28,15 @@ class ElidedLabel(QLabel):
         self, text: str = "", mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight
     ) -> None:
         super().__init__()
-        self._whole = text
+        self._whole = ""
         self._mode = mode
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.set_text(text)
 
     def set_text(self, text: str) -> None:
-        """Shows ``text``."""
+        """Shows ``text``; nothing is laid out anew where it is the same."""
+        if text == self._whole:
+            return
         self._whole = text
         self.setToolTip(text)
         self.setAccessibleName(text)
@@ -69,8 +71,9 @@ class ShrinkingLabel(ElidedLabel):
         return QSize(self.fontMetrics().horizontalAdvance(self._whole) + 2, hint.height())
 
     def set_text(self, text: str) -> None:
-        super().set_text(text)
-        self.updateGeometry()
+        if text != self._whole:
+            super().set_text(text)
+            self.updateGeometry()
 
     def minimumSizeHint(self) -> QSize:
         return QSize(self._LEAST, super().minimumSizeHint().height())

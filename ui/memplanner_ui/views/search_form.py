@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QLocale, QSize, Qt, Signal
+from PySide6.QtCore import QLocale, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QMenu,
     QPushButton,
-    QToolButton,
     QWidget,
 )
 
@@ -26,7 +25,8 @@ from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
 from memplanner_ui.plan_panel.form import sections_of
 from memplanner_ui.views import search_words as words
-from memplanner_ui.views.rows import ElidedLabel, Panel, Part, label, number
+from memplanner_ui.views.rows import ElidedLabel, Panel, Part, label
+from memplanner_ui.views.search_pinned import PinnedOption
 from memplanner_ui.views.segments import Segments
 
 SEARCHED = (
@@ -83,8 +83,7 @@ class SearchForm(Panel):
         self.allowed: dict[str, QCheckBox] = {}
         self.pin_button = QPushButton(translate("Views", "Pin another"))
         self._ways: dict[str, ElidedLabel] = {}
-        self._pin_rows: list[QWidget] = []
-        self._pins_shown: list[tuple[str, str]] = []
+        self._pin_rows: list[PinnedOption] = []
         """The keys of the pinned options and their values in words."""
         self._add_goal()
         self._add_pins()
@@ -270,17 +269,20 @@ class SearchForm(Panel):
 
     def show_plan(self, plan: Plan, pinned: tuple[str, ...]) -> None:
         """Shows the pinned options with their values in ``plan``."""
-        self._plan, self._pinned = plan, pinned
-        pins = [(key, _value_words(key, plan)) for key in pinned]
-        if pins == self._pins_shown:
-            return  # most edits are of something else
-        self._pins_shown = pins
+        same, self._pinned, self._plan = pinned == self._pinned, pinned, plan
+        if not same:
+            self._make_pin_rows()
+        for row in self._pin_rows:
+            row.show_value(plan)
+
+    def _make_pin_rows(self) -> None:
         focused = any(row.isAncestorOf(self.focusWidget() or self) for row in self._pin_rows)
         for row in self._pin_rows:
             row.hide()
             row.deleteLater()
-        self._pin_rows = [self._pin_row(*pin) for pin in pins]
+        self._pin_rows = [PinnedOption(key) for key in self._pinned]
         for row in self._pin_rows:
+            row.unpin_wanted.connect(lambda key: self.pin_wanted.emit(key, False))
             self._pins.add_before(self._pin_end, row)
         if focused:
             self.pin_button.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -290,28 +292,6 @@ class SearchForm(Panel):
         for name, said in self._ways.items():
             count = ways.get(name, 0)
             said.set_text(translate("Views", "{count} ways").format(count=count) if count else "")
-
-    def _pin_row(self, key: str, value: str) -> QWidget:
-        section, option = words.option_of(key)
-        row = QWidget()
-        line = QHBoxLayout(row)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(8)
-        button = QToolButton()
-        icons.set_icon(button, "pin", "accent")
-        button.setIconSize(QSize(14, 14))
-        button.setFixedSize(24, 24)
-        alone = option.title == section.title
-        title = option.title if alone else f"{section.title}: {option.title}"
-        button.setAccessibleName(translate("Views", "Unpin {title}").format(title=title))
-        button.setToolTip(translate("Views", "Pinned: press to let the search change it"))
-        button.clicked.connect(lambda: self.pin_wanted.emit(key, False))
-        name = ElidedLabel(option.title)
-        name.setToolTip(title)
-        line.addWidget(button)
-        line.addWidget(name, 1)
-        line.addWidget(number(value))
-        return row
 
     def _open_menu(self) -> None:
         menu = QMenu(self)
@@ -335,8 +315,3 @@ class SearchForm(Panel):
         if self.prefer.currentData() == "longest_sequence" and SEQUENCE in self._pinned:
             self.pin_wanted.emit(SEQUENCE, False)  # it is what is searched for
         self.changed.emit()
-
-
-def _value_words(key: str, plan: Plan) -> str:
-    _, option = words.option_of(key)
-    return option.words(option.value(plan))

@@ -39,12 +39,12 @@ class FoundPanel(Panel):
         self._plan: FoundPlan | None = None
         self._stale = False
         self._price_per_hour: float | None = None
-        self._told: tuple[FoundPlan | None, FoundPlan | None, bool] = (None, None, False)
+        self._told: tuple[FoundPlan | None, FoundPlan | None, bool] | None = None
         theme.current().changed.connect(self._draw_again)
         self.show_plan(self._found, None)
 
     def _draw_again(self) -> None:
-        self._told = (None, None, False)
+        self._told = None
         self.show_plan(self._found, self._plan, stale=self._stale)
 
     def set_price(self, per_hour: float | None) -> None:
@@ -55,8 +55,8 @@ class FoundPanel(Panel):
     def show_plan(self, found: FoundPlans, plan: FoundPlan | None, *, stale: bool = False) -> None:
         """Explains a plan; ``stale``: it is of a plan that is no longer the current one."""
         told = (plan, found.unchanged, stale)
-        if told == self._told and plan is not None:
-            return  # plans come in many times a second
+        if told == self._told:
+            return  # plans come in many times a second, and so do edits
         self._told = told
         focus = self._focused()
         self._found, self._plan, self._stale = found, plan, stale
