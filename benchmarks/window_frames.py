@@ -11,6 +11,7 @@ import numpy as np
 from PySide6.QtCore import QEventLoop, Qt
 from PySide6.QtWidgets import QApplication
 
+from memplanner.garbage import nothing_here_is_waste
 from memplanner.messages.run import RunSample
 from memplanner.messages.snapshot import Snapshot, SnapshotCurve, packed
 from memplanner.units import GIB
@@ -75,6 +76,7 @@ def open_window(source: str, device: str) -> MainWindow:
     session = Session(Document(), EngineClient(), settings)
     window = MainWindow(session)
     session.setParent(window)
+    nothing_here_is_waste()  # as the application does then
     window.show()
     session.engine.start()
     until(lambda: session.devices, pause=0.01)
@@ -155,6 +157,8 @@ def measure_edits(device: str) -> dict[str, Any]:
         seconds("training.sequence_length", 2048 * value)
     first.clear()
     batch = [seconds("training.batch_size", 5 + one) for one in range(EDITS)]
+    seconds("training.sequence_length", 1024 - 64)  # where the steps begin is no step
+    first.pop()
     sequence = [seconds("training.sequence_length", 1024 + 64 * one) for one in range(EDITS)]
     anywhere = 64 * np.random.default_rng(7).permutation(np.arange(8, 128))[:EDITS]
     jumps = [seconds("training.sequence_length", one) for one in anywhere.tolist()]

@@ -85,6 +85,13 @@ def _in_buckets(sharding: Sharding) -> bool:
     return reduced and sharding.data in {"replicated", "zero_1"}
 
 
+def cut_away(cuts: tuple[Cut, ...]) -> frozenset[int]:
+    """The numbers of the blocks that are removed, of a model with one list of them."""
+    return frozenset(
+        number for cut in cuts for number in range(cut.start + KEPT * cut.period, cut.stop)
+    )
+
+
 def cut_module(module: nn.Module, cuts: tuple[Cut, ...]) -> nn.Module:
     """The module with the cut blocks removed, in place.
 

@@ -275,9 +275,7 @@ class Recorder:
         key = (every, needs_all_blocks(plan), sayings(plan), parts)
         known = self._cuts.get(key)
         if known is None:
-            records = self._recordings
-            module = records.stages(parts, ()) if parts else records.module(())
-            known = self._cuts[key] = cuts(module, plan)
+            known = self._cuts[key] = cuts(self._recordings.outline(parts), plan)
         return known
 
     def _fit(self, structure: RecordedStructure, plan: Plan, target: Target) -> None:

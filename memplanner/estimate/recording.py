@@ -16,7 +16,7 @@ from torch import nn
 from memplanner.errors import PlanError
 from memplanner.estimate.blocks_as_recorded import AlikeBlocks
 from memplanner.estimate.composing import Composing, Keys, Names, divides
-from memplanner.estimate.cutting import copy_cut, cut_module
+from memplanner.estimate.cutting import copy_cut, cut_away, cut_module
 from memplanner.estimate.periods import Cut
 from memplanner.estimate.stage_recordings import StageRecordings
 from memplanner.estimate.standing import standing_bytes, standing_part
@@ -33,7 +33,7 @@ from memplanner.tape.update import record_update
 from memplanner.techniques.inference import trains
 from memplanner.techniques.parallel.pipeline_micro_batches import Order
 from memplanner.techniques.parallel.pipeline_parts import Part
-from memplanner.techniques.parallel.rank_stages import copy_for_rank, parts_for
+from memplanner.techniques.parallel.rank_stages import copy_for_rank, outline_for_rank, parts_for
 from memplanner.techniques.prepare import check
 from memplanner.techniques.target import Target
 
@@ -96,11 +96,15 @@ class Recordings:
         """Stages of the weightless model with the chosen blocks cut away; not to be changed."""
         known = self._stages.get((parts, chosen))
         if known is None:
-            known = cut_module(copy_for_rank(self.module(()), self.model, parts), chosen)
-            self._stages[parts, chosen] = known
+            copied = copy_for_rank(self.module(()), self.model, parts, cut_away(chosen))
+            known = self._stages[parts, chosen] = cut_module(copied, chosen)
             if len(self._stages) > _STAGES_REMEMBERED:
                 self._stages.popitem(last=False)
         return known
+
+    def outline(self, parts: tuple[Part, ...]) -> nn.Module:
+        """The model, or its stages, to choose cuts by; not to be changed, nor to be run."""
+        return outline_for_rank(self.module(()), self.model, parts) if parts else self.module(())
 
     def record(
         self,

@@ -16,7 +16,7 @@ from memplanner.estimate.periods import KEPT, Cut
 from memplanner.model.blocks import BlockList
 from memplanner.plan import Plan
 from memplanner.tape.collectives import Collective
-from memplanner.tape.tape import Tape
+from memplanner.tape.tape import StorageInfo, Tape
 from memplanner.techniques.parallel import pipeline_micro_batches
 from memplanner.techniques.parallel.pipeline_micro_batches import Order, order_of, shortened
 from memplanner.techniques.parallel.pipeline_parts import Part
@@ -131,16 +131,15 @@ def moved(tape: Tape, path: str, blocks: int, ranks: int) -> Tape:
     def elsewhere(call: Collective) -> Collective:
         return replace(call, first=call.first + ranks, last=call.last + ranks)
 
+    def told_of(info: StorageInfo) -> StorageInfo:
+        name, call = renamed(info.operation), info.collective
+        if name == info.operation and call is None:  # as most: making one anew takes a while
+            return info
+        return replace(info, operation=name, collective=None if call is None else elsewhere(call))
+
     return replace(
         tape,
         module_names=tuple(renamed(name) for name in tape.module_names),
-        storages=tuple(
-            replace(
-                info,
-                operation=renamed(info.operation),
-                collective=None if info.collective is None else elsewhere(info.collective),
-            )
-            for info in tape.storages
-        ),
+        storages=tuple(map(told_of, tape.storages)),
         work=replace(tape.work, collectives=tuple(map(elsewhere, tape.work.collectives))),
     )

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from memplanner.errors import SourceError
-from memplanner.garbage import without_collection
+from memplanner.garbage import nothing_here_is_waste, without_collection
 from memplanner.messages import protocol
 from memplanner.messages.protocol import AnyRequest
 from memplanner.server.ahead_work import AheadWork
@@ -106,7 +106,8 @@ class ModelWork:
 
     def make_next_step(self) -> None:
         """Makes the estimate that the next edit will most likely ask for."""
-        logged(partial(self.next_step.go_on, self.model, self.interruption))
+        with without_collection():  # an edit may already wait for it
+            logged(partial(self.next_step.go_on, self.model, self.interruption))
 
     def do_idle_work(self) -> None:
         """Records what the next change of batch or sequence will need."""
@@ -170,6 +171,7 @@ class ModelWork:
         from memplanner.model.hugging_face import warm_up
 
         warm_up()
+        nothing_here_is_waste()
         self._channel.send(protocol.Ready(id=request.id, seconds=perf_counter() - started))
 
     def _open(self, request: protocol.OpenModel) -> None:

@@ -45,15 +45,20 @@ def record_pipeline(
     owned: Ownership,
     held: step_parts.Held,
     shortened: Order | None,
+    *,
+    carried: bool,
 ) -> list[int]:
-    """Runs two steps, of which the second is steady; the numbers of its phases.
+    """Runs what is needed for one steady step; the numbers of its phases.
 
-    Buffers for what is received are made in the first one. Where the step is ``shortened``, two of
-    its micro-batches are enough: gradients are made, and added to.
+    The first optimizer step makes the state, a second one right after it is steady. Where a step is
+    not like the first (``carried``), a whole second one is run. Of a first one that is
+    ``shortened``, two micro-batches are enough then: gradients are made, and added to.
     """
-    steps: tuple[tuple[int, int] | None, ...] = (None, None)
+    steps: list[tuple[int, int] | None] = [None]
     if shortened is not None:
-        steps = (1, min(shortened.count, 2)), (shortened.in_flight, shortened.count)
+        steps = [(shortened.in_flight, shortened.count)]
+    if carried:
+        steps.insert(0, None if shortened is None else (1, min(shortened.count, 2)))
     clear = partial(prepared.optimizer.zero_grad, set_to_none=True)
     when = prepared.plan.training.zero_grad
     owned.note_states(prepared.optimizer)
@@ -65,12 +70,22 @@ def record_pipeline(
             shortened=size,
         )  # fmt: skip
         owned.note_gradients(prepared.module)
+        run = len(watch.phases)
         step_parts.optimizer_step(prepared, backend, watch)
         owned.note_states(prepared.optimizer)
         if number == 0:
             for each in prepared.recurring:  # the steady step is one that takes most
                 each.demand()
-        step_parts.end_step(prepared, watch, held)
-        if when == "before_forward":
-            clear()
-    return list(range(first, len(watch.phases)))
+        if carried:
+            step_parts.end_step(prepared, watch, held)
+            if when == "before_forward":
+                clear()
+    if carried:
+        return list(range(first, len(watch.phases)))
+    keep, steady = list(range(first, run)), len(watch.phases)
+    step_parts.optimizer_step(prepared, backend, watch)
+    owned.note_states(prepared.optimizer)
+    step_parts.end_step(prepared, watch, held)
+    if when == "before_forward":
+        clear()
+    return [*keep, *range(steady, len(watch.phases))]

@@ -22,6 +22,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from memplanner.tape.host_shards import weightless_host_shards
+from memplanner.tape.own_meshes import own_meshes
+from memplanner.tape.sharding_outcomes import outcomes_unseen
 from memplanner.tape.streams import Streams
 from memplanner.tape.watch import ROOT, StorageWatch
 
@@ -48,55 +50,13 @@ def weightless_ranks(rank: int, ranks: int) -> Iterator[None]:
         world_size=ranks,
     )
     try:
-        with _own_meshes(), _weightless_shards(), warnings.catch_warnings():
+        with own_meshes(), outcomes_unseen(), _weightless_shards(), warnings.catch_warnings():
             # logits of split heads are views; nobody changes them in place
             warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")
             yield
     finally:
         dist.destroy_process_group()
         sys.excepthook = hook
-        _forget_meshes()
-
-
-_WORLD = "_weightless_world"
-"""The attribute of a mesh that names its world."""
-
-
-@contextmanager
-def _own_meshes() -> Iterator[None]:
-    """Inside it no mesh equals one of another world, in which this process was another rank.
-
-    torch compares meshes by the ranks in them, and DTensor keeps what it found for one in caches
-    of which it empties some only (``torch/distributed/tensor``: not
-    ``_propagate_tensor_meta_cached``, ``_cached_create_expanded_strategy`` and ``_planner_cache``).
-    """
-    from torch.distributed.device_mesh import DeviceMesh
-
-    world, made, same = object(), DeviceMesh.__init__, DeviceMesh.__eq__
-
-    def make(mesh: DeviceMesh, *args: Any, **kwargs: Any) -> None:
-        vars(mesh)[_WORLD] = world
-        made(mesh, *args, **kwargs)
-
-    def is_same(mesh: DeviceMesh, other: object) -> bool:
-        if mesh is other:
-            return True
-        return same(mesh, other) and vars(mesh).get(_WORLD) is vars(other).get(_WORLD)
-
-    with (
-        patch.object(DeviceMesh, "__init__", make),
-        patch.object(DeviceMesh, "__eq__", is_same),
-    ):
-        yield
-
-
-def _forget_meshes() -> None:
-    """Empties DTensor's caches as far as it does so itself; no other world uses the rest."""
-    if "torch.distributed.tensor" in sys.modules:
-        from torch.distributed.tensor import debug
-
-        debug._clear_sharding_prop_cache()
-        debug._clear_fast_path_sharding_prop_cache()
 
 
 @contextmanager

@@ -249,8 +249,9 @@ def _record(
                     keep = _run(prepared, batch, backend, watch, owned, held)
                 else:
                     keep = record_pipeline(
-                        prepared, pipeline, batch, backend, watch, owned, held, shortened
-                    )
+                        prepared, pipeline, batch, backend, watch, owned, held, shortened,
+                        carried=_carries(prepared, backend),
+                    )  # fmt: skip
         except MemplannerError:
             raise
         except (Exception, SystemExit) as error:  # the model's own code raises what it likes
@@ -366,9 +367,9 @@ def _run(
 def _carries(prepared: Prepared, backend: RecordingBackend) -> bool:
     """Whether a step finds something else than the first one found."""
     training, section = prepared.plan.training, prepared.plan.sharding
-    alone = section.tensor * section.pipeline * section.context * section.expert == 1
     # FSDP2's first step differs from the others in storages without size alone
-    like_the_first = section.fully_sharded and alone and not section.deepspeed
+    like_the_first = section.fully_sharded or section.gradient_degree == 1
+    like_the_first = like_the_first and not section.deepspeed
     like_the_first = like_the_first and prepared.plan.offload.parameters == "none"
     return (
         backend.remembers

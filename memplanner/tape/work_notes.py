@@ -166,9 +166,12 @@ class WorkNotes:
         amounts = [self._amounts[place] for place in chosen]
         known = {number: (PHASES.index(name), micro) for number, (name, micro) in spans.items()}
         places = np.array([known[number] for number in phase.tolist()], dtype=np.int64)
+        # what else was run, and when, makes no difference to their numbers
+        used = {number: new for new, number in enumerate(dict.fromkeys(operation.tolist()))}
+        names = tuple(self._names)
         return Work(
-            operation=operation,
-            names=tuple(self._names),
+            operation=np.array([used[number] for number in operation.tolist()], dtype=np.int64),
+            names=tuple(names[number] for number in used),
             module=module,
             phase=places[:, 0],
             micro_batch=places[:, 1],

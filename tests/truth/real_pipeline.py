@@ -99,12 +99,19 @@ class _Vision(_Part):
         return nn.functional.cross_entropy(self.head(self.norm(hidden)[:, 0, :]), labels)
 
 
-def measure_pipeline(name: str, plan: Plan) -> Any:
+def measure_pipeline(name: str, plan: Plan, expected_bytes: int) -> Any:
     """What this rank measures in a steady step of a pipeline."""
     from torch.distributed import pipelining
     from torch.distributed.device_mesh import init_device_mesh
 
-    from tests.truth.real_ranks import Rank, RankBirths, _local, _optimizer, _standing
+    from tests.truth.real_ranks import (
+        Rank,
+        RankBirths,
+        _local,
+        _optimizer,
+        _standing,
+        steady_peak_bytes,
+    )
 
     section, micro_batches = plan.sharding, plan.training.gradient_accumulation_steps
     mesh = init_device_mesh(
@@ -180,13 +187,12 @@ def measure_pipeline(name: str, plan: Plan) -> Any:
             watch._see(tensor, "standing")
         step()
         step()
-        watch.highest_bytes = watch.live_bytes
-        step()
+    peak_bytes = steady_peak_bytes(watch, step, expected_bytes)
     standing = {
         _local(tensor).untyped_storage()._cdata: _local(tensor).untyped_storage().nbytes()
         for tensor in _standing(together, optimizer, {})
     }
-    return Rank(watch.highest_bytes, sum(standing.values()))
+    return Rank(peak_bytes, sum(standing.values()))
 
 
 def _over_data(part: Any, mesh: Any, plan: Plan) -> Any:

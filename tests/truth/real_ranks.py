@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -90,7 +90,7 @@ def _measured(rank: int, case: Case, expected_bytes: Sequence[int]) -> Rank:
     if case.plan.sharding.pipeline > 1:
         from tests.truth.real_pipeline import measure_pipeline  # which measures as this does
 
-        return measure_pipeline(case.model, case.plan)
+        return measure_pipeline(case.model, case.plan, expected_bytes[rank])
     small = MODELS[case.model]
     module = _planned(small.build().train(), case.plan)
     optimizer = _optimizer(module, case.plan)
@@ -190,6 +190,16 @@ def _measure(
             watch._see(tensor, "standing")
         step()
         step()
+    peak_bytes = steady_peak_bytes(watch, step, expected_bytes)
+    standing = {
+        _local(tensor).untyped_storage()._cdata: _local(tensor).untyped_storage().nbytes()
+        for tensor in _standing(module, optimizer, {})
+    }
+    return Rank(peak_bytes, sum(standing.values()))
+
+
+def steady_peak_bytes(watch: RankBirths, step: Callable[[], None], expected_bytes: int) -> int:
+    """The lowest peak of ``STEADY_STEPS``: no more once every rank had one as low as expected."""
     peaks_bytes: list[int] = []
     while len(peaks_bytes) < STEADY_STEPS.stop - 1:
         watch.highest_bytes = watch.live_bytes
@@ -199,11 +209,7 @@ def _measure(
         enough = len(peaks_bytes) >= STEADY_STEPS.start and min(peaks_bytes) <= expected_bytes
         if _all_say(enough):
             break
-    standing = {
-        _local(tensor).untyped_storage()._cdata: _local(tensor).untyped_storage().nbytes()
-        for tensor in _standing(module, optimizer, {})
-    }
-    return Rank(min(peaks_bytes), sum(standing.values()))
+    return min(peaks_bytes)
 
 
 def _all_say(yes: bool) -> bool:

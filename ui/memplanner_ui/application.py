@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
 from PySide6.QtGui import QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import QApplication
 
+from memplanner.garbage import nothing_here_is_waste
 from memplanner_ui.first_look import first_palette, remembered, settings_path
 from memplanner_ui.language import install
 from memplanner_ui.main_window import MainWindow
@@ -85,7 +85,7 @@ def _assemble(window: MainWindow, options: argparse.Namespace) -> None:
     session = Session(Document(), engine, settings, window)
     window.assemble(session)
     window.crashes.watch()
-    gc.freeze()  # what lives as long as the window is not looked through again and again
+    nothing_here_is_waste()
 
 
 def make_application() -> QApplication:

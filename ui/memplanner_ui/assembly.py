@@ -103,7 +103,7 @@ def assemble(window: MainWindow) -> None:
     window.explain = ExplainControl(window)
     window.explain.more_wanted.connect(window.help.show_page)
     window.recovery = Recovery(window)
-    window.freed_memory = FreedMemory(window.runs, session.document, window)
+    window.freed_memory = FreedMemory(window.runs, window)
     window.log_file = LogFile(session.settings.path.parent / "log", window)
     window.crashes = CrashControl(window)
     window.closing = Closing(window.close, window.commands.save_then)

@@ -12,24 +12,22 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer
 
-from memplanner_ui.document import Document
 from memplanner_ui.run_control import RunControl
 
 AFTER_MS = 1000
-"""Once all that a run's end or another model brings about is done."""
+"""Once all that a run's end brings about is done."""
 
 
 class FreedMemory(QObject):
-    """Gives it back after each run, and when another model is open or none."""
+    """Gives it back after each run."""
 
-    def __init__(self, runs: RunControl, document: Document, parent: QObject) -> None:
+    def __init__(self, runs: RunControl, parent: QObject) -> None:
         super().__init__(parent)
         self.later = QTimer(self)
         self.later.setSingleShot(True)
         self.later.setInterval(AFTER_MS)
         self.later.timeout.connect(give_back)
         runs.running_changed.connect(lambda running: running or self.later.start())
-        document.model_changed.connect(self.later.start)
 
 
 def give_back() -> bool:

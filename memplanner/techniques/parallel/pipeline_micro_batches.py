@@ -143,6 +143,6 @@ def shortened(order: Order) -> Order | None:
     elif order.in_flight == 1:
         short = Order("1f1b", 1, 5)
     else:
-        short = Order("1f1b", 4, 9)
+        short = Order("1f1b", 4, 8)
     enough_rounds = order.schedule == "gpipe" or order.rounds >= 3
     return short if short.count < order.count and enough_rounds else None

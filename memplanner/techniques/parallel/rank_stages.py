@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Collection
+
 from torch import nn
 
 from memplanner.errors import PlanError
+from memplanner.model.blocks import PART_OF_BLOCKS, set_block_numbers
 from memplanner.model.loaded import Model
 from memplanner.plan.sharding import Sharding
 from memplanner.techniques.parallel.pipeline_anatomy import META, anatomy
@@ -36,14 +40,55 @@ def cut_for_rank(module: nn.Module, model: Model, section: Sharding, rank: int) 
     return cut(module, anatomy(model), parts_for(model, section, rank))
 
 
-def copy_for_rank(module: nn.Module, model: Model, parts: tuple[Part, ...]) -> Stages:
+def copy_for_rank(
+    module: nn.Module, model: Model, parts: tuple[Part, ...], without: Collection[int] = ()
+) -> Stages:
     """The stages ``parts`` of the model's weightless copy, which stays whole.
 
+    Blocks ``without`` which they will be are not copied: the stage's first is in their places.
     Raises ``PlanError`` where a stage would change what it is given before its blocks.
     """
     found = anatomy(model, module)
-    stages = [copy_out(module, found, part) for part in parts]
+    container = module.get_submodule(found.blocks)
+    whole = container._modules
+    stages = []
+    for part in parts:
+        first = whole[str(part.start)]
+        container._modules = {
+            name: first if int(name) in without and part.start <= int(name) < part.stop else block
+            for name, block in whole.items()
+        }
+        try:
+            stages.append(copy_out(module, found, part))
+        finally:
+            container._modules = whole
     batch = model.batch(1, found.length, META)
     for part, stage in zip(parts, stages, strict=True):
         check_handed_on(stage, found, part, batch)
     return Stages(found, parts, stages)
+
+
+def outline_for_rank(module: nn.Module, model: Model, parts: tuple[Part, ...]) -> Stages:
+    """The stages with the whole model's own modules, their blocks apart: to look at blocks."""
+    found = anatomy(model, module)
+    return Stages(found, parts, [_outline(module, found.blocks, part) for part in parts])
+
+
+def _outline(module: nn.Module, path: str, part: Part) -> nn.Module:
+    outline = container = _shallow(module)
+    for name in path.split("."):
+        child = container._modules[name]
+        assert child is not None
+        inner = container._modules[name] = _shallow(child)
+        container = inner
+    blocks = list(container._modules.values())[part.start : part.stop]
+    container._modules = {str(place): block for place, block in enumerate(blocks)}
+    set_block_numbers(container, range(part.start, part.stop))
+    setattr(container, PART_OF_BLOCKS, True)
+    return outline
+
+
+def _shallow(module: nn.Module) -> nn.Module:
+    copied = copy.copy(module)
+    copied._modules = dict(module._modules)
+    return copied
