@@ -6,6 +6,7 @@ One module a trainer; ``recognising`` tells them apart by their keys.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os.path import isfile
 from pathlib import Path
 
 from memplanner.errors import PlanError
@@ -86,7 +87,7 @@ class _Beside(dict[str, str]):
 
     def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # a text alone
         path = self._folder / Path(name).name
-        if path.suffix != ".json" or not path.is_file():
+        if path.suffix != ".json" or not isfile(path):  # of any name at all
             return default
         try:
             return read_text(path)

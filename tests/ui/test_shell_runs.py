@@ -6,8 +6,8 @@ import os
 
 from pytestqt.qtbot import QtBot
 
+from memplanner.garbage import give_back
 from memplanner_ui.engine import EngineState
-from memplanner_ui.freed_memory import give_back
 from memplanner_ui.main_window import MainWindow
 from memplanner_ui.run_control import RunSettings
 from memplanner_ui.workspace import LIVE
