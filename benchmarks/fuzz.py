@@ -5,15 +5,21 @@
 
 Several readers, or ``all``, are tried one after the other, each for so long.
 
-A case is a valid small file with a few changes (bytes flipped, cut, repeated, moved, and numbers
-put in that readers get wrong), or bytes alone. What is neither read nor refused, or takes more
-than two seconds, is a finding: its bytes are kept in the folder ``--keep``, and the exit status
-is 1. Each process has a seed of its own, counted from ``--seed``.
+A case is a small file with a few changes (bytes flipped, cut, repeated, moved, numbers put in that
+readers get wrong, words exchanged), a container around what was changed, or bytes alone. What is
+neither read nor refused, or takes more than two seconds, is a finding: its bytes are kept in the
+folder ``--keep``, and the exit status is 1. On Linux the process may grow by 1 GiB while it tries
+cases. What crashes it, or hangs for ten minutes, is left in the folder that is then told.
+
+Each process has a seed of its own, counted from ``--seed``. The last line says how many cases were
+tried, how many of them were read as whole files, and how many were findings.
 """
 
 from __future__ import annotations
 
 import argparse
+import faulthandler
+import gc
 import logging
 import multiprocessing
 import os
@@ -21,12 +27,15 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import NamedTuple
 
-from benchmarks.fuzz_inputs import inputs, seeds
+from benchmarks.fuzz_inputs import inputs
 from memplanner.errors import MemplannerError
 from tests.hostile.case import is_one_line
 from tests.hostile.readers import ENDINGS, READERS
@@ -35,6 +44,7 @@ from tests.hostile.seeds import seed
 SECONDS = 2.0
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108  (a folder with a name of its own is made there)
 TOLD_EVERY_SECONDS = 60.0
+STUCK_SECONDS = 600.0
 
 
 class Trial:
@@ -52,6 +62,8 @@ class Trial:
             from tests.hostile.protocol_lines import read
 
             self._lines = read
+        self.was_read = False
+        """Whether the last case was taken for a whole file, rather than refused."""
         self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115  (``close`` closes it)
         self.wrong(seed(reader))  # libraries are imported when they are first used
 
@@ -71,18 +83,20 @@ class Trial:
         return found
 
     def _outcome(self, data: bytes) -> str | None:
+        self.was_read = False
         try:
             if self._lines is not None:
                 self._lines(data)
-                return None
-            self._file.seek(0)
-            self._file.write(data)
-            self._file.truncate(len(data))
-            self._read(self._path)
+            else:
+                self._file.seek(0)
+                self._file.write(data)
+                self._file.truncate(len(data))
+                self._read(self._path)
         except MemplannerError as error:
             return None if is_one_line(str(error)) else "a sentence that is not one line of text"
         except Exception as error:  # noqa: BLE001  (whatever comes out is what is looked for)
             return f"{type(error).__name__}: {str(error)[:200]}"
+        self.was_read = True
         return None
 
 
@@ -97,18 +111,35 @@ class Share:
     keep: Path | None
 
 
-def run(share: Share) -> tuple[int, int, float]:
-    """How many cases were tried, how many were findings, and the seconds that it took."""
-    folder = _IN_MEMORY if _IN_MEMORY.is_dir() else None
-    done, found = 0, 0
+class Done(NamedTuple):
+    """What became of a share."""
+
+    cases: int
+    read: int
+    """Cases that were taken for whole files."""
+    findings: int
+    seconds: float
+
+
+def run(share: Share) -> Done:
+    """Tries a share's cases; each finding is told, and kept where it should be."""
+    done, read, found = 0, 0, 0
     with (
-        tempfile.TemporaryDirectory(dir=folder) as made,
+        tempfile.TemporaryDirectory(dir=_folder(), prefix=f"fuzz-{share.reader}-") as made,
         closing(Trial(share.reader, Path(made))) as trial,
     ):
+        gc.collect()
+        gc.freeze()  # visiting libraries for garbage takes a tenth of the time
+        if sys.platform == "linux":
+            from tests.hostile.examine import limit
+
+            limit()
         start = told = perf_counter()
-        for data in inputs(seeds(share.reader), share.seed):
+        faulthandler.dump_traceback_later(STUCK_SECONDS, exit=True)
+        for data in inputs(share.reader, share.seed):
             wrong = trial.wrong(data)
             done += 1
+            read += trial.was_read
             if wrong is not None:
                 found += 1
                 print(f"seed {share.seed}, case {done}: {wrong}", flush=True)
@@ -120,12 +151,19 @@ def run(share: Share) -> tuple[int, int, float]:
                 break
             if now - told > TOLD_EVERY_SECONDS:
                 told = now
+                faulthandler.dump_traceback_later(STUCK_SECONDS, exit=True)
                 print(f"{share.reader}: {done} cases in {now - start:.0f} s", flush=True)
-    return done, found, perf_counter() - start
+    faulthandler.cancel_dump_traceback_later()
+    return Done(done, read, found, perf_counter() - start)
+
+
+def _folder() -> str:
+    return str(_IN_MEMORY) if _IN_MEMORY.is_dir() else tempfile.gettempdir()
 
 
 def quiet() -> None:
-    """Readers say nothing beside their sentences, and ask no hub."""
+    """Readers say nothing beside their sentences, and ask no hub; a crash tells where it was."""
+    faulthandler.enable()
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -159,15 +197,20 @@ def fuzzed(reader: str, chosen: argparse.Namespace) -> int:
         )
         for place in range(several)
     ]
-    if several == 1:
-        ended = [run(shares[0])]
-    else:
-        with multiprocessing.get_context("spawn").Pool(several, initializer=quiet) as pool:
-            ended = pool.map(run, shares)
-    done, found = sum(one[0] for one in ended), sum(one[1] for one in ended)
-    seconds = max(one[2] for one in ended)
-    print(f"{reader}: {done} cases in {seconds:.0f} s, {found} findings", flush=True)
-    return found
+    spawn = multiprocessing.get_context("spawn")  # a reader's libraries and limit are its own
+    try:
+        with ProcessPoolExecutor(several, spawn, initializer=quiet) as pool:
+            ended = list(pool.map(run, shares))
+    except BrokenProcessPool:
+        print(f"{reader}: crashed, or hung; see {_folder()}/fuzz-{reader}-*", flush=True)
+        return 1
+    cases, read, findings, seconds = zip(*ended, strict=True)
+    print(
+        f"{reader}: {sum(cases)} cases in {max(seconds):.0f} s, of which {sum(read)} were read, "
+        f"{sum(findings)} findings",
+        flush=True,
+    )
+    return sum(findings)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,9 @@ from memplanner.model.loaded import Model
 from memplanner.model.parameter_tree import tree_model
 from memplanner.model.reading import parse_json
 from memplanner.model.tensors import (
-    LARGEST_DIMENSION,
-    MOST_DIMENSIONS,
     MOST_TENSORS,
     StoredTensor,
+    is_shape,
     whole,
 )
 
@@ -83,11 +82,7 @@ def _stored(archive: Archive, name: str, entry: Any) -> tuple[object, StoredTens
             f"{archive.path} describes {name[:80]} in a way that memplanner does not know; export "
             "it again with this torch."
         ) from error
-    if (
-        not (isinstance(place, str) and whole(offset))
-        or len(shape) > MOST_DIMENSIONS
-        or not all(whole(side) and side <= LARGEST_DIMENSION for side in shape)
-    ):
+    if not (isinstance(place, str) and whole(offset) and is_shape(shape)):
         raise SourceError(f"{archive.path} is damaged: {name[:80]} has no shape; export it again.")
     size_bytes = prod(shape) * width
     buffer = entry.get("is_param") is False

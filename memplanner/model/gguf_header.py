@@ -17,7 +17,7 @@ from typing import Any
 
 from memplanner.errors import SourceError
 from memplanner.model.reading import reason
-from memplanner.model.tensors import LARGEST_DIMENSION, MOST_TENSORS, StoredTensor
+from memplanner.model.tensors import MOST_TENSORS, StoredTensor, is_shape
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -189,7 +189,7 @@ class _Reader:
         if dimensions > MOST_DIMENSIONS:
             raise self._lie(f"{dimensions} dimensions")
         shape = tuple(self._number("Q") for _ in range(dimensions))
-        if any(side > LARGEST_DIMENSION for side in shape):
+        if not is_shape(shape):
             raise self._lie(f"a tensor of shape {list(shape)}")
         return name, shape[::-1], self._number("I"), self._number("Q")
 

@@ -7,6 +7,7 @@ each variable. Links to other files are not followed, and no values are read.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from memplanner.model.archive import Archive
 from memplanner.model.loaded import Model
 from memplanner.model.parameter_tree import tree_model
 from memplanner.model.reading import reason
-from memplanner.model.tensors import StoredTensor
+from memplanner.model.tensors import StoredTensor, is_shape
 
 ENDINGS = (".h5", ".hdf5")
 
@@ -100,6 +101,11 @@ def _stored(path: Path, file: Any, h5py: Any) -> Iterator[StoredTensor]:
             elif isinstance(found, h5py.Dataset) and found.shape is not None:
                 dtype = _TYPES.get(str(found.dtype))
                 if dtype is not None:
-                    size_bytes = int(found.size) * found.dtype.itemsize
                     shape = tuple(int(side) for side in found.shape)
+                    if not is_shape(shape):
+                        raise SourceError(
+                            f"{path} is damaged: {name[:80]} has the shape {list(shape)}; save it "
+                            "again."
+                        )
+                    size_bytes = prod(shape) * found.dtype.itemsize
                     yield StoredTensor(name, dtype, shape, size_bytes, path)

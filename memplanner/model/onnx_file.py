@@ -20,10 +20,10 @@ from memplanner.model.loaded import Model
 from memplanner.model.parameter_tree import tree_model
 from memplanner.model.reading import reason
 from memplanner.model.tensors import (
-    LARGEST_DIMENSION,
     MOST_DIMENSIONS,
     MOST_TENSORS,
     StoredTensor,
+    is_shape,
 )
 from memplanner.units import format_count
 
@@ -127,7 +127,7 @@ class _Reader:
                 outside = inner.value == 1
             if len(shape) > MOST_DIMENSIONS:
                 raise self._damaged(f"a tensor of {len(shape)} dimensions")
-        if any(side > LARGEST_DIMENSION for side in shape):
+        if not is_shape(shape):
             raise self._damaged(f"a tensor of shape {shape}")
         dtype, bits = TYPES.get(kind, (f"ONNX_{kind}", 32))
         size_bytes = prod(shape) * bits // 8

@@ -10,16 +10,18 @@ from __future__ import annotations
 import re
 import struct
 from math import prod
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
 from memplanner.errors import SourceError
 from memplanner.model.reading import parse_json, read_json, reason
 from memplanner.model.tensors import (
-    LARGEST_DIMENSION,
     MOST_DIMENSIONS,
+    MOST_ELEMENTS,
     MOST_TENSORS,
     StoredTensor,
+    is_shape,
     whole,
 )
 
@@ -81,7 +83,7 @@ def read_index(path: Path) -> tuple[StoredTensor, ...]:
     found: list[StoredTensor] = []
     for shard, names in files.items():
         part = path.parent / shard
-        if not part.is_file():
+        if not isfile(part):  # which raises nothing for a name that is too long
             raise SourceError(f"{path} names {shard}, which is missing; download that file too.")
         tensors = [tensor for tensor in read_safetensors(part) if tensor.name in names]
         if len(tensors) < len(names):
@@ -145,17 +147,17 @@ def _tensor(name: str, entry: dict[str, Any], path: Path, size_bytes: int) -> St
             f"The header of {path} gives {name[:80]} the type {str(dtype)[:40]!r}, which is none "
             "of the format's; update memplanner or download the file again."
         )
-    if (
-        not isinstance(shape, list)
-        or len(shape) > MOST_DIMENSIONS
-        or not all(whole(side) and side <= LARGEST_DIMENSION for side in shape)
-    ):
-        raise SourceError(
-            f"The header of {path} gives {name[:80]} no valid shape; download the file again."
-        )
-    if prod(shape) * BITS[dtype] != size_bytes * 8:
+    sides: list[Any] = shape if isinstance(shape, list) else [shape]
+    plain = len(sides) <= MOST_DIMENSIONS and all(
+        whole(side) and side <= MOST_ELEMENTS for side in sides
+    )
+    if plain and prod(sides) * BITS[dtype] != size_bytes * 8:
         raise SourceError(
             f"The header of {path} is wrong: {name[:80]} of shape {shape} in {dtype} does not "
             f"take {size_bytes} bytes; download the file again."
         )
-    return StoredTensor(name, dtype, tuple(shape), size_bytes, path)
+    if not (plain and isinstance(shape, list) and is_shape(sides)):
+        raise SourceError(
+            f"The header of {path} gives {name[:80]} no valid shape; download the file again."
+        )
+    return StoredTensor(name, dtype, tuple(sides), size_bytes, path)

@@ -16,13 +16,7 @@ from memplanner.errors import SourceError
 from memplanner.model.archive import Archive
 from memplanner.model.plain_pickle import read_plain
 from memplanner.model.plain_values import Made, Name, Persistent
-from memplanner.model.tensors import (
-    LARGEST_DIMENSION,
-    MOST_DIMENSIONS,
-    MOST_TENSORS,
-    StoredTensor,
-    whole,
-)
+from memplanner.model.tensors import MOST_TENSORS, StoredTensor, is_shape, whole
 
 PICKLE = "/data.pkl"
 LARGEST_PICKLE_BYTES = 64 * 2**20
@@ -178,8 +172,7 @@ class _Tensors:
             and isinstance(key, str)
             and whole(offset)
             and isinstance(shape, tuple)
-            and len(shape) <= MOST_DIMENSIONS
-            and all(whole(side) and side <= LARGEST_DIMENSION for side in shape)
+            and is_shape(shape)
         ):
             raise self._unknown(name)
         size_bytes = prod(shape) * width

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class StoredTensor:
         return prod(self.shape)
 
 
-LARGEST_DIMENSION = 2**48
+MOST_ELEMENTS = 2**48
+"""Of one tensor: torch counts bytes in 63 bits."""
 MOST_DIMENSIONS = 16
 MOST_TENSORS = 2**20
 
@@ -34,3 +37,12 @@ MOST_TENSORS = 2**20
 def whole(value: object) -> bool:
     """Whether ``value`` is a non-negative integer (and no boolean)."""
     return type(value) is int and value >= 0
+
+
+def is_shape(sides: Sequence[Any]) -> bool:
+    """Whether torch can have a tensor with these sides; those of an empty one count too."""
+    return (
+        len(sides) <= MOST_DIMENSIONS
+        and all(whole(side) for side in sides)
+        and prod(max(side, 1) for side in sides) <= MOST_ELEMENTS
+    )

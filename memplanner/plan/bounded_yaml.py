@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ruamel.yaml.events import (
     CollectionStartEvent,
     ScalarEvent,
 )
+from ruamel.yaml.parser import Parser
 
 from memplanner.errors import PlanError
 from memplanner.writing import why
@@ -25,6 +27,15 @@ MOST_EVENTS = 20_000
 DEEPEST = 16
 LONGEST_NUMBER = 400
 """Digits and letters of a plain value that begins as a number does; Python writes 4300 digits."""
+
+_RAISED = (YAMLError, ValueError, OverflowError, TypeError, LookupError, AssertionError)
+"""By ruamel, for a date such as 2020-13-45, the character \\UFFFFFFFF, a key that is a list of
+lists, a number that is ``-_``, and YAML 1.3, which is told within a document or before it."""
+_OWN_WORDS = {
+    TypeError: "a key is no single value",
+    IndexError: "a number has no digits",
+    KeyError: "it names a version that is not known",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,45 +70,69 @@ def read_text(path: Path, kind: Kind) -> str:
 
 def load_yaml(text: str, origin: str, kind: Kind) -> Any:
     """What a text of that kind's size and shape says. Raises ``PlanError``, naming ``origin``."""
+    yaml = plain_yaml()
+    yaml.Parser = partial(_Bounded, origin=origin, kind=kind)
     try:
-        _check_shape(text, origin, kind)
-        return plain_yaml().load(text)
+        return yaml.load(text)
     except MarkedYAMLError as error:
         raise PlanError(f"{origin} is not valid YAML: {_problem(error)}; correct it.") from error
-    # ValueError: of a date such as 2020-13-45; OverflowError: of the character \UFFFFFFFF
-    except (YAMLError, ValueError, OverflowError) as error:
-        raise PlanError(f"{origin} is not valid YAML: {first_line(error)}; correct it.") from error
+    except _RAISED as error:
+        problem = _OWN_WORDS.get(type(error)) or first_line(error)
+        raise PlanError(f"{origin} is not valid YAML: {problem}; correct it.") from error
 
 
 def plain_yaml() -> YAML:
     """A reader and writer of plain values, in their order."""
-    yaml = YAML(typ="safe", pure=True)
+    yaml = _Plain(typ="safe", pure=True)
     yaml.allow_duplicate_keys = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # typed as None only
     return yaml
 
 
-def _check_shape(text: str, origin: str, kind: Kind) -> None:
-    """Refuses what such a file never has, and what could grow or do something on loading."""
-    depth = 0
-    for count, event in enumerate(plain_yaml().parse(text)):
+class _Plain(YAML):
+    """Without plug-ins: looking for them on the disk takes a fifth of reading a plan."""
+
+    def official_plug_ins(self) -> list[str]:
+        """None."""
+        return []
+
+
+class _Bounded(Parser):
+    """Refuses what such a file never has, and what could grow or do something on loading.
+
+    Each event is looked at before anything is made of it. Raises ``PlanError``.
+    """
+
+    def __init__(self, loader: YAML, origin: str, kind: Kind) -> None:
+        super().__init__(loader)
+        self._origin, self._kind = origin, kind
+        self._depth = self._count = 0
+
+    def get_event(self) -> Any:
+        """The next event."""
+        event = super().get_event()
         if isinstance(event, AliasEvent):
-            raise PlanError(f"{origin} uses a YAML alias (*{event.anchor}); write the value out.")
+            raise PlanError(
+                f"{self._origin} uses a YAML alias (*{event.anchor}); write the value out."
+            )
         if tag := getattr(event, "tag", None):
-            raise PlanError(f"{origin} uses a YAML tag ({tag}); write a plain value.")
-        depth += isinstance(event, CollectionStartEvent)
-        depth -= isinstance(event, CollectionEndEvent)
+            raise PlanError(f"{self._origin} uses a YAML tag ({tag}); write a plain value.")
+        self._depth += isinstance(event, CollectionStartEvent)
+        self._depth -= isinstance(event, CollectionEndEvent)
         scalar = isinstance(event, ScalarEvent)
         if scalar and _is_unwritable(event):
             raise PlanError(
-                f"{origin} has the value {event.value[:20]}…, which cannot be written out again; "
-                "correct it."
+                f"{self._origin} has the value {event.value[:20]}…, which cannot be written out "
+                "again; correct it."
             )
-        long = scalar and len(event.value) > kind.longest_value
-        if long or depth > DEEPEST or count > MOST_EVENTS:
+        long = scalar and len(event.value) > self._kind.longest_value
+        if long or self._depth > DEEPEST or self._count > MOST_EVENTS:
             raise PlanError(
-                f"{origin} is nested too deeply or too long for a {kind.words}; {kind.fix}."
+                f"{self._origin} is nested too deeply or too long for a {self._kind.words}; "
+                f"{self._kind.fix}."
             )
+        self._count += 1
+        return event
 
 
 def _is_unwritable(event: ScalarEvent) -> bool:

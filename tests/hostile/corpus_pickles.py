@@ -65,6 +65,21 @@ def archive() -> Iterator[tuple[Any, ...]]:
         yield f"pickle: {name}", says, state(pickled)
     for name, value, says in (
         ("storage too short", REBUILT.replace(b"K\2K\2\x86", b"K\x63K\2\x86"), "longer than"),
+        (
+            "sides of nothing overflow",
+            REBUILT.replace(
+                b"K\2K\2\x86K\2K\1\x86",
+                b"("
+                + b"\x8a\7"
+                + bytes(6)
+                + b"\1"
+                + b"\x8a\7"
+                + bytes(6)
+                + b"\1"
+                + b"K\0tK\0K\0K\0\x87",
+            ),
+            "does not know",
+        ),
         ("offset too far", REBUILT.replace(b"QK\0K\2", b"QK\x63K\2"), "longer than"),
         ("storage missing", REBUILT.replace(b"X\1\0\0\x000", b"X\1\0\0\x00z"), "longer than"),
         ("type unknown", REBUILT.replace(b"FloatStorage", b"FloppStorage"), "does not know"),
@@ -80,6 +95,12 @@ def archive() -> Iterator[tuple[Any, ...]]:
         ("a list", "names no weights", {"config": []}),
         ("a number", "does not know", {"config": {"w": 3}}),
         ("huge side", "no shape", _program(sizes=[{"as_int": 2**70}])),
+        ("sides overflow", "no shape", _program(sizes=[{"as_int": 2**40}] * 2)),
+        (
+            "sides of nothing overflow",
+            "no shape",
+            _program(sizes=[{"as_int": side} for side in (2**48, 2**48, 0)]),
+        ),
         ("negative offset", "no shape", _program(storage_offset={"as_int": -1})),
         ("type unknown", "does not know", _program(dtype=99)),
         ("type a list", "does not know", _program(dtype=[])),

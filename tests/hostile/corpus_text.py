@@ -17,13 +17,18 @@ def _yaml(reader: str) -> Iterator[tuple[Any, ...]]:
     yield "tag", "tag", b"a: !x 3"
     yield "deep flow", "nested too deeply", b"a: " + b"[" * 100_000
     yield "deep dashes", "nested too deeply", b"- " * 100_000
-    yield "documents", "too long", b"---\n" * 60_000
+    yield "documents", "a single document", b"---\n" * 60_000
     yield "huge", "larger than 256 KiB", b"#" * (256 * 1024 + 1)
     yield "hexadecimal", "cannot be written out", b"micro_batch_size: 0x" + b"f" * 4000
     yield "6000 digits", "cannot be written out", b"micro_batch_size: " + b"9" * 6000
     yield "character beyond all", "not valid YAML", b'precision: "\\UFFFFFFFF"'
     yield "half a character", "cannot be written out", b'precision: "\\uD800"'
     yield "date that is none", "not valid YAML", b"precision: 2020-13-45"
+    yield "a version to come", "not valid YAML", b"%YAML 1.3\n---\nprecision: bf16"
+    yield "a version to come, later", "a version that is not", b"? [a, b]\n%YAML 1.3\n---\n: 3"
+    yield "no digits", "a number has no digits", b"%YAML 1.1\n---\nprecision: -_"
+    yield "key a list of lists", "a key is no single value", b"? [[a]]\n: 3"
+    yield "key a list of tables", "a key is no single value", b"? [{a: b}]\n: 3"
     yield "not UTF-8", "not text in UTF-8", b"\xff\xfe"
     yield "a zero", "not valid YAML", b"a: \0"
     yield "twice a key", "duplicate key", b"precision: bf16\nprecision: fp32\n"
@@ -72,9 +77,15 @@ def trainer() -> Iterator[tuple[Any, ...]]:
         ("no command", 'echo "x --module y"', "starts no trainer"),
     ):
         yield name, says, body.encode()
-    for name in ("../../etc/passwd", "/etc/passwd", "..\\..\\x.json", "x.json"):
+    for name in (
+        "../../etc/passwd",
+        "/etc/passwd",
+        "..\\..\\x.json",
+        "x.json",
+        "n" * 300 + ".json",
+    ):
         body = f"distributed_type: DEEPSPEED\ndeepspeed_config: {{deepspeed_config_file: '{name}'}}"
-        yield f"beside it {name}", "", body.encode()
+        yield f"beside it {name[:40]}", "", body.encode()
 
 
 def text() -> Iterator[tuple[Any, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 import sys
@@ -56,6 +57,8 @@ def safetensors_files() -> Iterator[tuple[Any, ...]]:
         ("a hole", {"data_offsets": [1, 9]}, "begins at 1"),
     ):
         yield name, says, safetensors({"a": {**good["a"], **change}}, bytes(8))
+    nothing = {"a": tensor([2**48, 2**48, 0], 0, 0)}
+    yield "sides of nothing overflow", "no valid shape", safetensors(nothing)
     overlap = {"a": tensor([2], 0, 8), "b": tensor([2], 4, 12)}
     yield "overlapping", "begins at 4", safetensors(overlap, bytes(12))
     control = safetensors({"a\n\x1b[2J\u202e": tensor([9], 0, 8)}, bytes(8))
@@ -67,6 +70,8 @@ def safetensors_files() -> Iterator[tuple[Any, ...]]:
     for name, shard in (("a list", []), ("a number", 3), ("a link up", "..")):
         table = json.dumps({"weight_map": {"w": shard}}).encode()
         yield f"index names {name}", "no file beside", table, {}, index
+    table = json.dumps({"weight_map": {"w": "n" * 300 + ".safetensors"}}).encode()
+    yield "index of a long name", "missing", table, {}, index
     lacking = b'{"weight_map":{"w":"a.safetensors"}}'
     yield "index of a missing file", "missing", lacking, {}, index
     yield "index of a lacking file", "lacks w", lacking, {"a.safetensors": safetensors({})}, index
@@ -112,6 +117,7 @@ def gguf_files() -> Iterator[tuple[Any, ...]]:
     for name, data, says in (
         ("side huge", described([2**63]), "shape"),
         ("sides overflow", described([2**40, 2**40]), "shape"),
+        ("sides of nothing overflow", described([2**48, 2**48, 0]), "shape"),
         ("offset huge", described([2], 0, 2**64 - 1), "at 1844"),
         ("no whole block", described([3], 2), "shape"),
         ("type of tensor unknown", described([2], 999), "is not known"),
@@ -133,6 +139,8 @@ def onnx() -> Iterator[tuple[Any, ...]]:
     yield "no initializer", "no initializers", graph()
     yield "side huge", "shape", graph(initializer([2**63]))
     yield "side negative", "shape", graph(initializer([2**64 - 1]))
+    yield "sides overflow", "shape", graph(initializer([2**47, 2**47]))
+    yield "sides of nothing overflow", "shape", graph(initializer([2**48, 2**48, 0]))
     yield "17 sides", "dimensions", graph(initializer([1] * 17))
     packed = graph(field(1, b"\1" * 40) + field(8, b"w"))
     yield "40 packed sides", "dimensions", packed
@@ -152,6 +160,10 @@ def keras() -> Iterator[tuple[Any, ...]]:
     for step in (8, 13, 40, 48, 64, 96):
         file = _changed(whole[place:], step)
         yield f"h5 damage at {step}", "", file, {}, "m.h5"
+    earlier = bytearray(whole)
+    (listed,) = struct.unpack_from("<I", whole, whole.rfind(b"PK\5\6") + 16)
+    struct.pack_into("<I", earlier, whole.rfind(b"PK\5\6") + 16, listed + 9)
+    yield "a member before the beginning", "no whole archive", bytes(earlier)
     packed = zipped(zipfile.ZIP_DEFLATED, model_dot_weights_dot_h5=bytes(900))
     yield "compressed", "holds model.weights.h5 compressed", packed
     yield "no HDF5", "no whole HDF5", zipped(model_dot_weights_dot_h5=b"x" * 900)
@@ -159,6 +171,18 @@ def keras() -> Iterator[tuple[Any, ...]]:
     for cut in (8, 9, 48, 400):
         file = whole[place : place + cut]
         yield f"h5 cut at {cut}", "no whole HDF5", file, {}, "m.h5"
+    for shape in ((2**62,), (2**40, 2**40)):
+        yield f"h5 of {len(shape)} sides", "is damaged", _dataset(shape), {}, "m.h5"
+
+
+def _dataset(shape: tuple[int, ...]) -> bytes:
+    """A file with a variable of this shape, of which nothing is stored."""
+    import h5py
+
+    made = io.BytesIO()
+    with h5py.File(made, "w") as file:
+        file.create_dataset("a", shape=shape, dtype="f4", chunks=(1,) * len(shape))
+    return made.getvalue()
 
 
 def _changed(data: bytes, place: int) -> bytes:
