@@ -27,9 +27,9 @@ def without_collection() -> Iterator[None]:
 
 
 def nothing_here_is_waste() -> None:
-    """Collections leave alone what is there now: to visit all of torch takes one 0.3 s.
+    """Collections leave alone what is there now: to visit all of torch takes a third of a second.
 
-    For what stays as long as the process. What of it should be waste later on is never found.
+    For what stays as long as the process. What of it is waste later on is not found any more.
     """
     gc.freeze()
 

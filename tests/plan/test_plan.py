@@ -29,6 +29,14 @@ def test_text_is_read_as_the_key_wants_it() -> None:
     assert plan.precision == "fp32"
 
 
+def test_a_plan_shares_what_an_edit_leaves() -> None:
+    before = Plan()
+    after = before.with_values({"training.batch_size": 3, "precision": "fp32"})
+    shared = {name for name, section in after.sections() if section is getattr(before, name)}
+    assert shared == {name for name, _ in before.sections()} - {"training"}
+    assert Plan.parse(after.to_dict()) == after
+
+
 def test_a_plan_cannot_be_changed() -> None:
     plan = Plan()
     with pytest.raises(ValidationError, match="frozen"):

@@ -84,6 +84,10 @@ def test_a_pin_shows_its_value_and_lets_go(qtbot: QtBot) -> None:
     qtbot.addWidget(form)
     form.show_plan(Plan(), ("training.sequence_length",))
     row = form._pin_rows[0]
+    form.show_plan(Plan().with_values({"training.sequence_length": 64}), form.goal().pinned)
+    assert "64" in [said.text() for said in row.findChildren(QLabel)]
+    form.show_plan(Plan(), form.goal().pinned)
+    assert form._pin_rows == [row]
     assert "2048" in [said.text() for said in row.findChildren(QLabel)]
     told: list[tuple[str, bool]] = []
     form.pin_wanted.connect(lambda *pin: told.append(pin))

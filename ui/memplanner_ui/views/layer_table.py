@@ -19,6 +19,7 @@ from memplanner.messages.estimate import Layer
 from memplanner.units import format_bytes
 from memplanner_ui.language import of_plan, translatable, translate
 from memplanner_ui.views.layer_names import Names, RowsByTitle, names_of, split_around
+from memplanner_ui.views.layer_order import natural_keys
 from memplanner_ui.views.layer_query import Booleans, Query
 from memplanner_ui.views.layer_query_rows import TableRows
 from memplanner_ui.views.parts import IN_OVERHEAD, NAMED, Around, lower, shown
@@ -380,19 +381,8 @@ class LayerTable:
         self._lists = None
 
     def _natural_keys(self) -> Integers:
-        """The model's order: a group stands where its first block does, what is around last."""
-        count = len(self.parent)
-        keys = np.arange(count, dtype=np.int64) * 2
-        ours = range(self._our_rows.first, count)
-        own = [node for node in ours if self.kinds[node] == "own"]
-        keys[own] = np.where(self.parent[own] != self.root, -1, 2 * count)
-        for node in ours:
-            kind = self.kinds[node]
-            if kind == "group":
-                keys[node] = self._node_of[self.names[node]] * 2
-            elif kind != "own":
-                keys[node] += 2 * count
-        return keys
+        first = self._our_rows.first
+        return natural_keys(self.kinds, self.names, self.parent, self._node_of, first)
 
     def _key(self, column: Column) -> Integers:
         if column == "name":

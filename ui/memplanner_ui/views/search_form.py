@@ -84,7 +84,6 @@ class SearchForm(Panel):
         self.pin_button = QPushButton(translate("Views", "Pin another"))
         self._ways: dict[str, ElidedLabel] = {}
         self._pin_rows: list[PinnedOption] = []
-        """The keys of the pinned options and their values in words."""
         self._add_goal()
         self._add_pins()
         self._add_allowed()
