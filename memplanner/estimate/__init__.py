@@ -16,6 +16,7 @@ from memplanner.estimate.recorder import recorder
 from memplanner.estimate.step_time_measured import Timed
 from memplanner.estimate.step_time_message import stated_seconds, step_time
 from memplanner.estimate.workspaces import with_workspaces
+from memplanner.garbage import without_collection
 from memplanner.hardware import find_device
 from memplanner.hardware.libraries import GRAD_SCALER_BYTES, product_workspaces
 from memplanner.messages.device import Device
@@ -86,7 +87,8 @@ def estimate(
             seconds=perf_counter() - started,
         )
 
-    return predict_ranks(planned.sharding, predict, rank)
+    with without_collection():
+        return predict_ranks(planned.sharding, predict, rank)
 
 
 def standing_workspaces(

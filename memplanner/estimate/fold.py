@@ -9,6 +9,7 @@ not, the model is recorded whole.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
 
 import numpy as np
@@ -44,12 +45,36 @@ class _Unfolding:
         for label, storages in enumerate(self.births):
             self.owner[storages] = label
             self.rank[storages] = np.arange(len(storages))
+        storages = np.abs(tape.events) - 1
+        self.signs = np.sign(tape.events)
+        self.owners, self.ranks = self.owner[storages], self.rank[storages]
+        """Of each event's storage: the period that it is born in, and which one of its."""
+        self.placed = self._placed(storages)
 
     def reaches_far(self) -> bool:
         """Whether a period frees storages of another that is not its neighbour."""
-        owner = self.owner[np.abs(self.tape.events) - 1]
-        inside = (self.labels != NONE) & (owner != NONE)
-        return bool((np.abs(owner - self.labels)[inside] > 1).any())
+        inside = (self.labels != NONE) & (self.owners != NONE)
+        return bool((np.abs(self.owners - self.labels)[inside] > 1).any())
+
+    def _placed(self, storages: Array) -> Array:
+        """All events, with neighbours' storages looked up beside the new places of periods."""
+        labels, owners = self.labels, self.owners
+        later = np.where(labels >= 2, self.copies, 0)
+        place = np.where((owners == NONE) | (labels == NONE), NONE, owners + later)
+        copy = (place >= 2) & (place < 2 + self.copies)
+        middle = (owners == 1) | (owners == 2)
+        one, two = middle & (place == 1), middle & (place == 2 + self.copies)
+        result = storages.copy()
+        result[copy] = self._copied(place[copy], self.ranks[copy])
+        result[one] = self.births[1][self.ranks[one]]
+        result[two] = self.births[2][self.ranks[two]]
+        placed: Array = self.signs * (result + 1)
+        return placed
+
+    def _copied(self, place: Array, rank: Array) -> Array:
+        """The numbers of storages of copied periods."""
+        copied: Array = self.recorded + (place - 2) * self.width + np.maximum(rank, 0)
+        return copied
 
     def result(self) -> Tape | None:
         """The unfolded tape, or None where stretches 1 and 2 differ."""
@@ -79,9 +104,10 @@ class _Unfolding:
         return self._tape(np.concatenate(events), np.concatenate(context), phases)
 
     def _phases(self, edges: dict[int, int]) -> tuple[Span, ...]:
+        known = sorted(edges)
+
         def moved(border: int) -> int:
-            later = [edge for edge in edges if edge >= border]
-            return edges[min(later)]
+            return edges[known[bisect_left(known, border)]]
 
         return tuple(
             Span(span.phase, span.micro_batch, moved(span.start), moved(span.stop))
@@ -89,30 +115,9 @@ class _Unfolding:
         )
 
     def _as_recorded(self, stretch: Stretch) -> tuple[Array, Array]:
-        """The stretch itself, its neighbours' storages looked up beside its new place."""
+        """The stretch itself."""
         inside = slice(stretch.start, stretch.stop)
-        events = self.tape.events[inside]
-        storages = np.abs(events) - 1
-        if stretch.label != NONE:
-            shift = self.copies if stretch.label >= 2 else 0
-            distance = self.owner[storages] - stretch.label
-            place = np.where(self.owner[storages] == NONE, NONE, stretch.label + shift + distance)
-            storages = self._instance(storages, place)
-        return np.sign(events) * (storages + 1), self.tape.context[inside]
-
-    def _instance(self, storages: Array, place: Array) -> Array:
-        """The storage that stands for ``storages`` in the period ``place`` of the whole model."""
-        copy = (place >= 2) & (place < 2 + self.copies)
-        first = self.births[1]
-        last = self.births[2]
-        rank = np.clip(self.rank[storages], 0, max(self.width - 1, 0))
-        result = storages.copy()
-        result[copy] = self.recorded + (place[copy] - 2) * self.width + rank[copy]
-        middle = np.isin(self.owner[storages], (1, 2))
-        one, two = middle & (place == 1), middle & (place == 2 + self.copies)
-        result[one] = first[rank[one]]
-        result[two] = last[rank[two]]
-        return result
+        return self.placed[inside], self.tape.context[inside]
 
     def _middle(self, one: Stretch, two: Stretch) -> list[tuple[Array, Array]] | None:
         """A stretch of period 1 and one of period 2 (in either order), with the copies between."""
@@ -124,7 +129,7 @@ class _Unfolding:
         if one.label == 2:  # backward: the highest period comes first
             order = order[::-1]
         place = distance[None, :] + (2 + order)[:, None]
-        copied = self.recorded + (place - 2) * self.width + rank[None, :]
+        copied = self._copied(place, rank[None, :])
         copied = np.where(place == 1, self.births[1][rank][None, :], copied)
         copied = np.where(place == 2 + self.copies, self.births[2][rank][None, :], copied)
         events = (sign[None, :] * (copied + 1)).reshape(-1)
@@ -136,27 +141,23 @@ class _Unfolding:
         first, second = (one, two) if one.label == 1 else (two, one)
         if first.stop - first.start != second.stop - second.start:
             return None
-        events_1 = self.tape.events[first.start : first.stop]
-        events_2 = self.tape.events[second.start : second.stop]
-        storage_1, storage_2 = np.abs(events_1) - 1, np.abs(events_2) - 1
-        owner_1, owner_2 = self.owner[storage_1], self.owner[storage_2]
-        known_1, known_2 = owner_1 != NONE, owner_2 != NONE
-        if not (np.array_equal(np.sign(events_1), np.sign(events_2))
-                and np.array_equal(known_1, known_2)):  # fmt: skip
+        part_1, part_2 = slice(first.start, first.stop), slice(second.start, second.stop)
+        owner_1, owner_2 = self.owners[part_1], self.owners[part_2]
+        if not np.array_equal(self.signs[part_1], self.signs[part_2]):
             return None
-        distance = np.where(known_1, owner_1 - 1, 0)
-        if not np.array_equal(distance, np.where(known_2, owner_2 - 2, 0)):
-            return None
-        if not known_1.all():
+        if (owner_1 == NONE).any() or (owner_2 == NONE).any():
             return None  # a storage of no period would die once for every copy
-        inner_1 = np.isin(owner_1, (1, 2))
-        inner_2 = np.isin(owner_2, (1, 2))
-        both = inner_1 & inner_2
-        if not np.array_equal(self.rank[storage_1][both], self.rank[storage_2][both]):
+        distance = owner_1 - 1
+        if not np.array_equal(distance, owner_2 - 2):
             return None
-        rank = np.where(inner_1, self.rank[storage_1], self.rank[storage_2])
-        context = self.tape.context[first.start : first.stop]
-        return np.sign(events_1), distance, rank, context
+        inner_1 = (owner_1 == 1) | (owner_1 == 2)
+        inner_2 = (owner_2 == 1) | (owner_2 == 2)
+        both = inner_1 & inner_2
+        rank_1, rank_2 = self.ranks[part_1], self.ranks[part_2]
+        if not np.array_equal(rank_1[both], rank_2[both]):
+            return None
+        rank = np.where(inner_1, rank_1, rank_2)
+        return self.signs[part_1], distance, rank, self.tape.context[part_1]
 
     # Modules: those of the recording, then one set of period 1's modules for each copy.
 

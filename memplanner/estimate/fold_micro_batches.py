@@ -3,8 +3,9 @@
 A stage under 1F1B first runs forwards until as many micro-batches are in flight as there are stages
 from it on, then rounds of a backward and a forward, then the backwards that are left. Recorded are
 few of each (``pipeline_micro_batches.py``); what a forward or a backward makes and frees is the
-same for all in the same place. That it is so is checked event by event on two that stand for
-others; where they differ, the step is recorded with all its micro-batches.
+same for all in the same place, and mostly wherever it comes. That it is so is checked event by
+event on those that stand for others; where they differ, the step is recorded with more
+micro-batches, in the end with all.
 
 A storage that dies is named by where it was born as seen from there, such as the same
 micro-batch's forward, and by which one it is of those that die so: forwards after a backward may
@@ -118,10 +119,15 @@ class Step:
         return first is not None and first == second
 
     def _told(self, place: int) -> list[tuple[object, ...]] | None:
-        """The events of a segment without what is its own; None where one reaches far."""
+        """The events of a segment without what is its own; None where one reaches far.
+
+        When storages without size die depends on what came before, and no byte does on that.
+        """
         span, tape = self.spans[place], self.tape
-        signs = np.sign(tape.events[span.start : span.stop])
         storages = self.storages(place)
+        sized = tape.size_bytes[storages] > 0
+        storages = storages[sized]
+        signs = np.sign(tape.events[span.start : span.stop])[sized]
         relations = np.empty(len(storages), dtype=object)
         ordinals = np.zeros(len(storages), dtype=np.int64)
         for born in np.unique(self.born[storages]).tolist():
@@ -132,7 +138,7 @@ class Step:
             relations[inside] = str(relation)
             known = self.births(born) if relation == OWN else self.dying[born, relation]
             ordinals[inside] = np.searchsorted(known, storages[inside])
-        context = tape.context[span.start : span.stop]
+        context = tape.context[span.start : span.stop][sized]
         values = (tape.size_bytes[storages], tape.category[storages], tape.module[storages])
         return list(zip(*(part.tolist() for part in (signs, context, relations, ordinals, *values)),
                         strict=True))  # fmt: skip
@@ -153,9 +159,10 @@ class Step:
         own_phase, own_number = work[place]
         if number == own_number:
             return Relation("same", phase)
-        if born == place - 1:
+        before = number == own_number - 1 and phase == own_phase
+        if born == place - 1 and not (before and self.order.all_alike):
             return Relation("just before")
-        if number == own_number - 1 and phase == own_phase:
+        if before:
             return Relation("before", phase)
         return Relation(ends[number], phase) if number in ends else None
 
@@ -201,7 +208,7 @@ class _Unrolling:
             module=tape.module[sources],
             trainable=tape.trainable[sources],
             numel=tape.numel[sources],
-            storages=tuple(tape.storages[source] for source in sources.tolist()),
+            storages=tuple(map(tape.storages.__getitem__, sources.tolist())),
             source=np.arange(len(sources)),
             events=np.concatenate(events),
             context=np.concatenate(context),

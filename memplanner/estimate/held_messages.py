@@ -33,7 +33,7 @@ class HeldMessage:
 def let_go(tape: Tape, order: Order) -> tuple[Tape, HeldMessage | None]:
     """The step with its held message dying as the next one does, and how it died."""
     held = held_one(order)
-    if held is None or held + 1 >= order.rounds:
+    if held is None or held + 1 > order.rounds:
         return tape, None
     last = _inside(tape, "backward", order.rounds)
     late = np.flatnonzero(np.isin(-tape.events[last], _births(tape, held)))
@@ -46,8 +46,9 @@ def let_go(tape: Tape, order: Order) -> tuple[Tape, HeldMessage | None]:
     if len(usual) != 1:
         return tape, None
     module = int(tape.context[after][usual[0]])
+    index = int(usual[0]) - int(after.start <= place < after.start + usual[0])
     storage = -int(tape.events[place]) - 1
-    moved = _moved(tape, place, _inside(tape, "backward", held), int(usual[0]), module)
+    moved = _moved(tape, place, _inside(tape, "backward", held), index, module)
     ordinal = int(np.searchsorted(_freed_by_own(moved, held), storage + 1))
     message = HeldMessage(
         ordinal, int(tape.size_bytes[storage]), int(late[0]), int(tape.context[place])

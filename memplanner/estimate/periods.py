@@ -137,9 +137,13 @@ def _labels(tape: Tape, cut: Cut, blocks: Array) -> Array:
 def _glue(labels: Array) -> None:
     """What happens between two periods belongs to the one before."""
     known = np.flatnonzero(labels != NONE)
-    for before, after in pairwise(known):
-        if after - before > 1 and abs(labels[before] - labels[after]) <= 1:
-            labels[before + 1 : after] = labels[before]
+    if not len(known):
+        return
+    passed = np.searchsorted(known, np.arange(len(labels)), side="right")
+    between = np.flatnonzero((passed > 0) & (passed < len(known)))
+    before, after = (labels[known[passed[between] - way]] for way in (1, 0))
+    near = np.abs(before - after) <= 1
+    labels[between[near]] = before[near]
 
 
 def _births(tape: Tape, labels: Array) -> tuple[Array, ...]:

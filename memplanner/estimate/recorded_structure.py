@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from memplanner.estimate.fold import unfold
 from memplanner.estimate.folded import FoldedStep
@@ -17,7 +18,7 @@ from memplanner.tape.tape import Tape
 from memplanner.tape.work import Work
 
 
-@dataclass(slots=True)
+@dataclass
 class RecordedStructure:
     """What was recorded for one structural choice."""
 
@@ -27,7 +28,6 @@ class RecordedStructure:
     """The tape of the whole model, as long as it is remembered."""
     whole_work: Work
     cuts: tuple[Cut, ...]
-    folded: FoldedStep | None
     forms: Forms | None = None
     peaks: PeakForms | None = None
     """The step's peak by its forms, once many points were asked for."""
@@ -39,6 +39,11 @@ class RecordedStructure:
     """What they do at the recorded point, as long as no other is asked for."""
     others: OrderedDict[Point, Tape] = field(default_factory=OrderedDict)
     """Tapes of other points, where sizes follow no forms."""
+
+    @cached_property
+    def folded(self) -> FoldedStep | None:
+        """The step from the recorded blocks alone; None where repetitions are entangled."""
+        return FoldedStep.of(self.recorded, self.cuts)
 
     @property
     def unfolded(self) -> Tape:

@@ -212,9 +212,8 @@ class Recorder:
             folded = whole, whole
         recorded, unfolded = folded
         give_up_if_asked()
-        step = FoldedStep.of(recorded, chosen)
         structure = RecordedStructure(
-            point, recorded, unfolded, unfolded.work, chosen, step, checked=[point]
+            point, recorded, unfolded, unfolded.work, chosen, checked=[point]
         )
         self._structures[key] = structure
         keep_whole(self._whole, structure)

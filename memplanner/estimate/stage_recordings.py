@@ -42,7 +42,7 @@ class StageRecordings:
         blocks: Callable[[], BlockList | None],
     ) -> None:
         self._record, self._parts, self._blocks = record, parts, blocks
-        self._known: OrderedDict[tuple[Plan, Target, Cuts], Tape] = OrderedDict()
+        self._known: OrderedDict[tuple[Plan, Target, Cuts, Order], Tape] = OrderedDict()
 
     def tape(self, plan: Plan, target: Target, chosen: Cuts) -> Tape | None:
         """The step of the target's stage; None where it has to be recorded as it is."""
@@ -52,11 +52,15 @@ class StageRecordings:
         order = order_of(section, parts[0].stage, count)
         if order is None:
             return None
-        short = shortened(order)
-        if short is None:
-            return self._record(plan, target, parts, chosen, order)
-        tape = self._of_one_like_it(plan, target, parts[0], chosen, short)
-        return None if tape is None else with_all_micro_batches(tape, short, order)
+        orders = shortened(order, plan)
+        for short in orders:
+            tape = self._of_one_like_it(plan, target, parts[0], chosen, short)
+            if tape is None:
+                return None
+            told = with_all_micro_batches(tape, short, order)
+            if told is not None:
+                return told
+        return None if orders else self._record(plan, target, parts, chosen, order)
 
     def _of_one_like_it(
         self, plan: Plan, target: Target, part: Part, chosen: Cuts, short: Order
@@ -81,7 +85,7 @@ class StageRecordings:
     def _remembered(
         self, plan: Plan, target: Target, parts: Parts, chosen: Cuts, short: Order
     ) -> Tape | None:
-        key = plan, target, chosen
+        key = plan, target, chosen, short
         known = self._known.get(key)
         if known is not None:
             return known

@@ -34,6 +34,7 @@ from memplanner.tape.steady import Ownership, steady_tape
 from memplanner.tape.tape import WORKSPACES, Tape
 from memplanner.tape.tensor_trees import tensors_in
 from memplanner.tape.uncompiled import uncompiled
+from memplanner.tape.unprofiled import unprofiled
 from memplanner.tape.values import Values
 from memplanner.tape.watch import ADD, StorageWatch
 from memplanner.tape.work_facts import facts_of
@@ -244,7 +245,12 @@ def _record(
         owned.note_module(prepared.module)
         owned.note_inputs(tensors_in(batch))
         try:
-            with without_collection(), uncompiled(), seeing_kernels(watch.note_kernel):
+            with (
+                without_collection(),
+                uncompiled(),
+                unprofiled(watch),
+                seeing_kernels(watch.note_kernel),
+            ):
                 if pipeline is None:
                     keep = _run(prepared, batch, backend, watch, owned, held)
                 else:

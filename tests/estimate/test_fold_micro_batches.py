@@ -1,5 +1,6 @@
 """A pipeline's step told from a short one is the step recorded with all its micro-batches."""
 
+from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
 from importlib import import_module
@@ -10,7 +11,8 @@ import pytest
 import transformers
 
 import memplanner as mp
-from memplanner.estimate.fold_micro_batches import with_all_micro_batches
+from memplanner.estimate.fold_micro_batches import Step, with_all_micro_batches
+from memplanner.estimate.held_messages import let_go
 from memplanner.estimate.recorder import recorder
 from memplanner.estimate.recording import Recordings
 from memplanner.estimate.step_work import at_one_point
@@ -82,14 +84,16 @@ def _same(one: Tape, other: Tape) -> bool:
             8,
         ),
         ({"cards_per_node": 8}, 8),
+        ({"data": "zero_2", "cards_per_node": 16, "zero_grad": "before_backward"}, 8),
     ],
-    ids=["ZeRO-2", "ZeRO-3 of folded blocks", "DDP", "GPipe", "tensor", "alone"],
+    ids=["ZeRO-2", "ZeRO-3 of folded blocks", "DDP", "GPipe", "tensor", "alone", "zeroed late"],
 )
 def test_a_stage_is_as_if_recorded_with_all(
     sharding: dict[str, object], blocks: int, tmp_path: Path
 ) -> None:
     model = _model(tmp_path, blocks)
-    plan = _plan(pipeline=8, **sharding)
+    zero_grad = sharding.pop("zero_grad", "before_forward")
+    plan = _plan(pipeline=8, **sharding).with_values({"training.zero_grad": zero_grad})
     recordings, made = Recordings(model), 0
     for stage in (0, 1, 3, 6, 7):
         target = _target(plan, stage)
@@ -108,10 +112,13 @@ def test_a_stage_is_as_if_recorded_with_all(
 
 @pytest.mark.parametrize("stages", range(2, 12))
 @pytest.mark.parametrize("schedule", ["1f1b", "gpipe"])
-def test_each_part_of_an_order_has_one_that_stands_for_it(schedule: str, stages: int) -> None:
-    section = Sharding.model_validate(
-        {"cards_per_node": stages, "pipeline": stages, "schedule": schedule}
-    )
+@pytest.mark.parametrize("data", ["zero_2", "zero_3"])
+def test_each_part_of_an_order_has_one_that_stands_for_it(
+    data: str, schedule: str, stages: int
+) -> None:
+    values = {"data": data, "cards_per_node": 2 * stages, "pipeline": stages, "schedule": schedule}
+    section = Sharding.model_validate(values)
+    plan = Plan().model_copy(update={"sharding": section})
     seen = 0
     for micro_batches in range(stages, 3 * stages + 4):
         for stage in range(stages):
@@ -124,18 +131,23 @@ def test_each_part_of_an_order_has_one_that_stands_for_it(schedule: str, stages:
             )
             for number in range(micro_batches):
                 assert order.place("forward", number) < order.place("backward", number)
-            short = shortened(order)
-            if short is None:
-                continue
-            seen += 1
-            assert short.count < order.count
-            for work in order.work:
-                stand = order.stands_for(work, short)
-                assert stand in short.work
-                assert stand[0] == work[0]
-                assert (stand[1] == 0) == (work[1] == 0)
-                last = stand[1] == short.count - 1
-                assert last == (work[1] == order.count - 1) or work[0] == "forward"
+            for short in shortened(order, plan):
+                seen += 1
+                assert short.count < order.count
+                compared = {work for pair in short.pairs for work in pair}
+                for work in order.work:
+                    stand = order.stands_for(work, short)
+                    assert stand in short.work
+                    assert stand[0] == work[0]
+                    assert (stand[1] == 0) == (work[1] == 0)
+                    last = stand[1] == short.count - 1
+                    assert last == (work[1] == order.count - 1) or work[0] == "forward"
+                stand_for = Counter(order.stands_for(work, short) for work in order.work)
+                alone = {(phase, number) for phase, number in stand_for if not number}
+                alone |= {("backward", short.count - 1), ("backward", short.rounds)}
+                alone |= {("forward", short.in_flight - 1)}
+                assert {work for work, times in stand_for.items() if times > 1} <= compared
+                assert stand_for.keys() <= compared | alone
     assert seen or stages == 2
 
 
@@ -156,8 +168,7 @@ def test_a_step_whose_micro_batches_differ_is_not_told_from_a_short_one(tmp_path
     parts = recordings.parts(plan, target)
     order = order_of(plan.sharding, 7, 12)
     assert order is not None
-    short = shortened(order)
-    assert short is not None
+    (short,) = shortened(order, plan)
     tape = record(model, plan, target, deepcopy(recordings.stages(parts, ())), shortened=short)
     assert with_all_micro_batches(tape, short, order) is not None
 
@@ -167,6 +178,27 @@ def test_a_step_whose_micro_batches_differ_is_not_told_from_a_short_one(tmp_path
     sizes[born[born > 0][0] - 1] += 512
     assert with_all_micro_batches(replace(tape, size_bytes=sizes), short, order) is None
     assert with_all_micro_batches(tape, replace(short, in_flight=2), order) is None
+
+
+def test_a_death_of_nothing_may_come_earlier_or_later(tmp_path: Path) -> None:
+    """Whether a message dies before or after a storage without size changes no byte."""
+    model = _model(tmp_path)
+    plan = _plan(data="zero_2", cards_per_node=16, pipeline=8)
+    recordings, target = Recordings(model), _target(plan, 3)
+    parts = recordings.parts(plan, target)
+    order = order_of(plan.sharding, 3, 12)
+    assert order is not None
+    short = shortened(order, plan)[0]
+    stages = deepcopy(recordings.stages(parts, ()))
+    tape = record(model, plan, target, stages, shortened=short)
+    step = Step.of(let_go(tape, short)[0], short)
+    assert step is not None
+    one, other = (step.spans[short.place("backward", number)] for number in (1, 3))
+    told = [step.tape.events[span.start : span.stop] for span in (one, other)]
+    sizes = [np.sign(part) * step.tape.size_bytes[np.abs(part) - 1] for part in told]
+    assert not np.array_equal(*sizes)
+    assert np.array_equal(*(part[part != 0] for part in sizes))
+    assert step.is_regular
 
 
 def test_a_step_that_cannot_be_told_is_recorded_whole(
@@ -180,7 +212,7 @@ def test_a_step_that_cannot_be_told_is_recorded_whole(
     monkeypatch.setattr(module, "with_all_micro_batches", lambda *given: None)
     recordings = Recordings(model)
     assert _same(recordings.record(plan, target, (2, 16), ()), told)
-    assert recordings.made == 2  # the short one, and the whole
+    assert recordings.made == 3  # two short ones, and the whole
 
 
 def test_micro_batches_that_were_left_out_count_in_time_and_traffic(tmp_path: Path) -> None:

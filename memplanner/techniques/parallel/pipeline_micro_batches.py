@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
+from itertools import count, pairwise
 from typing import Literal
 
+from memplanner.plan import Plan
 from memplanner.plan.sharding import Sharding
 from memplanner.plan.sharding_choices import Schedule
 
-Work = tuple[Literal["forward", "backward"], int]
+Phase = Literal["forward", "backward"]
+Work = tuple[Phase, int]
 """A forward or a backward, and of which micro-batch."""
 
 
@@ -92,37 +94,41 @@ class Order:
     @property
     def pairs(self) -> tuple[tuple[Work, Work], ...]:
         """Of the recorded ones those that stand for others, each beside one that is alike."""
-        if self.schedule == "gpipe":
-            return (("forward", 2), ("forward", 3)), (("backward", 2), ("backward", 3))
-        forward = self.in_flight + 1
-        found: list[tuple[Work, Work]] = [
-            (("forward", forward), ("forward", forward + 1)),
-            (("backward", 2), ("backward", 3)),
-        ]
-        if self.in_flight > 1:
-            found.append((("forward", 2), ("forward", 3)))
-            left = self.rounds + 1
-            found.append((("backward", left), ("backward", left + 1)))
+        last, rounds = self.count - 1, self.rounds
+        ahead = self.in_flight if self.all_alike else self.in_flight - 1
+        forwards = range(1, ahead), range(self.in_flight, self.count)
+        backwards = range(1, rounds), range(rounds + 1, last)
+        if self.all_alike:
+            backwards = range(1, last), range(0)
+        alike: list[tuple[Phase, range]] = [("forward", part) for part in forwards]
+        alike += [("backward", part) for part in backwards]
+        found: list[tuple[Work, Work]] = []
+        for phase, part in alike:
+            found += [((phase, one), (phase, two)) for one, two in pairwise(part)]
         return tuple(found)
+
+    @property
+    def all_alike(self) -> bool:
+        """Whether all between the first and the last are to be alike, before the rounds and after.
+
+        So few are in flight that there are no two that stand for others beside those that do not.
+        """
+        return 1 < self.in_flight < 4
 
     def stands_for(self, work: Work, recorded: Order) -> Work:
         """What in ``recorded``, one of :func:`shortened`, is like ``work`` of this order."""
         phase, number = work
-        if number < 2 and (phase == "backward" or number < self.in_flight):
-            return phase, number
-        if self.schedule == "gpipe":
-            return phase, recorded.count - 1 if number == self.count - 1 else 2
-        if phase == "backward":
-            if number == self.count - 1:
-                return phase, recorded.count - 1
-            if number > self.rounds:  # no forward comes between
-                return phase, recorded.rounds + 1
-            return phase, recorded.rounds if number == self.rounds else 2
-        if number < self.in_flight:
-            return phase, 2
-        place = number - self.in_flight
-        ends = {0: 0, self.rounds - 1: recorded.rounds - 1}
-        return phase, recorded.in_flight + ends.get(place, 1)
+        if number == 0:
+            return work
+        if number == self.count - 1:
+            return phase, recorded.count - 1
+        if phase == "forward" and number < self.in_flight:
+            return phase, recorded.in_flight - 1 if number == self.in_flight - 1 else 1
+        if phase == "forward":
+            return phase, recorded.in_flight + (number > self.in_flight)
+        if number > self.rounds:  # no forward comes between
+            return phase, recorded.rounds + 1
+        return phase, recorded.rounds if number == self.rounds else 1
 
 
 def order_of(section: Sharding, stage: int, micro_batches: int) -> Order | None:
@@ -133,16 +139,19 @@ def order_of(section: Sharding, stage: int, micro_batches: int) -> Order | None:
     return Order(section.schedule, min(ahead, micro_batches), micro_batches)
 
 
-def shortened(order: Order) -> Order | None:
-    """A shorter order in which each kind of work is to be seen; None where there is none.
+def shortened(order: Order, plan: Plan) -> tuple[Order, ...]:
+    """Shorter orders in which each kind of work is to be seen, to be tried in turn.
 
-    Before and between what is first and last there are two of each kind, to be compared.
+    ZeRO-3 under torch's pipelines no longer frees what it gathered once the rounds are through, and
+    gradients that are let go of right before the first backward are there until its forward ends:
+    then not all are alike.
     """
+    alike = plan.sharding.data != "zero_3" and plan.training.zero_grad != "before_backward"
     if order.schedule == "gpipe":
-        short = Order("gpipe", 5, 5)
+        found = [Order("gpipe", 4, 4)]
     elif order.in_flight == 1:
-        short = Order("1f1b", 1, 5)
+        found = [Order("1f1b", 1, 4)]
     else:
-        short = Order("1f1b", 4, 8)
+        found = [Order("1f1b", 3, 5)] * alike + [Order("1f1b", 4, 7)]
     enough_rounds = order.schedule == "gpipe" or order.rounds >= 3
-    return short if short.count < order.count and enough_rounds else None
+    return tuple(short for short in found if short.count < order.count and enough_rounds)

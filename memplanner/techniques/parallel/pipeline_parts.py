@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from memplanner.errors import PlanError
 from memplanner.plan.sharding import Sharding
@@ -54,6 +55,13 @@ def deal_blocks(
     with fewer blocks on earlier stages is taken: they have more micro-batches in flight. Raises
     ``PlanError`` where there are fewer blocks than stages, or other blocks than the plan names.
     """
+    return _dealt(tuple(block_bytes), before_bytes, after_bytes, section)
+
+
+@lru_cache(maxsize=64)
+def _dealt(
+    block_bytes: tuple[int, ...], before_bytes: int, after_bytes: int, section: Sharding
+) -> tuple[Part, ...]:
     stages, blocks = stage_count(section), len(block_bytes)
     if stages > blocks:
         raise PlanError(
