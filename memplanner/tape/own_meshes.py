@@ -47,7 +47,7 @@ def own_meshes() -> Iterator[None]:
         if told:
             _become(mesh, world)
 
-    with patch.object(DeviceMesh, "__init__", make), _own_groups():
+    with patch.object(DeviceMesh, "__init__", make), _own_groups(), _joined_once():
         try:
             yield
         finally:
@@ -88,6 +88,27 @@ def _own_groups() -> AbstractContextManager[Any]:
         return known[own]
 
     return patch.object(DeviceMesh, "_init_one_process_group", staticmethod(make))
+
+
+def _joined_once() -> AbstractContextManager[Any]:
+    """Inside it meshes that are joined again are the joined mesh from before.
+
+    FSDP2 joins its mesh with tensor parallel's for every single parameter.
+    """
+    from torch.distributed.device_mesh import DeviceMesh
+
+    made = getattr(DeviceMesh, "_concatenate", None)
+    if made is None or list(inspect.signature(made).parameters) != ["device_mesh_list"]:
+        return nullcontext()
+    known: dict[tuple[int, ...], tuple[list[Any], Any]] = {}
+
+    def join(device_mesh_list: list[Any]) -> Any:
+        key = tuple(map(id, device_mesh_list))
+        if key not in known:  # what is joined is held, so that its numbers stay its own
+            known[key] = list(device_mesh_list), made(device_mesh_list)
+        return known[key][1]
+
+    return patch.object(DeviceMesh, "_concatenate", staticmethod(join))
 
 
 def _forget_many() -> None:
