@@ -57,10 +57,13 @@ def check_names(module: nn.Module, plan: Plan) -> None:
 
 def needs_all_blocks(plan: Plan) -> bool:
     """Whether what happens to a block depends on all of them, or on numbers that a cut changes."""
+    return _in_buckets(plan.sharding) or depends_on_place(plan)
+
+
+def depends_on_place(plan: Plan) -> bool:
+    """Whether what happens to a block depends on its number, or on the model's other blocks."""
     pruning = plan.pruning
     if pruning.structure == "structured" and pruning.block_ratio:
-        return True
-    if _in_buckets(plan.sharding):
         return True
     if plan.distillation.compares_layers:  # which layer learns from which depends on their numbers
         return True

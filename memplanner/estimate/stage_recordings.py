@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 
-from memplanner.estimate.cutting import needs_all_blocks
+from memplanner.estimate.cutting import depends_on_place
 from memplanner.estimate.fold_micro_batches import with_all_micro_batches
 from memplanner.estimate.periods import KEPT, Cut
 from memplanner.model.blocks import BlockList
@@ -99,7 +99,7 @@ class StageRecordings:
     def _cuts_of(self, other: Part, part: Part, chosen: Cuts, plan: Plan) -> Cuts | None:
         """The cuts that make ``other`` the module that ``chosen`` make ``part``; None without."""
         blocks = self._blocks()
-        if part.is_first or part.is_last or blocks is None or needs_all_blocks(plan):
+        if part.is_first or part.is_last or blocks is None or depends_on_place(plan):
             return None
         by = other.start - part.start
         if not any(

@@ -78,6 +78,7 @@ def _same(one: Tape, other: Tape) -> bool:
         ({"data": "zero_2", "cards_per_node": 16}, 8),
         ({"data": "zero_3", "nodes": 2, "cards_per_node": 8}, 42),
         ({"data": "replicated", "cards_per_node": 16}, 8),
+        ({"data": "replicated", "cards_per_node": 16}, 24),
         ({"data": "zero_2", "cards_per_node": 16, "schedule": "gpipe"}, 8),
         (
             {"data": "zero_2", "cards_per_node": 32, "tensor": 2, "reduction": "last_micro_batch"},
@@ -86,7 +87,16 @@ def _same(one: Tape, other: Tape) -> bool:
         ({"cards_per_node": 8}, 8),
         ({"data": "zero_2", "cards_per_node": 16, "zero_grad": "before_backward"}, 8),
     ],
-    ids=["ZeRO-2", "ZeRO-3 of folded blocks", "DDP", "GPipe", "tensor", "alone", "zeroed late"],
+    ids=[
+        "ZeRO-2",
+        "ZeRO-3 of folded blocks",
+        "DDP",
+        "DDP of three blocks",
+        "GPipe",
+        "tensor",
+        "alone",
+        "zeroed late",
+    ],
 )
 def test_a_stage_is_as_if_recorded_with_all(
     sharding: dict[str, object], blocks: int, tmp_path: Path
@@ -106,8 +116,7 @@ def test_a_stage_is_as_if_recorded_with_all(
         parts = recordings.parts(plan, target)
         whole = record(model, plan, target, deepcopy(recordings.stages(parts, cuts)))
         assert _same(told, whole), f"stage {stage}"
-    if plan.sharding.data != "replicated":  # its buckets hold several blocks
-        assert made == 3  # those in the middle share one
+    assert made == 3  # those in the middle share one
 
 
 @pytest.mark.parametrize("stages", range(2, 12))
