@@ -29,16 +29,17 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import NamedTuple
 
 from benchmarks.fuzz_inputs import inputs
+from benchmarks.fuzz_kept import configurations_kept
 from memplanner.errors import MemplannerError
 from tests.hostile.case import is_one_line
-from tests.hostile.readers import ENDINGS, READERS
+from tests.hostile.readers import ENDINGS, FOLDERS, READERS
 from tests.hostile.seeds import seed
 
 SECONDS = 2.0
@@ -64,12 +65,15 @@ class Trial:
             self._lines = read
         self.was_read = False
         """Whether the last case was taken for a whole file, rather than refused."""
-        self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115  (``close`` closes it)
+        self._open = ExitStack()
+        self._file = self._open.enter_context(self._path.open("wb", buffering=0))
+        if reader in FOLDERS:
+            self._open.enter_context(configurations_kept())
         self.wrong(seed(reader))  # libraries are imported when they are first used
 
     def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
+        """Closes the file, and forgets what was kept."""
+        self._open.close()
 
     def wrong(self, data: bytes) -> str | None:
         """What is wrong with how ``data`` is read, or None."""
@@ -167,6 +171,7 @@ def quiet() -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"  # threads for tensors of a few bytes
 
 
 def main() -> int:

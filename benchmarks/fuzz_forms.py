@@ -16,6 +16,7 @@ from functools import cache, partial
 from typing import Any, get_args
 
 from benchmarks.fuzz_configurations import configurations
+from benchmarks.fuzz_folders import folders, indices, parts
 from tests.hostile.corpus import cases
 from tests.hostile.seeds import (
     PROGRAM,
@@ -79,6 +80,8 @@ def insides(reader: str) -> tuple[Inside, ...]:
         return (*(Inside(pickled, _archive) for pickled in pickles), *[program] * 8)
     if reader == "keras":
         return tuple(Inside(data, _keras) for data in _hdf5())
+    if reader in ("index", "folder"):
+        return tuple(Inside(*part) for packed in forms(reader) for part in parts(packed))
     return ()
 
 
@@ -217,6 +220,8 @@ _MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     "archive": _archive_files,
     "keras": _hdf5,
     "config": configurations,
+    "index": indices,
+    "folder": folders,
     "plan": _plans,
     "trainer": _trainers,
     "snapshot": _snapshots,

@@ -42,15 +42,17 @@ class MemplannerError(Exception):
         text = sentence
         if len(text) > LONGEST_SENTENCE:
             text = text[: LONGEST_SENTENCE - 1] + "…"
-        super().__init__(text if text.isprintable() else _printable(text))
+        super().__init__(printable(text))
 
 
-def _printable(text: str) -> str:
-    """``text`` with a space for what is no text to a terminal.
+def printable(text: str) -> str:
+    """``text`` with a space for what is no text to a terminal: names that come from files, too.
 
     Control characters, marks that turn the direction of text, halves of characters, and places
     in Unicode that have no character. Spaces of any width stay: figures have thin ones.
     """
+    if text.isprintable():
+        return text
     shown = (one if one.isprintable() or category(one) == "Zs" else "\0" for one in text)
     return re.sub("\0+", " ", "".join(shown))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memplanner.errors import SourceError, TrustNeeded
+from memplanner.errors import TrustNeeded
 
 if TYPE_CHECKING:
     from memplanner.messages.device import Device
@@ -60,10 +60,6 @@ def load_source(source: str, inputs: list[str] | None, trust_code: bool) -> Mode
 
     Raises ``SourceError``, ``TrustNeeded`` where nobody can be asked, and ``Abort`` after a no.
     """
-    try:
-        source.encode()
-    except UnicodeEncodeError as error:  # bytes of a file's name that are no text
-        raise SourceError(f"{source!a} is not named in UTF-8; rename it.") from error
     from memplanner.model import load
 
     try:

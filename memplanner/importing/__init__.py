@@ -63,6 +63,10 @@ def parse_trainer(
 
     Raises ``PlanError``.
     """
+    return _parsed(text, base, origin, {} if beside is None else beside).printable()
+
+
+def _parsed(text: str, base: Plan | None, origin: str, beside: Mapping[str, str]) -> Imported:
     start = base or Plan()
     shell = "--module" in text or "--training." in text
     if shell and not text.lstrip().startswith(("{", "---")):
@@ -75,7 +79,7 @@ def parse_trainer(
     keys = Keys(values, origin)
     if name == "deepspeed":
         return deepspeed.read(keys, start, origin)
-    return _READERS[name](keys, start, origin, {} if beside is None else beside)
+    return _READERS[name](keys, start, origin, beside)
 
 
 class _Beside(dict[str, str]):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from memplanner.errors import printable
 from memplanner.plan import Plan
 
 
@@ -25,3 +26,13 @@ class Imported:
     """Keys that a step's memory does not depend on, such as where results are written."""
     notes: tuple[str, ...] = ()
     """Sentences: what the file leaves open, and how it was taken."""
+
+    def printable(self) -> Imported:
+        """The same, with what quotes the file as a terminal can show it."""
+        return replace(
+            self,
+            model=None if self.model is None else printable(self.model),
+            no_place=tuple(map(printable, self.no_place)),
+            aside=tuple(map(printable, self.aside)),
+            notes=tuple(map(printable, self.notes)),
+        )

@@ -126,7 +126,10 @@ def tokenize(model: Model, text: str, path: Path) -> torch.Tensor:
         return data.to(torch.int64) % vocabulary
     tokenizer = open_tokenizer(model.tokenizer)
     # not verbose: a text longer than the model takes is cut into sequences here
-    values = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    try:
+        values = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    except Exception as error:  # the tokenizers' library raises nothing narrower
+        raise _of_tokenizer(model.tokenizer, "used", error) from error
     if not values:
         raise SourceError(f"{path} gives no token; name a file with some text.")
     return torch.tensor(values, dtype=torch.int64) % vocabulary
@@ -137,7 +140,6 @@ def open_tokenizer(path: str) -> Any:
     """The tokenizer in a folder or GGUF file. Raises ``SourceError``."""
     from transformers import AutoTokenizer
 
-    from memplanner.model.hugging_face import CLASS_ERRORS, one_line
     from memplanner.model.hugging_face_limits import without_hub
 
     place = Path(path)
@@ -149,12 +151,18 @@ def open_tokenizer(path: str) -> Any:
     try:
         with without_hub():
             tokenizer = AutoTokenizer.from_pretrained(str(place), **options)
-    except CLASS_ERRORS as error:
-        raise SourceError(
-            f"The tokenizer of {path} cannot be opened ({one_line(error)}); leave the text file "
-            "out to train on generated tokens."
-        ) from error
+    except Exception as error:  # the tokenizers' library raises nothing narrower
+        raise _of_tokenizer(path, "opened", error) from error
     return tokenizer
+
+
+def _of_tokenizer(path: str, done: str, error: Exception) -> SourceError:
+    from memplanner.model.hugging_face import one_line
+
+    return SourceError(
+        f"The tokenizer of {path} cannot be {done} ({one_line(error)}); leave the text file out "
+        "to train on generated tokens."
+    )
 
 
 def vocabulary_size(model: Model) -> int:

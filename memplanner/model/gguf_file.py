@@ -79,8 +79,11 @@ def _parameters_only(header: GgufHeader, name: str, source: str, reason: str) ->
 
 def _loader(model_class: type[Any], path: Path) -> Any:
     def load_weights(module: nn.Module) -> None:
-        from memplanner.model.weights import copy_from_transformers
+        from memplanner.model.weights import ADAPTER, copy_from_transformers
 
-        copy_from_transformers(module, model_class, path.parent, gguf_file=path.name)
+        adapter = path.with_name(ADAPTER)
+        if adapter.is_file():  # transformers would put that adapter's weights into the model
+            raise SourceError(f"{adapter} is an adapter beside {path.name}; move one of the two.")
+        copy_from_transformers(module, model_class, path.parent, path.parent, gguf_file=path.name)
 
     return load_weights

@@ -33,14 +33,18 @@ def load_hub(name: str, *, trust_code: bool = False) -> Model:
     model = load_folder(folder, source=name, kind="hub", name=repository, trust_code=trust_code)
     if model.load_weights is not None:  # all of it is in the cache
         return model
-    model_class = transformers_class(model.class_name)
-    if model_class is None:
+    if transformers_class(model.class_name) is None:
         return model
 
     def load_weights(module: nn.Module) -> None:
-        from memplanner.model.weights import copy_from_transformers
-
-        copy_from_transformers(module, model_class, _snapshot(repository, revision or None))
+        whole = _snapshot(repository, revision or None)
+        found = load_folder(whole, source=name, kind="hub", name=repository, trust_code=trust_code)
+        if found.load_weights is None:
+            raise SourceError(
+                f"The weights of {repository} are quantized or no safetensors files; name "
+                "another model."
+            )
+        found.load_weights(module)
 
     return replace(model, load_weights=load_weights)
 

@@ -33,8 +33,9 @@ _FETCHED: dict[str, Any] = {
     "_experts_implementation": None,
     "_experts_implementation_internal": None,
     "use_kernels": False,
+    "transformers_weights": None,
 }
-"""Keys that name another repository, whose weights or code building the model would fetch."""
+"""Keys that name another repository or file, whose weights or code would be fetched."""
 _SPECIAL_FLOATS: dict[Any, float] = {
     "Infinity": float("inf"), "-Infinity": float("-inf"), "NaN": float("nan")
 }  # fmt: skip

@@ -15,7 +15,7 @@ from memplanner.model.hugging_face_config import resolve
 from memplanner.model.loaded import Model
 from memplanner.model.reading import read_json
 from memplanner.model.tensors import StoredTensor
-from memplanner.model.weights import compare, find_weights, loader, pickled_weights
+from memplanner.model.weights import ADAPTER, compare, find_weights, loader, pickled_weights
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 
@@ -39,6 +39,8 @@ def load_folder(
         raise SourceError(_without_config(folder))
     values = read_json(path)
     model_class, config, notes = resolve(values, path, trust_code=trust_code)
+    if (folder / ADAPTER).is_file():
+        notes += (f"{ADAPTER} is left aside; plan an adapter under adapters.",)
     stored = find_weights(folder) if weights is None else tuple(weights)
     quantized = values.get("quantization_config")
     model = model_from_config(
@@ -82,7 +84,7 @@ def _without_config(folder: Path) -> str:
     def holds(pattern: str) -> Any:
         return next(iter(sorted(folder.glob(pattern))), None)
 
-    if (folder / "adapter_config.json").is_file():
+    if (folder / ADAPTER).is_file():
         return (
             f"{folder} holds an adapter without its model; open the base model and plan the "
             "adapter under adapters."

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from memplanner.errors import SourceError
+from memplanner.errors import SourceError, printable
 from memplanner.model.counting import count
 from memplanner.model.loaded import Batch, Model
 from memplanner.model.tensors import StoredTensor
@@ -74,6 +74,12 @@ def tree_model(
     tensors: Sequence[StoredTensor], *, name: str, source: str, kind: str, note: str
 ) -> Model:
     """A model of which only the parameters are known; ``note`` says why."""
+    odd = next((stored for stored in tensors if printable(stored.name) != stored.name), None)
+    if odd is not None:
+        raise SourceError(
+            f"{odd.path} holds a tensor called {odd.name[:80]!r}, which is no text; save the "
+            "weights under other names."
+        )
 
     def build(device: torch.device) -> nn.Module:
         return build_tree(tensors, device).train()

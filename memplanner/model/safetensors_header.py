@@ -7,11 +7,12 @@ file's size before it is used, so a lying header costs no memory.
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from math import prod
-from os.path import isfile
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from memplanner.errors import SourceError
@@ -81,10 +82,18 @@ def read_index(path: Path) -> tuple[StoredTensor, ...]:
             )
         files.setdefault(shard, set()).add(name)
     found: list[StoredTensor] = []
+    read: dict[tuple[int, int], str] = {}
     for shard, names in files.items():
         part = path.parent / shard
-        if not isfile(part):  # which raises nothing for a name that is too long
+        file = _file(part)
+        if file is None:
             raise SourceError(f"{path} names {shard}, which is missing; download that file too.")
+        other = read.setdefault(file, shard)
+        if other != shard:  # thousands of links cost nothing, and reading for each takes minutes
+            raise SourceError(
+                f"{path} names {other[:80]} and {shard[:80]}, which are one file; download both "
+                "again."
+            )
         tensors = [tensor for tensor in read_safetensors(part) if tensor.name in names]
         if len(tensors) < len(names):
             absent = min(names - {tensor.name for tensor in tensors})
@@ -93,6 +102,15 @@ def read_index(path: Path) -> tuple[StoredTensor, ...]:
             )
         found += tensors
     return tuple(found)
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """What tells the file from others, whatever links lead to it; None where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:  # also for a name that is too long
+        return None
+    return (status.st_dev, status.st_ino) if S_ISREG(status.st_mode) else None
 
 
 def _inside(shard: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from memplanner.errors import SourceError
+from memplanner.errors import SourceError, printable
 from memplanner.model.loaded import Model
 from memplanner.model.pickled import first_bytes, refuse_pickle
 from memplanner.model.presets import PREFIX
@@ -33,14 +33,21 @@ def load(source: str | Path, *, inputs: Sequence[str] = (), trust_code: bool = F
     ``inputs`` describe what an importable takes, such as ``ids=BxS:int64``. ``trust_code`` lets
     code run: that of a recipe or importable, which is kept and not asked for again, or what comes
     with a Hugging Face model. Without it such a source raises ``TrustNeeded``.
-    Raises ``SourceError`` with one sentence for whatever cannot be opened.
+    Raises ``SourceError`` with one sentence for whatever cannot be opened. Its name and notes are
+    text, whatever the files are called.
 
     >>> model = load("preset:smollm2-135m")
     >>> model.class_name, model.parameter_count
     ('LlamaForCausalLM', 134515008)
     """
     opened = _open(str(source), inputs, trust_code)
-    return replace(opened, inputs=tuple(inputs), trust_code=trust_code)
+    return replace(
+        opened,
+        name=printable(opened.name),
+        notes=tuple(map(printable, opened.notes)),
+        inputs=tuple(inputs),
+        trust_code=trust_code,
+    )
 
 
 def is_program(source: str) -> bool:
@@ -56,8 +63,11 @@ def _open(name: str, inputs: Sequence[str], trust_code: bool) -> Model:
 
         return load_preset(name)
     try:
+        name.encode()  # else a message about the model could not be written
         path = Path(name).expanduser()
         is_folder, is_file = path.is_dir(), path.is_file()
+    except UnicodeEncodeError as error:
+        raise SourceError(f"{name!a} is not named in UTF-8; rename it.") from error
     except (OSError, RuntimeError, ValueError) as error:  # too long, ~nobody, a zero byte
         text = reason(error) if isinstance(error, OSError) else str(error)
         raise SourceError(f"“{name[:80]}” is no valid path ({text}); name another.") from error

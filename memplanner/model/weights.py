@@ -15,6 +15,7 @@ from memplanner.errors import SourceError
 from memplanner.model.safetensors_header import INDEX_ENDING, read_index, read_safetensors
 from memplanner.model.tensors import StoredTensor
 
+ADAPTER = "adapter_config.json"
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model.pt")
 
 
@@ -77,17 +78,21 @@ def loader(
         if _fits_as_it_stands(module, stored):
             _copy_tensors(module, stored)
         else:
-            copy_from_transformers(module, model_class, folder, config=config)
+            # Given the tensors, transformers looks for no other file, which could be an adapter, a
+            # pickle, or elsewhere.
+            given = {"config": config, "state_dict": dict(_tensors(stored))}
+            copy_from_transformers(module, model_class, None, folder, **given)
 
     return load_weights
 
 
 def copy_from_transformers(
-    module: nn.Module, model_class: type[Any], folder: Path, **options: Any
+    module: nn.Module, model_class: type[Any], place: Path | None, origin: Path, **options: Any
 ) -> None:
     """Fills ``module`` with what ``model_class.from_pretrained`` reads, renames and merges.
 
-    Needs the memory of a second copy while it runs. Raises ``SourceError`` where that fails.
+    ``place`` is what it reads, None where ``options`` hold the tensors; ``origin`` is named where
+    that fails. Needs the memory of a second copy while it runs. Raises ``SourceError``.
     """
     from safetensors import SafetensorError
 
@@ -97,13 +102,13 @@ def copy_from_transformers(
     try:
         with _no_progress_bars(), without_hub():
             loaded = model_class.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, **options
+                place, local_files_only=True, use_safetensors=True, dtype=torch.float32, **options
             )
         with torch.no_grad():
             module.load_state_dict(loaded.state_dict())
     except (*CLASS_ERRORS, SafetensorError) as error:
         raise SourceError(
-            f"The weights in {folder} cannot be loaded into {model_class.__name__} "
+            f"The weights in {origin} cannot be loaded into {model_class.__name__} "
             f"({one_line(error)}); check that its files belong together."
         ) from error
 
@@ -124,18 +129,24 @@ def _no_progress_bars() -> Iterator[None]:
 
 def _copy_tensors(module: nn.Module, stored: Sequence[StoredTensor]) -> None:
     """Copies one tensor at a time, so that no second copy of the model is held."""
+    wanted = _state(module)
+    with torch.no_grad():
+        for name, tensor in _tensors([tensor for tensor in stored if tensor.name in wanted]):
+            wanted[name].copy_(tensor)
+
+
+def _tensors(stored: Sequence[StoredTensor]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Each with its name, file by file. Raises ``SourceError``."""
     from safetensors import SafetensorError, safe_open
 
-    wanted = _state(module)
     by_file: dict[Path, list[str]] = {}
     for tensor in stored:
         by_file.setdefault(tensor.path, []).append(tensor.name)
     for path, names in by_file.items():
         try:
-            with safe_open(path, framework="pt", device="cpu") as file, torch.no_grad():
+            with safe_open(path, framework="pt", device="cpu") as file:
                 for name in names:
-                    if name in wanted:
-                        wanted[name].copy_(file.get_tensor(name))
+                    yield name, file.get_tensor(name)
         except (OSError, SafetensorError) as error:
             raise SourceError(f"{path} cannot be read ({error}); download it again.") from error
 

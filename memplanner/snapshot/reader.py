@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from memplanner.errors import SourceError
+from memplanner.errors import SourceError, printable
 from memplanner.model.plain_pickle import PlainReader
 from memplanner.model.reading import reason
 
@@ -199,7 +199,7 @@ def _words(frame: Any) -> str:
     name, file, line = frame.get("name"), frame.get("filename"), frame.get("line")
     name = name[:120] if isinstance(name, str) else "?"  # anything else can be without end
     where = file.replace("\\", "/").rpartition("/")[2][:80] if isinstance(file, str) else ""
-    return f"{name}, {where}:{line}" if where and isinstance(line, int) else name
+    return printable(f"{name}, {where}:{line}" if where and isinstance(line, int) else name)
 
 
 def _traces(reader: _Reader, value: dict[Any, Any]) -> list[DeviceTrace]:

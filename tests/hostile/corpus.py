@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.hostile import corpus_pickles, corpus_text, corpus_weights
+from tests.hostile import corpus_folders, corpus_pickles, corpus_text, corpus_weights
 from tests.hostile.case import Case
 from tests.hostile.readers import ENDINGS
 
@@ -28,6 +28,8 @@ _MAKERS: dict[str, Callable[[], Iterator[tuple[Any, ...]]]] = {
     "archive": corpus_pickles.archive,
     "keras": corpus_weights.keras,
     "config": corpus_text.config,
+    "index": corpus_folders.index,
+    "folder": corpus_folders.folder,
     "plan": corpus_text.plan,
     "trainer": corpus_text.trainer,
     "snapshot": corpus_pickles.snapshot,

@@ -13,8 +13,8 @@ from typing import Any
 from tests.hostile.seeds import field, graph, initializer, safetensors, seed, tensor, zipped
 from tests.model.test_gguf import gguf, key, text
 
-_DAMAGED = "Bad CRC-32" if sys.version_info < (3, 13) else "save it again"
-"""From 3.13 on ``zipfile`` sums nothing up where a reader jumps to what it wants, as h5py does."""
+_DAMAGED = "Bad CRC-32" if sys.version_info < (3, 12) else "save it again"
+"""From 3.12 on ``zipfile`` sums nothing up where a reader jumps to what it wants, as h5py does."""
 
 
 def safetensors_files() -> Iterator[tuple[Any, ...]]:

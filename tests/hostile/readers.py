@@ -18,6 +18,30 @@ def config(path: Path) -> object:
     return load(path.parent)
 
 
+def folder(path: Path) -> object:
+    """The folder that a file's bytes are, down to its weights and tokenizer where it has some."""
+    import torch
+
+    from memplanner.model import load
+    from memplanner.model.data import open_tokenizer, tokenize
+    from memplanner.run.reloading import load_compressed
+    from tests.hostile.case import is_one_line
+    from tests.hostile.folders import opened
+
+    place = opened(path)
+    model = load(place)
+    assert all(map(is_one_line, (model.name, model.class_name, *model.notes)))
+    assert model.info().model_dump_json()
+    if model.load_weights is not None:
+        model.load_weights(model.build(torch.device("cpu")))
+    if model.tokenizer is not None:
+        open_tokenizer.cache_clear()
+        tokenize(model, "Some text.", place)
+    if (place / "plan.yaml").is_file():
+        load_compressed(place)
+    return model
+
+
 def plan(path: Path) -> object:
     from memplanner.plan.file import read_plan
 
@@ -55,6 +79,8 @@ READERS: dict[str, Callable[[Path], object]] = {
     "archive": model,
     "keras": model,
     "config": config,
+    "index": folder,
+    "folder": folder,
     "plan": plan,
     "trainer": trainer,
     "snapshot": snapshot,
@@ -63,6 +89,9 @@ READERS: dict[str, Callable[[Path], object]] = {
 }
 ENDINGS = {
     "safetensors": "m.safetensors", "gguf": "m.gguf", "onnx": "m.onnx", "archive": "m.pt",
-    "keras": "m.keras", "config": "config.json", "plan": "plan.yaml", "trainer": "t.yaml",
+    "keras": "m.keras", "config": "config.json", "index": "index.packed", "folder": "folder.packed",
+    "plan": "plan.yaml", "trainer": "t.yaml",
     "snapshot": "s.pickle", "text": "t.txt", "protocol": "lines.jsonl",
 }  # fmt: skip
+FOLDERS = ("index", "folder")
+"""Readers of a folder, which a file's bytes are."""

@@ -9,6 +9,7 @@ import struct
 import zipfile
 from typing import Any
 
+from tests.hostile.folders import Entry, pack
 from tests.model.test_gguf import small_llama
 from tests.model.test_weight_files import field, graph, initializer
 
@@ -85,6 +86,15 @@ def keras() -> bytes:
     return zipped(model_dot_weights_dot_h5=inner.getvalue(), metadata_dot_json=b"{}")
 
 
+def packed(reader: str) -> bytes:
+    """A folder with a configuration, or with an index, which is opened."""
+    shard = Entry("file", b"a.safetensors", safetensors({"w": tensor([2], 0, 8)}, bytes(8)))
+    index = Entry("file", b"model.safetensors.index.json", b'{"weight_map":{"w":"a.safetensors"}}')
+    if reader == "index":
+        return pack([index, shard], opens=index.name)
+    return pack([Entry("file", b"config.json", json.dumps(LLAMA).encode())])
+
+
 def seed(reader: str) -> bytes:
     """A valid file of the reader."""
     if reader == "safetensors":
@@ -97,6 +107,8 @@ def seed(reader: str) -> bytes:
         return state(STATE)
     if reader == "keras":
         return keras()
+    if reader in ("index", "folder"):
+        return packed(reader)
     if reader == "config":
         return json.dumps(LLAMA).encode()
     if reader == "snapshot":

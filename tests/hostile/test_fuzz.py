@@ -14,7 +14,8 @@ from benchmarks.fuzz_inputs import inputs
 
 EXAMPLES = {
     "safetensors": 200, "gguf": 100, "onnx": 200, "archive": 200, "keras": 60,
-    "config": 100, "plan": 100, "trainer": 100, "snapshot": 200, "text": 100, "protocol": 200,
+    "config": 100, "index": 200, "folder": 100, "plan": 100, "trainer": 100, "snapshot": 200,
+    "text": 100, "protocol": 200,
 }  # fmt: skip
 
 

@@ -250,6 +250,11 @@ def test_what_a_key_cannot_be_is_told(text: str, sentence: str) -> None:
         parse_trainer(text, Plan().with_values({"sharding.cards_per_node": 8}))
 
 
+def test_what_is_said_of_a_file_is_text() -> None:
+    read = parse_trainer(FACTORY + '"a\\e[2J": 1\n')
+    assert read.no_place[-1].startswith("a [2J: 1 has no place")
+
+
 def test_a_file_beside_it_that_is_no_text_is_as_if_it_were_not_there(tmp_path: Path) -> None:
     (tmp_path / "zero.json").write_bytes(b"\xff\xfe")
     path = tmp_path / "train.yaml"

@@ -109,6 +109,16 @@ def test_a_small_file_is_rebuilt_with_its_vocabulary(tmp_path: Path) -> None:
     assert model.parameter_count == sum(t.elements for t in read_gguf(path).tensors)
 
 
+def test_an_adapter_beside_a_file_is_not_taken_for_a_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "small.gguf"
+    path.write_bytes(small_llama())
+    (tmp_path / "adapter_config.json").write_text("{}")
+    model = load(path)
+    assert model.load_weights is not None
+    with pytest.raises(SourceError, match=r"is an adapter beside small.gguf; move one of the two"):
+        model.load_weights(model.build(torch.device("cpu")))
+
+
 def test_an_architecture_that_does_not_add_up_leaves_the_parameters(tmp_path: Path) -> None:
     path = tmp_path / "small.gguf"
     path.write_bytes(small_llama(feed_forward_length=16))

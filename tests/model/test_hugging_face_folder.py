@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from memplanner.errors import SourceError, TrustNeeded
 from memplanner.model import load
@@ -104,6 +105,22 @@ def test_a_pickle_of_weights_stays_unread_and_is_named(tmp_path: Path) -> None:
 
     assert model.load_weights is None
     assert any("pytorch_model.bin" in note and "random" in note for note in model.notes)
+
+
+def test_an_adapter_beside_a_model_is_left_aside(llama_folder: Saved) -> None:
+    folder, module = llama_folder()
+    file = folder / "model.safetensors"
+    renamed = {name.removeprefix("model."): held for name, held in load_file(file).items()}
+    save_file(renamed, file)
+    (folder / "adapter_config.json").write_text(
+        '{"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"]}'
+    )
+    (folder / "adapter_model.bin").write_bytes(b"PK\x03\x04 not opened")
+
+    assert load(folder).notes == (
+        "adapter_config.json is left aside; plan an adapter under adapters.",
+    )
+    assert_same(filled(folder), dict(module.state_dict()))
 
 
 CODE = """

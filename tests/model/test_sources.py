@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import huggingface_hub
 import pytest
 import torch
+import transformers
 
 from memplanner.errors import SourceError
 from memplanner.model import hub, load
@@ -141,6 +143,37 @@ def test_a_cached_model_of_the_hub_opens_without_a_network(
 
     model = load("some/model")
     assert (model.name, model.kind, model.class_name) == ("some/model", "hub", "GPT2LMHeadModel")
+
+
+def test_weights_of_the_hub_are_those_of_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured, whole = tmp_path / "configured", tmp_path / "whole"
+    module = transformers.GPT2LMHeadModel(transformers.GPT2Config(**json.loads(CONFIG)))
+    module.save_pretrained(whole)
+    configured.mkdir()
+    (configured / "config.json").write_bytes((whole / "config.json").read_bytes())
+    monkeypatch.setattr(hub, "_config", lambda *_: configured / "config.json")
+    monkeypatch.setattr(hub, "_snapshot", lambda *_: whole)
+
+    model = load("some/model")
+    assert model.load_weights is not None
+    filled = model.build(torch.device("cpu"))
+    model.load_weights(filled)
+    assert all(map(torch.equal, filled.parameters(), module.parameters()))
+
+    (whole / "model.safetensors").unlink()
+    with pytest.raises(SourceError, match="some/model are quantized or no safetensors files"):
+        model.load_weights(filled)
+
+
+def test_a_name_is_text_and_a_path_is_utf_8(tmp_path: Path) -> None:
+    odd = tmp_path / "a\n\x1b[2Jb"
+    odd.mkdir()
+    (odd / "config.json").write_text(CONFIG)
+    assert load(odd).name == "a [2Jb"
+    with pytest.raises(SourceError, match=r"\\udcff' is not named in UTF-8; rename it"):
+        load(tmp_path / "\udcff")
 
 
 def test_a_port_that_nobody_listens_on_counts_as_out_of_reach(

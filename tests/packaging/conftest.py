@@ -43,19 +43,21 @@ class Environment(NamedTuple):
 
 
 def required(names: Iterable[str], without: frozenset[str] = frozenset()) -> set[str]:
-    """The distributions here that those named require, themselves among them."""
-    found: set[str] = set()
-    waiting = list(names)
+    """The distributions here that those named require, themselves among them, with their extras."""
+    found: set[tuple[str, str]] = set()
+    waiting = [(name, "") for name in names]
     while waiting:
-        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
-        if name not in found and name not in without:
-            found.add(name)
+        named, extra = waiting.pop()
+        name = re.sub(r"[-_.]+", "-", named).lower()
+        if (name, extra) not in found and name not in without:
+            found.add((name, extra))
             waiting += [
-                one.name
+                (one.name, wanted)
                 for one in map(Requirement, distribution(name).requires or ())
-                if one.marker is None or one.marker.evaluate({"extra": ""})
+                if one.marker is None or one.marker.evaluate({"extra": extra})
+                for wanted in ("", *one.extras)  # torch wants all of CUDA's as extras of one
             ]
-    return found
+    return {name for name, _ in found}
 
 
 DIST = os.environ.get("MEMPLANNER_DIST")

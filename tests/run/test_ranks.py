@@ -36,6 +36,8 @@ def nothing_is_left(
     """No process, no port and no temporary file outlives a run."""
     folder, me = tmp_path_factory.mktemp("temporary"), psutil.Process()
     monkeypatch.setenv("TMPDIR", str(folder))
+    # torch keeps what it compiled from one process to the next, and makes its folder on import
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path_factory.mktemp("compiled")))
     processes = set(me.children(recursive=True))
     yield
     assert set(me.children(recursive=True)) <= processes

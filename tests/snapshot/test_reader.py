@@ -87,6 +87,13 @@ def test_stacks_are_kept_once_and_in_words(tmp_path: Path) -> None:
     assert np.diff(curve_of(found).allocated_bytes).tolist() == [0, 512]
 
 
+def test_words_of_a_stack_are_text(tmp_path: Path) -> None:
+    odd = [{"name": "a\x1b[2J", "filename": "/x\u202e.py", "line": 3}]
+    trace = [event("alloc", 1, 512), event("alloc", 2, 512, frames=odd)]
+    (found,) = read_snapshot(written(tmp_path / "s.pickle", trace))
+    assert found.stacks[1] == ("a [2J, x .py:3",)
+
+
 def test_what_real_histories_keep_is_granted_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
