@@ -79,9 +79,15 @@ class Engine:
     def answers(self, *ids: int) -> dict[int, AnyReply]:
         """The last reply to each; those on the way are dropped."""
         found: dict[int, AnyReply] = {}
+        first: dict[int, protocol.FirstFigures] = {}
         while len(found) < len(ids):
             reply = self.reply()
             assert reply.id in ids, reply
+            if isinstance(reply, protocol.FirstFigures):
+                first[reply.id] = reply
+            elif isinstance(reply, protocol.RestEstimated):
+                whole = reply.figures.added_to(first[reply.id].estimate)
+                reply = protocol.Estimated(id=reply.id, estimate=whole)
             if is_last(reply):
                 assert reply.id not in found, "answered twice"
                 found[reply.id] = reply
@@ -109,7 +115,7 @@ class Engine:
         while (reply := self.reply()).id != number or not is_last(reply):
             assert reply.id in (other, number), reply
             superseded = superseded or isinstance(reply, protocol.Superseded)
-        assert isinstance(reply, protocol.Estimated), reply
+        assert isinstance(reply, protocol.Estimated | protocol.RestEstimated), reply
         return superseded
 
     def start_run(self, steps: int, **fields: Any) -> tuple[int, RunStarted]:

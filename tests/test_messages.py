@@ -17,6 +17,7 @@ from memplanner.messages.device import Device, DeviceKind
 from memplanner.messages.estimate import (
     CATEGORIES,
     Categories,
+    DeviceFigures,
     Estimate,
     Layer,
     ModelInfo,
@@ -212,6 +213,7 @@ replies: st.SearchStrategy[Any] = st.one_of(
     st.builds(protocol.Devices, id=numbers, devices=st.lists(devices, max_size=3).map(tuple)),
     st.builds(protocol.Opened, id=numbers, model=models, plan=plans()),
     st.builds(protocol.Estimated, id=numbers, estimate=estimates),
+    st.builds(protocol.RestEstimated, id=numbers, figures=estimates.map(lambda one: rest_of(one))),
     st.builds(protocol.Run, id=numbers, event=events),
     st.builds(
         protocol.Imported,
@@ -248,6 +250,23 @@ def test_a_message_comes_back_equal(message: Message) -> None:
     text = line(message)
     assert "\n" not in text, "one message, one line"
     assert type(message).model_validate_json(text) == message
+
+
+def rest_of(estimate: Estimate) -> DeviceFigures:
+    """What of an estimate is told after its first figures."""
+    shared = DeviceFigures.model_fields.keys() & Estimate.model_fields.keys()
+    told = {name: getattr(estimate, name) for name in shared}
+    return DeviceFigures(reserved_bytes=estimate.timeline.reserved_bytes, **told)
+
+
+@given(estimates, estimates)
+def test_an_estimate_in_two_parts_is_the_whole_one(whole: Estimate, other: Estimate) -> None:
+    """Of the first part nothing is kept that the second one tells."""
+    rest = rest_of(whole)
+    curve = {"reserved_bytes": other.timeline.reserved_bytes}
+    untold = {name: getattr(other, name) for name in Estimate.model_fields if hasattr(rest, name)}
+    first = whole.model_copy(update={**untold, "timeline": whole.timeline.model_copy(update=curve)})
+    assert rest.added_to(first) == whole
 
 
 @given(requests)

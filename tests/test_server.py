@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from memplanner import estimate, load
+from memplanner.hardware import find_device
 from memplanner.messages import protocol
 from memplanner.messages.protocol import AnyReply, Failure, Run
 from memplanner.messages.run import RunResult
@@ -198,6 +200,20 @@ def test_a_newer_estimate_replaces_those_that_wait(engine: Engine, tmp_path: Pat
     last = answers[ids[-1]]
     assert isinstance(last, protocol.Estimated)
     assert last.estimate.plan.training.batch_size == 7
+
+
+def test_what_a_card_shows_is_told_after_the_rest(engine: Engine) -> None:
+    source = "preset:smollm2-135m"
+    engine.open(source)
+    engine.send(lambda number: protocol.MakeEstimate(id=number, plan=PLAN, device="H100 80GB"))
+    first, rest = engine.reply(), engine.reply()
+    assert isinstance(first, protocol.FirstFigures)
+    assert isinstance(rest, protocol.RestEstimated)
+    assert (first.estimate.verdict, first.estimate.allocator) == (None, None)
+    whole = estimate(load(source), PLAN, find_device("H100 80GB")).message()
+    told = rest.figures.added_to(first.estimate)
+    assert told == whole.model_copy(update={"seconds": told.seconds, "device": told.device})
+    assert told.peak.reserved_bytes == max(told.timeline.reserved_bytes)
 
 
 def test_a_failed_open_leaves_the_open_model(engine: Engine, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from memplanner.messages.device import Device
 from memplanner.messages.estimate import (
     AllocationFailure,
     AllocatorFigures,
+    DeviceFigures,
     Estimate,
     Layer,
     ModelInfo,
@@ -52,8 +53,8 @@ from memplanner.techniques.quality import quality_of
 if TYPE_CHECKING:
     from memplanner.estimate.over_ranks import OverRanks
 
-_LONG_REPLAY_EVENTS = 15_000
-"""A tenth of a second."""
+_LONG_REPLAY_EVENTS = 2_000
+"""Of a step: about what the rest takes to be read meanwhile."""
 
 
 class Prediction:
@@ -314,31 +315,32 @@ class Prediction:
 
     def message(self) -> Estimate:
         """Everything, as it is printed and sent."""
-        return self.first_message().model_copy(
-            update={
-                "peak": self.peak.message(),
-                "timeline": self._timeline_on_device(),
-                "fits": self.fits,
-                "spare_bytes": self.spare_bytes,
-                "verdict": self.verdict,
-                "overhead": self.overhead,
-                "allocator": self.allocator,
-                "host_bytes": self.host_bytes,
-                "ranks": self.ranks,
-                "traffic": self.traffic,
-                "time": self.time,
-                "notes": self.notes,
-            }
+        return self.device_figures().added_to(self.first_message())
+
+    def device_figures(self) -> DeviceFigures:
+        """What the allocator and the device make of it."""
+        return DeviceFigures(
+            peak=self.peak.message(),
+            reserved_bytes=self._reserved_along_timeline(),
+            fits=self.fits,
+            spare_bytes=self.spare_bytes,
+            verdict=self.verdict,
+            overhead=self.overhead,
+            allocator=self.allocator,
+            host_bytes=self.host_bytes,
+            ranks=self.ranks,
+            traffic=self.traffic,
+            time=self.time,
+            notes=self.notes,
         )
 
-    def _timeline_on_device(self) -> Timeline:
-        """The step as a curve, with what is reserved along it where that is modelled."""
+    def _reserved_along_timeline(self) -> tuple[int, ...]:
+        """What is reserved along the step's curve; empty where that is not modelled."""
         replayed = self.on_device.replayed
         if replayed is None:
-            return self.timeline
+            return ()
         # The replay's events are those of the tape with scratch, which leaves none out.
-        reserved = highest_in_stretches(replayed.step_reserved_bytes)
-        return self.timeline.model_copy(update={"reserved_bytes": reserved})
+        return highest_in_stretches(replayed.step_reserved_bytes)
 
     @property
     def device_takes_long(self) -> bool:

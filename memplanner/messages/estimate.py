@@ -269,6 +269,32 @@ class Estimate(Message):
     quality: Quality | None = None
 
 
+class DeviceFigures(Message):
+    """What the allocator and the device make of a step, apart from the rest of its estimate."""
+
+    peak: Peak
+    reserved_bytes: tuple[int, ...]
+    """Along the timeline's points."""
+    fits: bool | None
+    spare_bytes: int | None
+    verdict: Verdict | None
+    overhead: tuple[OverheadRow, ...]
+    allocator: AllocatorFigures | None
+    host_bytes: int | None
+    ranks: tuple[RankFigures, ...]
+    traffic: tuple[Traffic, ...]
+    time: StepTime | None
+    notes: tuple[str, ...]
+
+    def added_to(self, first: Estimate) -> Estimate:
+        """The whole estimate, of which ``first`` has everything else."""
+        curve = {"reserved_bytes": self.reserved_bytes}
+        figures = {name: getattr(self, name) for name in type(self).model_fields}
+        del figures["reserved_bytes"]
+        timeline = first.timeline.model_copy(update=curve)
+        return first.model_copy(update={**figures, "timeline": timeline})
+
+
 class KeptTensor(Message):
     """A tensor that a module keeps for backward."""
 

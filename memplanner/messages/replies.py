@@ -9,7 +9,14 @@ from pydantic import Field
 from memplanner.messages.base import SCHEMA, Message
 from memplanner.messages.device import Device
 from memplanner.messages.effects import OptionEffect
-from memplanner.messages.estimate import Estimate, Layer, ModelInfo, ModuleDetail, Moment
+from memplanner.messages.estimate import (
+    DeviceFigures,
+    Estimate,
+    Layer,
+    ModelInfo,
+    ModuleDetail,
+    Moment,
+)
 from memplanner.messages.history import KeptRun
 from memplanner.messages.intention import RunIntention
 from memplanner.messages.run import RunEvent
@@ -86,7 +93,7 @@ class Opened(Reply):
 
 
 class FirstFigures(Reply):
-    """Goes before ``estimated`` where the device's figures take a while: all but those."""
+    """Goes before ``rest_estimated`` where the device's figures take a while: all but those."""
 
     kind: Literal["first_figures"] = "first_figures"
     estimate: Estimate
@@ -97,6 +104,13 @@ class Estimated(Reply):
 
     kind: Literal["estimated"] = "estimated"
     estimate: Estimate
+
+
+class RestEstimated(Reply):
+    """Answers ``make_estimate`` after ``first_figures``: what that has not told."""
+
+    kind: Literal["rest_estimated"] = "rest_estimated"
+    figures: DeviceFigures
 
 
 class Effect(Reply):
@@ -319,9 +333,9 @@ class Failure(Reply):
 
 
 AnyReply = Annotated[
-    EngineInfo | Devices | Presets | Ready | Opened | FirstFigures | Estimated | Superseded
-    | Effect | EffectsListed | PlansFound | SearchEnded | SmallestChanges | Compared | Layers
-    | Described | Run | SensitivityMeasured | BitsAssigned | SnapshotRead | Targets | Exported
-    | Imported | Runs | RunDescribed | Progress | Failure,
+    EngineInfo | Devices | Presets | Ready | Opened | FirstFigures | Estimated | RestEstimated
+    | Superseded | Effect | EffectsListed | PlansFound | SearchEnded | SmallestChanges | Compared
+    | Layers | Described | Run | SensitivityMeasured | BitsAssigned | SnapshotRead | Targets
+    | Exported | Imported | Runs | RunDescribed | Progress | Failure,
     Field(discriminator="kind"),
 ]  # fmt: skip

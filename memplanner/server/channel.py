@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from threading import Lock
 from typing import BinaryIO
 
@@ -11,12 +13,16 @@ from memplanner.messages.protocol import Reply
 LONGEST_LINE_BYTES = 64 * 2**20
 """A longer request is refused unread: no plan is that large."""
 
+PIPE_BYTES = 2**20
+"""As much as a pipe is asked to hold: an estimate then goes out whole, before it is read."""
+
 
 class Channel:
     """The way to the window; several threads may send."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream, self._lock = stream, Lock()
+        _widen(stream)
 
     def send(self, reply: Reply) -> None:
         """Writes one reply. A window that is gone is no error: the end of input ends the server."""
@@ -27,6 +33,15 @@ class Channel:
                 self._stream.flush()
             except (BrokenPipeError, ValueError):
                 return
+
+
+def _widen(stream: BinaryIO) -> None:
+    """Where it is a pipe of Linux; whatever else it is stays as it is."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with suppress(OSError):
+            fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def read_lines(stream: BinaryIO) -> Iterator[bytes | None]:

@@ -207,18 +207,28 @@ class ModelWork:
         self._prediction = self.next_step.taken(asked) or estimate(
             self.model, request.plan, device, calibration=calibration, rank=request.rank
         )
-        if self._prediction.device_takes_long:
-            first = self._prediction.first_message()
-            self._channel.send(protocol.FirstFigures(id=request.id, estimate=first))
-        message = self._prediction.message()
-        if trouble:
-            message = message.model_copy(update={"notes": (*message.notes, trouble)})
-        self._channel.send(protocol.Estimated(id=request.id, estimate=message))
+        self._tell(request, self._prediction, trouble)
         self.next_step.follow(asked)
         self.idle_work_waits = True
         ahead = self._ahead
         if ahead is None or (ahead.plan, ahead.device) != (request.plan, device):
             self._ahead = AheadWork(self.model, request.plan, device, calibration, ahead)
+
+    def _tell(
+        self, request: protocol.MakeEstimate, prediction: Prediction, trouble: str | None
+    ) -> None:
+        """Sends an estimate, in two parts where the window can read one while the other is made."""
+        first = prediction.first_message()
+        apart = prediction.device_takes_long
+        if apart:
+            self._channel.send(protocol.FirstFigures(id=request.id, estimate=first))
+        rest = prediction.device_figures()
+        if trouble:
+            rest = rest.model_copy(update={"notes": (*rest.notes, trouble)})
+        if apart:
+            self._channel.send(protocol.RestEstimated(id=request.id, figures=rest))
+        else:
+            self._channel.send(protocol.Estimated(id=request.id, estimate=rest.added_to(first)))
 
     def _describe(self, request: protocol.DescribeModule) -> None:
         try:

@@ -2,7 +2,7 @@
 
 It is a script, started as the real engine is: the other ``fake_`` files are found beside it. What
 it does badly is asked for by the source that is opened: ``crash``, ``rubbish``, ``trust``,
-``broken``, ``slow``.
+``broken``, ``slow``; ``parts`` and ``parts slowly`` have estimates told in two parts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ from memplanner.errors import PlanError
 from memplanner.messages import protocol
 from memplanner.messages.device import Device
 from memplanner.messages.effects import EffectKind, OptionEffect
-from memplanner.messages.estimate import Layer, ModuleDetail, ParameterInfo
+from memplanner.messages.estimate import (
+    DeviceFigures,
+    Estimate,
+    Layer,
+    ModuleDetail,
+    ParameterInfo,
+)
 from memplanner.plan import Plan
 from memplanner.plan.offers import offers
 
@@ -126,12 +132,13 @@ class FakeEngine:
             case protocol.OpenModel():
                 yield from self.open(request)
             case protocol.MakeEstimate():
-                yield protocol.Estimated(
-                    id=request.id,
-                    estimate=make_estimate(
-                        self.source, request.plan, self.device(request.device), request.rank
-                    ),
+                made = make_estimate(
+                    self.source, request.plan, self.device(request.device), request.rank
                 )
+                if self.source.startswith("parts"):
+                    yield from self.in_parts(request.id, made)
+                else:
+                    yield protocol.Estimated(id=request.id, estimate=made)
             case protocol.ListEffects():
                 yield from self.effects(request)
             case protocol.SearchPlans():
@@ -180,6 +187,17 @@ class FakeEngine:
                 yield from run_of(request, self.source, self.stop)
             case _:
                 raise AssertionError(request)
+
+    def in_parts(self, number: int, made: Estimate) -> Iterator[protocol.Reply]:
+        """What the device shows comes after the rest."""
+        untold = {"verdict": None, "fits": None, "spare_bytes": None, "notes": (), "overhead": ()}
+        yield protocol.FirstFigures(id=number, estimate=made.model_copy(update=untold))
+        if "slowly" in self.source:
+            time.sleep(1)
+        shared = DeviceFigures.model_fields.keys() & Estimate.model_fields.keys()
+        told = {name: getattr(made, name) for name in shared}
+        figures = DeviceFigures(reserved_bytes=made.timeline.reserved_bytes, **told)
+        yield protocol.RestEstimated(id=number, figures=figures)
 
     def import_plan(self, request: protocol.ImportPlan) -> protocol.Reply:
         from memplanner.importing import read_trainer  # few tests open a trainer's file

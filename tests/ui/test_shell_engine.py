@@ -106,6 +106,25 @@ def test_estimates_never_pile_up_and_the_newest_comes_last(qtbot: QtBot, make: M
     assert answered == [1, 100]
 
 
+def test_an_estimate_told_in_two_parts_is_answered_as_a_whole_one(qtbot: QtBot, make: Make) -> None:
+    client = make()
+    client.start()
+    whole = []
+    for source in ("parts", "preset:gpt2"):
+        ask(qtbot, client, protocol.OpenModel, source=source)
+        first: list[Any] = []
+        reply = ask(
+            qtbot, client, protocol.MakeEstimate, plan=Plan(), device="cpu", event=first.append
+        )
+        assert reply.kind == "estimated"
+        assert [one.kind for one in first] == ["first_figures"] * (source == "parts")
+        assert not first or first[0].estimate.verdict is None
+        whole.append(reply.estimate)
+    told, plain = whole
+    assert told.verdict is not None
+    assert told == plain.model_copy(update={"model": told.model, "seconds": told.seconds})
+
+
 def test_rubbish_on_the_channel_goes_to_the_log_and_nothing_is_lost(
     qtbot: QtBot, make: Make
 ) -> None:

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from memplanner.errors import PlanError
 from memplanner.messages import protocol
 from memplanner.messages.device import Device
-from memplanner.messages.estimate import Moment
+from memplanner.messages.estimate import Estimate, Moment
 from memplanner_ui.document import Document
 from memplanner_ui.engine import HERE, EngineClient, Outcome, Place
 from memplanner_ui.engine.client import EngineState
@@ -27,6 +27,9 @@ from memplanner_ui.plan_on_disk import changed_elsewhere
 from memplanner_ui.selection import Selection
 from memplanner_ui.settings import SettingsFile
 from memplanner_ui.views.notice import Fix
+
+FIRST_FIGURES_MS = 50
+"""How long figures of tensors wait for those of the device: painting both would take longer."""
 
 
 class Session(QObject):
@@ -72,6 +75,11 @@ class Session(QObject):
         self.rank: int | None = None
         """Of a plan over several cards, the one whose figures are wanted; None: the fullest."""
         self._openings = Openings(self)
+        self._first_figures: Estimate | None = None
+        self._first_wait = QTimer(self)
+        self._first_wait.setSingleShot(True)
+        self._first_wait.setInterval(FIRST_FIGURES_MS)
+        self._first_wait.timeout.connect(self._show_first_figures)
         self._forget_model = False
         self._moved = False
         """The engine has begun on another machine, whose devices are not told yet."""
@@ -286,13 +294,20 @@ class Session(QObject):
         )
 
     def _on_first_figures(self, reply: protocol.AnyReply) -> None:
-        """What is allocated is shown at once; what the device shows of it follows."""
-        if not isinstance(reply, protocol.FirstFigures):
+        """What is allocated is shown unless what the device shows of it follows at once."""
+        if isinstance(reply, protocol.FirstFigures):
+            self._first_figures = reply.estimate
+            self._first_wait.start()
+        else:
             self.on_progress(reply)
-        elif self.document.model is not None:
-            self.document.set_estimate(reply.estimate)
+
+    def _show_first_figures(self) -> None:
+        first, model = self._first_figures, self.document.model
+        if first is not None and model is not None and first.model.source == model.source:
+            self.document.set_estimate(first)
 
     def _on_estimated(self, reply: protocol.Estimated) -> None:
+        self._first_wait.stop()
         self.end_work()
         if self.document.model is None:
             return  # closed meanwhile
@@ -302,6 +317,7 @@ class Session(QObject):
         self.answered.emit()
 
     def _on_not_estimated(self, failure: protocol.Failure) -> None:
+        self._first_wait.stop()
         self.end_work()
         self.document.set_estimate(None)
         self._wrong = "estimate"

@@ -155,7 +155,10 @@ class CachingAllocator:
             self.settings.garbage_collection_threshold > 0 and self._allowed < UNLIMITED
         )
         self._searches = 0
-        self._plain = split is None and not self._collects
+        self.plain = split is None and not self._collects
+        """Whether ``plain.PlainAllocator`` does the same, quicker."""
+        self.most = min(self._limit, self._allowed)
+        """Units that it can reserve."""
         self._splits_below = self._max_split
         self._pools: dict[int, tuple[Pool, Pool]] = {}
         self._small, self._large = self._pools_of(0)
@@ -171,7 +174,7 @@ class CachingAllocator:
         else:
             pool = self._small if size <= SMALL_UNITS else self._large
         block: Block | None
-        if self._plain:
+        if self.plain:
             keys = pool.keys
             place = bisect_left(keys, size << ADDRESS_BITS)
             block = pool.blocks.pop(keys.pop(place)) if place < len(keys) else None

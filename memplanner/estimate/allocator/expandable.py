@@ -39,7 +39,7 @@ class ExpandableAllocator(CachingAllocator):
         total = device_bytes if device_bytes is not None else limit_bytes
         space = ADDRESS_SPACE_BYTES if total is None else total + total // 8
         self._space = space // UNIT_BYTES
-        self._plain = False
+        self.plain = False
         self._splits_below = 1 << 60  # should_split knows no largest size here
 
     @property

@@ -21,6 +21,7 @@ from shiboken6 import isValid
 
 from memplanner.messages import protocol
 from memplanner.messages.base import SCHEMA
+from memplanner.messages.estimate import Estimate
 from memplanner_ui.engine.outcome import Outcome
 from memplanner_ui.engine.place import HERE, Place
 from memplanner_ui.engine.process import EngineProcess
@@ -56,6 +57,8 @@ class _Pending:
     then: Then | None
     failed: Failed | None
     event: Then | None
+    first: Estimate | None = None
+    """Of an estimate, what has been told already."""
 
 
 class EngineClient(QObject):
@@ -259,7 +262,13 @@ class EngineClient(QObject):
         pending = self._pending.get(reply.id)
         if pending is None:
             process.note(f"an answer to nothing that was asked: {reply.kind} {reply.id}")
+        elif isinstance(reply, protocol.RestEstimated):
+            if pending.first is not None:
+                whole = reply.figures.added_to(pending.first)
+                self._finish(pending, protocol.Estimated(id=reply.id, estimate=whole))
         elif not _ends(reply):
+            if isinstance(reply, protocol.FirstFigures):
+                pending.first = reply.estimate
             _tell(pending.event, reply)
         else:
             self._finish(pending, reply)
