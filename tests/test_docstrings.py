@@ -19,8 +19,10 @@ Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 _OF_MEMORY = re.compile(r"(^|_)(memory|allocated|reserved|capacity|footprint)(_|$)")
 _IN_BYTES = re.compile(r"_bytes$|_mib$|_by_phase$|_units$")
-"""``_mib`` where a person types it; of ``…_by_phase`` each phase’s value is in bytes; ``_units`` are
-those of torch’s allocator, 512 bytes each."""
+"""``_mib`` where a person types it; of ``…_by_phase`` each phase’s value is in bytes.
+
+``_units`` are those of torch’s allocator, 512 bytes each.
+"""
 _ENCODED = {"SnapshotCurve.allocated_bytes", "SnapshotCurve.reserved_bytes"}
 """64-bit numbers of bytes in base 64: half a million points a curve."""
 

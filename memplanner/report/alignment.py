@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from memplanner.messages.estimate import Estimate, Phase, Span
+from memplanner.messages.estimate import Estimate, Phase, Span, Timeline
 from memplanner.report.parts import PHASES, whole_peak_bytes
 
 By = Literal["phase", "time"]
@@ -72,7 +72,11 @@ def times_known(estimates: Sequence[Estimate | None]) -> bool:
 
 def _by_phase(estimates: Sequence[Estimate | None]) -> Aligned:
     chosen = [{} if one is None else _spans(one) for one in estimates]
-    there = [phase for phase in ORDER if any(phase in spans for spans in chosen)]
+    there = [
+        phase
+        for phase in ORDER
+        if any(phase in spans and spans[phase].stop > spans[phase].start for spans in chosen)
+    ]
     shares = []
     for phase in there:
         lengths = [
@@ -123,9 +127,12 @@ def _phase_caption(estimates: Sequence[Estimate | None]) -> str:
 
 
 def _spans(estimate: Estimate) -> dict[Phase, Span]:
-    """One span of each phase: that of the peak, and for the others that of its micro-batch."""
+    """One span of each phase: that of the peak, and for the others that of its micro-batch.
+
+    A phase in which nothing is allocated or freed has a span without events: its level holds.
+    """
     timeline = estimate.timeline
-    spans = [one for one in timeline.phases if one.stop > one.start and one.phase != "load"]
+    spans = [one for one in timeline.phases if one.phase != "load"]
     at_peak = next((one for one in spans if one.start <= timeline.peak_event < one.stop), None)
     last = max((one.micro_batch for one in spans if one.phase in _MICRO), default=0)
     wanted = at_peak.micro_batch if at_peak is not None and at_peak.phase in _MICRO else last
@@ -135,7 +142,7 @@ def _spans(estimate: Estimate) -> dict[Phase, Span]:
             found[one.phase] = one
     if at_peak is not None:
         found[at_peak.phase] = at_peak
-    return found
+    return found if any(one.stop > one.start for one in found.values()) else {}
 
 
 def _along(estimates: Sequence[Estimate | None]) -> Aligned:
@@ -176,6 +183,9 @@ def _curve(estimate: Estimate, pieces: Sequence[tuple[Span, float, float]]) -> C
     highest: dict[int, int] = {}
     peak_x = 0.0
     for span, left, right in pieces:
+        if span.stop == span.start:
+            highest[int(left * COLUMNS) + 1] = _level(timeline, span.start) + beside
+            continue
         scale = (right - left) / (span.stop - span.start)
         first = max(0, bisect_right(timeline.event, span.start) - 1)
         for place in range(first, len(timeline.event)):
@@ -194,6 +204,12 @@ def _curve(estimate: Estimate, pieces: Sequence[tuple[Span, float, float]]) -> C
         (peak_x, whole),
         _pieces(columns, [(left, right) for _, left, right in pieces]),
     )
+
+
+def _level(timeline: Timeline, event: int) -> int:
+    """What is allocated where nothing is, or is freed: as an 8-bit optimizer works, in place."""
+    at = bisect_left(timeline.event, event)
+    return min(timeline.allocated_bytes[max(0, at - 1) : at + 1])  # each point is a highest one
 
 
 def _pieces(

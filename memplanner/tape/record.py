@@ -240,17 +240,12 @@ def _record(
             for parameter in prepared.module.parameters()
             if parameter.requires_grad
         ]
-    with watch, nullcontext() if around is None else around(watch):
+    with watch, unprofiled(watch), nullcontext() if around is None else around(watch):
         watch.phase("load", 0)
         owned.note_module(prepared.module)
         owned.note_inputs(tensors_in(batch))
         try:
-            with (
-                without_collection(),
-                uncompiled(),
-                unprofiled(watch),
-                seeing_kernels(watch.note_kernel),
-            ):
+            with without_collection(), uncompiled(), seeing_kernels(watch.note_kernel):
                 if pipeline is None:
                     keep = _run(prepared, batch, backend, watch, owned, held)
                 else:

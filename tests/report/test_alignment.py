@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import pairwise
 
 from hypothesis import given
@@ -102,6 +103,35 @@ def test_a_plan_draws_nothing_in_a_phase_that_it_has_not() -> None:
     assert first[2] == forward.right
     assert parted.x[second[0]] >= backward.right - 1 / 100
     assert first[1] == second[0]
+
+
+def test_a_phase_without_events_keeps_its_level() -> None:
+    """As of an 8-bit optimizer, whose kernels work in place."""
+    trained = estimate()
+    line = trained.timeline
+    at = next(span for span in line.phases if span.phase == "optimizer_step")
+    empty = tuple(span._replace(stop=span.start) if span is at else span for span in line.phases)
+    until = bisect_left(line.event, at.start)
+    level = line.allocated_bytes[until - 1]
+    line = line.model_copy(
+        update={
+            "phases": empty,
+            "events": at.start,
+            "event": line.event[:until],
+            "allocated_bytes": line.allocated_bytes[:until],
+        }
+    )
+    in_place = trained.model_copy(update={"timeline": line})
+    made = aligned([trained, in_place])
+    curve = made.curves[1]
+    assert curve is not None
+    assert len(curve.pieces) == 1
+    band = next(one for one in made.bands if one.title == "Optimizer")
+    inside = [size for x, size in zip(curve.x, curve.whole_bytes, strict=True) if x > band.left]
+    beside = whole_peak_bytes(in_place) - in_place.peak.allocated_bytes
+    assert set(inside) == {level + beside}
+    alone = aligned([in_place])
+    assert "Optimizer" not in [one.title for one in alone.bands]
 
 
 def test_without_times_the_axis_says_what_it_counts() -> None:

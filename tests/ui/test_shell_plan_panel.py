@@ -15,7 +15,8 @@ from memplanner.plan import section as schema
 from memplanner_ui.plan_panel import PlanPanel
 from memplanner_ui.plan_panel.badge import Effect
 from memplanner_ui.plan_panel.fields import Names, WholeNumber
-from memplanner_ui.plan_panel.form import Limits, refusal, sections_of
+from memplanner_ui.plan_panel.form import Limits, sections_of
+from memplanner_ui.plan_panel.refusals import refusal
 from memplanner_ui.plan_panel.rows import Choose, FieldRow
 
 

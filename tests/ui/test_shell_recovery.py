@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Event, Timer
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 from memplanner.plan import Plan
+from memplanner.writing import write_whole
+from memplanner_ui import recovery_files
 from memplanner_ui.main_window import MainWindow
 from memplanner_ui.recovery_files import KEPT_SECONDS, RecoveryFiles, UnsavedPlan
 
@@ -88,6 +92,76 @@ def test_edits_are_kept_until_they_are_saved_undone_or_given_up(
     recovery.keep()
     recovery.end()
     assert not recovery.files.path.exists()
+
+
+class SlowDisk:
+    """Writes that begin at once and end when they are let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.go = Event(), Event()
+        self.written: list[int] = []
+        monkeypatch.setattr(recovery_files, "write_whole", self.write)
+
+    def write(self, path: Path, text: str, *, private: bool) -> None:
+        self.begun.set()
+        assert self.go.wait(30)
+        kept = UnsavedPlan.model_validate_json(text)
+        self.written.append(Plan.parse(kept.plan, origin="kept").training.batch_size)
+        write_whole(path, text, private=private)
+
+
+def test_a_slow_disk_holds_up_no_edit_and_has_the_last_plan_in_the_end(
+    qtbot: QtBot, opened: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document, recovery, disk = opened.session.document, opened.recovery, SlowDisk(monkeypatch)
+    document.set_value("training.batch_size", 5)
+    qtbot.waitUntil(disk.begun.is_set, timeout=5000)
+    for size in (6, 7, 8):
+        document.set_value("training.batch_size", size)
+        recovery.keep_soon()
+    assert not disk.written, "the window went on meanwhile"
+    disk.go.set()
+    recovery.keep()
+    assert disk.written == [5, 8], "in their order; what was outdated is left out"
+    assert recovery.files.path.exists()
+    recovery.end()
+
+
+def test_a_window_that_closes_waits_for_its_disk_and_leaves_nothing(
+    qtbot: QtBot, opened: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document, recovery, disk = opened.session.document, opened.recovery, SlowDisk(monkeypatch)
+    document.set_value("training.batch_size", 5)
+    qtbot.waitUntil(disk.begun.is_set, timeout=5000)
+    Timer(0.2, disk.go.set).start()
+    recovery.end()
+    assert disk.written == [5]
+    assert not list(recovery.files.path.parent.iterdir())
+
+
+def test_a_defect_in_the_window_has_the_plan_written_at_once(
+    qtbot: QtBot, opened: MainWindow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recovery = opened.recovery
+    opened.session.document.set_value("training.batch_size", 5)
+    assert not recovery.files.path.exists()
+    opened.crashes.take(ValueError, ValueError("odd"), None)
+    assert "odd" in capsys.readouterr().err
+    qtbot.waitUntil(recovery.files.path.exists, timeout=900)  # sooner than it would be otherwise
+    recovery.end()
+
+
+def test_a_disk_that_is_full_is_told_in_the_log(
+    qtbot: QtBot, opened: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str, *, private: bool) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(recovery_files, "write_whole", full)
+    opened.session.document.set_value("training.batch_size", 5)
+    opened.recovery.keep()
+    qtbot.waitUntil(lambda: "could not be written" in opened.log.text)
+    opened.recovery.end()
 
 
 def test_what_was_left_is_restored_with_its_model(qtbot: QtBot, opened: MainWindow) -> None:

@@ -65,6 +65,22 @@ def test_a_spin_box_of_the_panel_changes_the_estimate(qtbot: QtBot, opened: Main
     assert document.estimate.plan.training.batch_size == 3
 
 
+@pytest.mark.parametrize(("source", "shown"), [("parts", [True]), ("parts slowly", [False, True])])
+def test_figures_of_tensors_are_shown_first_only_where_the_devices_take_long(
+    qtbot: QtBot, window: MainWindow, source: str, shown: list[bool]
+) -> None:
+    """Of each estimate that is shown: whether it has a verdict."""
+    found: list[bool] = []
+    document = window.session.document
+    document.estimate_changed.connect(
+        lambda one: found.append(one.verdict is not None) if one else None
+    )
+    with qtbot.waitSignal(window.session.answered, timeout=30_000):
+        window.session.open(source)
+    assert found == shown
+    assert document.estimate_is_current
+
+
 def test_a_wrong_edit_is_a_notice_and_changes_nothing(qtbot: QtBot, opened: MainWindow) -> None:
     before = opened.session.document.plan
     opened.session.edit("training.batch_size", 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
 from memplanner_ui.help.callout import place
@@ -59,6 +59,21 @@ def test_the_tour_points_at_what_it_tells_and_follows_the_window(
     assert len(set(targets)) == 3
     assert tour.step == -1
     assert not note.isVisible()
+    focus = opened.focusWidget()
+    assert focus is None or not isinstance(focus, QToolButton), "no button takes the focus"
+
+
+def test_the_focus_goes_back_to_what_had_it_before_the_tour(
+    qtbot: QtBot, opened: MainWindow
+) -> None:
+    field = opened.workspace.layers.filter_field
+    field.setFocus()
+    opened.actions_["tour"].trigger()
+    note = opened.tour.note
+    qtbot.waitUntil(note.isVisible, timeout=LONG)
+    assert opened.focusWidget() is note.next
+    note.skip_wanted.emit()
+    assert opened.focusWidget() is field
 
 
 def test_it_comes_with_the_first_plan_and_once_skipped_never_by_itself(

@@ -83,13 +83,13 @@ def test_its_peak_is_read_out_and_held_against_the_prediction(pages: TimelinePag
     assert "A point is the highest of its stretch" in words
     assert "1.0 GiB stood before" in words
     error = (predicted.peak.allocated_bytes - 4 * GIB) / (4 * GIB)
-    assert f"{abs(error):.1%} against the recorded one" in words
+    assert f"{100 * abs(error):.1f} % against the recorded one" in words
 
 
 def test_what_held_the_peak_is_a_table(pages: TimelinePages) -> None:
     view = opened(pages, curve(0, 50, 4 * GIB))
     model = view.table.rows
-    assert model.texts(0) == ("1.0 GiB", "25%", "7", "forward, m.py:3 ← main, t.py:1")
+    assert model.texts(0) == ("1.0 GiB", "25 %", "7", "forward, m.py:3 ← main, t.py:1")
     assert model.texts(1)[-1] == "not recorded"
 
 

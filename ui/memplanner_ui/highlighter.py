@@ -33,6 +33,10 @@ _RULES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 _RULES["yml"] = _RULES["yaml"]
+_QUOTES, _TEXT_INK = '"""', "fits"
+"""What begins and ends a text of several lines, and its colour."""
+_OUTSIDE, _INSIDE = -1, 1
+"""States of a line of Python: whether it ends within such a text."""
 
 
 class Highlighter(QSyntaxHighlighter):
@@ -41,11 +45,13 @@ class Highlighter(QSyntaxHighlighter):
     def __init__(self, document: QTextDocument) -> None:
         super().__init__(document)
         self._rules: list[tuple[re.Pattern[str], str]] = []
+        self._is_python = False
         theme.current().changed.connect(self.rehighlight)
 
     def set_file_name(self, name: str) -> None:
         """Chooses the rules."""
-        rules = _RULES.get(name.rsplit(".", 1)[-1], ())
+        kind = name.rsplit(".", 1)[-1]
+        self._is_python, rules = kind == "py", _RULES.get(kind, ())
         self._rules = [(re.compile(pattern), color) for pattern, color in rules]
         self.rehighlight()
 
@@ -55,3 +61,18 @@ class Highlighter(QSyntaxHighlighter):
             ink.setForeground(QColor(theme.current().color(name)))
             for match in pattern.finditer(text):
                 self.setFormat(match.start(), match.end() - match.start(), ink)
+        if self._is_python:
+            self._paint_long_text(text)
+
+    def _paint_long_text(self, text: str) -> None:
+        ink = QTextCharFormat()
+        ink.setForeground(QColor(theme.current().color(_TEXT_INK)))
+        inside, at = self.previousBlockState() == _INSIDE, 0
+        while inside or (at := text.find(_QUOTES, at)) >= 0:
+            end = text.find(_QUOTES, at if inside else at + len(_QUOTES))
+            stop = len(text) if end < 0 else end + len(_QUOTES)
+            self.setFormat(at, stop - at, ink)
+            inside, at = end < 0, stop
+            if inside:
+                break
+        self.setCurrentBlockState(_INSIDE if inside else _OUTSIDE)

@@ -16,6 +16,7 @@ from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
 from memplanner_ui.notices import Notice
 from memplanner_ui.views.history_data import PastRuns
+from memplanner_ui.views.history_words import accuracy_words, counted, middle_words
 from memplanner_ui.workspace import COMPARE
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ class HistoryNote(QPushButton):
         self.setFixedHeight(fonts.scaled(22))
         self.setStyleSheet("min-height: 0; padding: 0 8px;")
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        icons.set_icon(self, "history", "text2")
-        self.setIconSize(QSize(14, 14))
+        icons.set_icon(self, "history", "text2", words=True)
+        self.setIconSize(QSize(17, 14))
         self.hide()
 
     def say(self, words: str, short: str = "") -> None:
@@ -133,8 +134,9 @@ class HistoryControl(QObject):
 
     def _show(self) -> None:
         card = self.past.card_of(self._session.document.device)
+        machine = self._session.engine.place.machine
         if self._shown and self._answered:  # a table that nobody sees is not filled
-            self._view.show_past(self.past, card)
+            self._view.show_past(self.past, card, machine)
         runs = () if card is None else self.past.of(card)
         told = past_runs.accuracy(runs)
         if told is None:
@@ -145,10 +147,14 @@ class HistoryControl(QObject):
             if runs[0].device.kind == "cpu"
             else translate("Window", "this card")
         )
+        if machine:
+            where = translate("Window", "{name} on {machine}").format(
+                name=runs[0].device.name, machine=machine
+            )
         words = translate("Window", "{counted} measured on {where}: {words}").format(
-            counted=past_runs.counted(told.runs), where=where, words=told.words
+            counted=counted(told.runs), where=where, words=accuracy_words(told)
         )
-        self.note.say(words, told.words.partition(",")[0].capitalize())
+        self.note.say(words, middle_words(told).capitalize())
 
     # What is done with a run
 

@@ -16,6 +16,7 @@ from memplanner_ui.days import day_words
 from memplanner_ui.language import plural, translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.recovery_files import LeftBehind, RecoveryFiles, UnsavedPlan
+from memplanner_ui.recovery_writer import StateWriter
 from memplanner_ui.views.notice import Fix
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ KEEP_AFTER_MS = 1000
 
 
 class Recovery(QObject):
-    """Follows the document; writes at most once a second, beside the settings."""
+    """Follows the document; writes at most once a second, into a folder beside the settings."""
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
@@ -33,12 +34,14 @@ class Recovery(QObject):
         self._session = window.session
         self._document = window.session.document
         self.files = RecoveryFiles(window.session.settings.path.parent / "unsaved")
+        self._writer = StateWriter()
+        self._writer.failed.connect(self._not_written)
         self._left: list[LeftBehind] = []
         self._wanted: LeftBehind | None = None
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(KEEP_AFTER_MS)
-        self._later.timeout.connect(self.keep)
+        self._later.timeout.connect(self.keep_soon)
         self._document.title_changed.connect(self._follow)
         self._document.plan_changed.connect(lambda _: self._follow())
         self._document.model_changed.connect(self._on_model)
@@ -48,35 +51,37 @@ class Recovery(QObject):
             self._later.start()
 
     def keep(self) -> None:
-        """Brings this window's file up to date now."""
+        """Brings this window's file up to date, and waits until it is."""
+        self.keep_soon()
+        self._writer.finish()
+
+    def keep_soon(self) -> None:
+        """Takes the plan as it is now; it is written beside the window."""
         self._later.stop()
-        document = self._document
-        try:
-            if document.source is None or document.model is None or not document.dirty:
-                self.files.forget()
-                return
-            self.files.keep(
-                UnsavedPlan(
-                    source=document.source,
-                    inputs=document.inputs,
-                    model=document.model.name,
-                    plan=document.plan.to_dict(),
-                    plan_file="" if document.path is None else str(document.path),
-                    changes=document.history.index(),
-                    last_change=document.history.undoText(),
-                    written=time.time(),
-                )
-            )
-        except OSError as error:
-            self._window.log.add(
-                translate("Window", "{path} could not be written: {reason}.").format(
-                    path=self.files.path, reason=why(error)
-                )
-            )
+        document, files = self._document, self.files
+        if document.source is None or document.model is None or not document.dirty:
+            self._writer.write(files.forget)
+            return
+        unsaved = UnsavedPlan(
+            source=document.source,
+            inputs=document.inputs,
+            model=document.model.name,
+            plan=document.plan.to_dict(),
+            plan_file="" if document.path is None else str(document.path),
+            changes=document.history.index(),
+            last_change=document.history.undoText(),
+            written=time.time(),
+        )
+        self._writer.write(lambda: files.keep(unsaved))
+
+    def _not_written(self, reason: str) -> None:
+        words = translate("Window", "{path} could not be written: {reason}.")
+        self._window.log.add(words.format(path=self.files.path, reason=reason))
 
     def end(self) -> None:
         """The window closes in order: nothing is left to recover."""
         self._later.stop()
+        self._writer.finish()
         try:
             self.files.forget()
         except OSError as error:

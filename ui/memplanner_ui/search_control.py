@@ -199,7 +199,7 @@ class SearchControl(QObject):
         self._on_goal()
 
     def _on_device(self) -> None:
-        self._form.show_device(self._session.document.device)
+        self._show_device()
         self._outdate()
 
     def _outdate(self) -> None:
@@ -232,9 +232,13 @@ class SearchControl(QObject):
         self._view.show_found(self.found)
         self._show_selected()
 
+    def _show_device(self) -> None:
+        session = self._session
+        self._form.show_device(session.document.device, session.engine.place.machine)
+
     def _show_form(self) -> None:
         document = self._session.document
-        self._form.show_device(document.device)
+        self._show_device()
         self._form.show_plan(document.plan, self._pins.keys)
 
     # The plan that is chosen

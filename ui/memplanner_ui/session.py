@@ -7,10 +7,11 @@ for an estimate, and every failure a notice with its fixes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from memplanner.errors import PlanError
 from memplanner.messages import protocol
@@ -20,6 +21,7 @@ from memplanner_ui.document import Document
 from memplanner_ui.engine import HERE, EngineClient, Outcome, Place
 from memplanner_ui.engine.client import EngineState
 from memplanner_ui.engine_words import Way, looked_up, no_engine, not_answering
+from memplanner_ui.first_figures import FirstFigures
 from memplanner_ui.language import translate
 from memplanner_ui.notices import Notice
 from memplanner_ui.opening import Openings
@@ -27,9 +29,6 @@ from memplanner_ui.plan_on_disk import changed_elsewhere
 from memplanner_ui.selection import Selection
 from memplanner_ui.settings import SettingsFile
 from memplanner_ui.views.notice import Fix
-
-FIRST_FIGURES_MS = 50
-"""How long figures of tensors wait for those of the device: painting both would take longer."""
 
 
 class Session(QObject):
@@ -75,11 +74,8 @@ class Session(QObject):
         self.rank: int | None = None
         """Of a plan over several cards, the one whose figures are wanted; None: the fullest."""
         self._openings = Openings(self)
-        self._first_figures: Estimate | None = None
-        self._first_wait = QTimer(self)
-        self._first_wait.setSingleShot(True)
-        self._first_wait.setInterval(FIRST_FIGURES_MS)
-        self._first_wait.timeout.connect(self._show_first_figures)
+        self._first_figures = FirstFigures(self)
+        self._first_figures.due.connect(self._show_first_figures)
         self._forget_model = False
         self._moved = False
         """The engine has begun on another machine, whose devices are not told yet."""
@@ -253,14 +249,8 @@ class Session(QObject):
             self.solved.emit()
             self.open_plan(path)
 
-        self.noticed.emit(
-            changed_elsewhere(
-                path,
-                dirty=self.document.dirty,
-                save=lambda: self.save_plan(path, replace=True),
-                read=read,
-            )
-        )
+        save = partial(self.save_plan, path, replace=True)
+        self.noticed.emit(changed_elsewhere(path, dirty=self.document.dirty, save=save, read=read))
 
     def edit(self, key: str, value: object, merge: bool = False) -> None:
         """Changes one key of the plan; what is wrong with it is a notice."""
@@ -296,18 +286,17 @@ class Session(QObject):
     def _on_first_figures(self, reply: protocol.AnyReply) -> None:
         """What is allocated is shown unless what the device shows of it follows at once."""
         if isinstance(reply, protocol.FirstFigures):
-            self._first_figures = reply.estimate
-            self._first_wait.start()
+            self._first_figures.put(reply.estimate)
         else:
             self.on_progress(reply)
 
-    def _show_first_figures(self) -> None:
-        first, model = self._first_figures, self.document.model
-        if first is not None and model is not None and first.model.source == model.source:
+    def _show_first_figures(self, first: Estimate) -> None:
+        model = self.document.model
+        if model is not None and first.model.source == model.source:
             self.document.set_estimate(first)
 
     def _on_estimated(self, reply: protocol.Estimated) -> None:
-        self._first_wait.stop()
+        self._first_figures.drop()
         self.end_work()
         if self.document.model is None:
             return  # closed meanwhile
@@ -317,7 +306,7 @@ class Session(QObject):
         self.answered.emit()
 
     def _on_not_estimated(self, failure: protocol.Failure) -> None:
-        self._first_wait.stop()
+        self._first_figures.drop()
         self.end_work()
         self.document.set_estimate(None)
         self._wrong = "estimate"
@@ -375,13 +364,9 @@ class Session(QObject):
     ) -> None:
         """Asks for the plan in a target's words; with ``output`` it is written, too."""
         self.engine.request(
-            protocol.ExportPlan,
-            target=target,
-            plan=self.document.plan,
-            output=output,
-            then=then,
-            failed=failed,
-        )
+            protocol.ExportPlan, target=target, plan=self.document.plan, output=output,
+            then=then, failed=failed,
+        )  # fmt: skip
 
     # Words
 

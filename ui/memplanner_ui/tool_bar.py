@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent
-from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QToolBar, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QToolBar,
+    QToolButton,
+    QWidget,
+)
 
 from memplanner.units import format_bytes, format_parameters
 from memplanner_ui.actions import Actions
@@ -17,6 +25,10 @@ from memplanner_ui.look.direction import placed
 from memplanner_ui.session import Session
 
 HEIGHT = 42
+_SEARCH = 300
+"""Width of the way to commands, where there is room."""
+_ALL = 1000
+"""A share that leaves next to nothing to its neighbour."""
 
 
 class ActionButton(QPushButton):
@@ -150,12 +162,14 @@ class SearchButton(QPushButton):
         self._keys = action.shortcut().toString().replace("+", " ")
         self.setAccessibleName(translate("Window", "Search commands and modules"))
         self.setToolTip(action.toolTip())
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMaximumWidth(fonts.scaled(_SEARCH))
         self.clicked.connect(action.trigger)
         theme.current().changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
-        return QSize(fonts.scaled(300), fonts.scaled(28))
+        """As little as it can do with: what the model and the device leave is taken, too."""
+        return self.minimumSizeHint()
 
     def minimumSizeHint(self) -> QSize:
         return QSize(120, fonts.scaled(28))
@@ -203,10 +217,8 @@ class ToolBar(QToolBar):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.addWidget(_space(8, fonts.scaled(HEIGHT)))  # the row is as high as its highest
         self.setIconSize(QSize(16, 16))
-        opener = QToolButton()
-        opener.setDefaultAction(actions["open"])
-        opener.setText(translate("Window", "Open"))
-        opener.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        opener = ActionButton(actions["open"], "open", text=translate("Window", "Open"))
+        opener.setFlat(True)
         opener.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.addWidget(opener)
         self.addSeparator()
@@ -231,10 +243,13 @@ class ToolBar(QToolBar):
         self._apply_place = self.addWidget(self.apply)
         self._stop_place = self.addWidget(stop)
         self.addWidget(ActionButton(actions["export"], "export"))
-        space = QWidget()
-        space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.addWidget(space)
-        self.addWidget(SearchButton(actions["palette"]))
+        rest = QWidget()
+        rest.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        right = QHBoxLayout(rest)
+        right.setContentsMargins(0, 0, 0, 0)
+        right.addStretch(1)
+        right.addWidget(SearchButton(actions["palette"]), _ALL)
+        self.addWidget(rest)
         self.addWidget(_space(10, 1))
         self.show_state(model=False, run=False)
 

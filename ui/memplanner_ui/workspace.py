@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from memplanner_ui.language import translate
@@ -48,6 +48,25 @@ class LivePage(QWidget):
         column.addWidget(self.view, 1)
 
 
+class _Views(QStackedWidget):
+    """As low as the view that is shown allows, and asks for no more: a notice above has room."""
+
+    def hasHeightForWidth(self) -> bool:
+        return False  # Qt would ask for the highest of all views
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), self.minimumSizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        least, shown = super().minimumSizeHint(), self.currentWidget()
+        if shown is None:
+            return QSize(least.width(), 0)
+        height, layout = shown.minimumSizeHint().height(), shown.layout()
+        if layout is not None and layout.hasHeightForWidth():  # its words have this width
+            height = min(height, layout.minimumHeightForWidth(self.width()))
+        return QSize(least.width(), height)
+
+
 class Workspace(QWidget):
     """Views by name. A new view is one call of ``add_view``."""
 
@@ -61,7 +80,7 @@ class Workspace(QWidget):
         self.tabs.setAccessibleName(translate("Window", "Views"))
         self.progress = ProgressLine()
         self.notice = NoticeBar()
-        self.views = QStackedWidget()
+        self.views = _Views()
         self.layers = LayersView()
         self.timeline = TimelineView()
         self.timeline_pages = TimelinePages(self.timeline, SnapshotView())
@@ -136,4 +155,5 @@ class Workspace(QWidget):
         view = self.view(str(self.tabs.tabData(index)))
         if view is not None:
             self.views.setCurrentWidget(view)
+            self.views.updateGeometry()
             self.view_changed.emit(self.current)

@@ -80,6 +80,7 @@ class CrashControl(QObject):
         )
         what = mask(what)
         self._report(what, "".join(traceback.format_exception(kind, error, trace)))
+        self._window.recovery.keep_soon()  # who knows how long the window lasts
 
     def take_defect(self, failure: protocol.Failure) -> None:
         """Reports a defect that the engine told of; its trace is in what the engine wrote."""

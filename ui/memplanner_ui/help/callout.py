@@ -70,6 +70,7 @@ class Callout(QWidget):
         super().__init__(window)
         self._window = window
         self._target: QWidget | None = None
+        self._focus_before: QWidget | None = None
         self._tip = QPoint()
         self._ring = _Ring(window)
         self.heading = label("", "heading")
@@ -100,6 +101,8 @@ class Callout(QWidget):
     def show_at(self, target: QWidget, heading: str, words: str, count: str, last: bool) -> None:
         """Points at ``target`` and takes the focus."""
         self._leave()
+        if self.isHidden():
+            self._focus_before = self._window.focusWidget()
         self._target = target
         target.installEventFilter(self)
         self.heading.setText(heading)
@@ -115,8 +118,13 @@ class Callout(QWidget):
         self.next.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def close_note(self) -> None:
-        """Takes the note away."""
+        """Takes the note away, and gives the focus back to what had it."""
         self._leave()
+        before, self._focus_before = self._focus_before, None
+        if self.isAncestorOf(self._window.focusWidget() or self._window):
+            if before is None or not before.isVisible():
+                before = self._window  # else Qt would put it on some button
+            before.setFocus(Qt.FocusReason.OtherFocusReason)
         self.hide()
         self._ring.hide()
 

@@ -23,7 +23,9 @@ from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views.rows import ElidedLabel, hairline
 
-_WIDTH, _HEIGHT, _CONTENTS = 1000, 760, 270
+_WIDTH, _HEIGHT, _CONTENTS = 1000, 760, 296
+_FRAME = (4, 36)
+"""What the frame and the title of a window take."""
 _WEB = ("http", "https")
 
 
@@ -54,7 +56,8 @@ class HelpWindow(QWidget):
         self._where = QLabel()
         self._web = QWidget()
         self._set_up()
-        self.resize(fonts.scaled(_WIDTH), fonts.scaled(_HEIGHT))
+        room = self.screen().availableGeometry().size() - QSize(*_FRAME)
+        self.resize(QSize(fonts.scaled(_WIDTH), fonts.scaled(_HEIGHT)).boundedTo(room))
         theme.current().changed.connect(self._restyle)
 
     def _button(

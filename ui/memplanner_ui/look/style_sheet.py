@@ -51,6 +51,7 @@ QPushButton[primary="true"]:disabled, QToolButton[primary="true"]:disabled {
     background: $hover; color: $text3; border-color: $border;
 }
 QPushButton[flat="true"] { background: transparent; border-color: transparent; }
+QPushButton[flat="true"]:hover { background: $hover; }
 QToolButton { border: 1px solid transparent; border-radius: 5px; padding: 3px; }
 QToolButton:hover { background: $hover; }
 QToolButton:checked { background: $selection; }
@@ -75,7 +76,8 @@ QPlainTextEdit { padding: 6px; }
 QLineEdit:disabled, QAbstractSpinBox:disabled, QComboBox:disabled {
     background: $window; color: $text3;
 }
-QAbstractSpinBox { padding: 0 16px 0 5px; }
+QAbstractSpinBox { padding: 0 0 0 5px; }
+QAbstractSpinBox QLineEdit { padding: 0; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {
     subcontrol-origin: border; width: 18px; border: none; background: transparent;
 }

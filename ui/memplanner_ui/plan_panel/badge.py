@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
@@ -61,6 +62,7 @@ class Badge(QLabel):
         super().__init__(parent)
         self._effect: Effect | None = None
         self._state = ""
+        self._shorter: tuple[str, ...] = ()
         self._dimmed = False
         self.setFont(fonts.font("secondary"))
         self.setTextFormat(Qt.TextFormat.RichText)
@@ -85,10 +87,13 @@ class Badge(QLabel):
         """Whether the effect is of an earlier plan."""
         return self._dimmed
 
-    def set_state(self, words: str) -> None:
-        """Shows ``chosen``, or why the option cannot be chosen; empty shows the effect."""
-        if words != self._state:
-            self._state = words
+    def set_state(self, words: str, shorter: Sequence[str] = ()) -> None:
+        """Shows ``chosen``, or why the option cannot be chosen; empty shows the effect.
+
+        Where there is no room for the words, the first of the ``shorter`` ones that fits is shown.
+        """
+        if (words, tuple(shorter)) != (self._state, self._shorter):
+            self._state, self._shorter = words, tuple(shorter)
             self._show()
 
     def set_effect(self, effect: Effect | None, *, dimmed: bool = False) -> None:
@@ -113,12 +118,9 @@ class Badge(QLabel):
         colors = theme.current()
         faint = colors.color("text3").name()
         if self._state:
-            metrics = QFontMetrics(self.font())
-            shown = metrics.elidedText(
-                self._state, Qt.TextElideMode.ElideRight, max(24, self.width())
-            )
+            shown = self._state_that_fits()
             self.setText(f'<span style="color:{faint}">{escape(shown)}</span>')
-            self.setToolTip(self._state if self._state != "chosen" else "")
+            self.setToolTip(self._state if shown != self._state else "")
             return
         effect = self._effect
         if effect is None:
@@ -139,6 +141,14 @@ class Badge(QLabel):
             else ""
         )
         self.setToolTip(earlier + (effect.tip or effect.memory))
+
+    def _state_that_fits(self) -> str:
+        metrics, room = QFontMetrics(self.font()), max(24, self.width())
+        for words in (self._state, *self._shorter):
+            if metrics.horizontalAdvance(words) <= room:
+                return words
+        last = (self._state, *self._shorter)[-1]
+        return metrics.elidedText(last, Qt.TextElideMode.ElideRight, room)
 
     def _that_fits(self, effect: Effect) -> tuple[str, str, str]:
         """What stands before the memory, the memory, and what follows, as far as there is room."""
@@ -162,4 +172,7 @@ class Badge(QLabel):
                     return at, effect.memory, more
         if sized:
             return "", "…", ""
-        return "", plain.elidedText(effect.memory, Qt.TextElideMode.ElideRight, self.width()), ""
+        memory = effect.memory
+        if effect.refused and plain.horizontalAdvance(memory) > self.width():
+            memory = translate("Plan panel", "not possible")
+        return "", plain.elidedText(memory, Qt.TextElideMode.ElideRight, self.width()), ""

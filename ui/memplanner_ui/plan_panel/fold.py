@@ -28,6 +28,7 @@ class FoldHeader(QAbstractButton):
         super().__init__(parent)
         self._level = level
         self._value = ""
+        self._explanation = ""
         self._offer: Effect | None = None
         self._offer_dimmed = False
         self.folded = False
@@ -39,11 +40,22 @@ class FoldHeader(QAbstractButton):
         theme.current().changed.connect(self.update)
         self._name()
 
+    def explain(self, explanation: str) -> None:
+        """What the tool tip says, before the value as it is now."""
+        self._explanation = explanation
+        self.setAccessibleDescription(explanation)
+        self._tip()
+
+    def _tip(self) -> None:
+        value = f"{self.text()}: {self._value}" if self._value else ""
+        self.setToolTip("\n".join(filter(None, (self._explanation, value))))
+
     def set_value(self, value: str) -> None:
         """The value now, shown beside the title."""
         if value != self._value:
             self._value = value
             self._name()
+            self._tip()
             self.update()
 
     def set_offer(self, offer: Effect | None, *, dimmed: bool = False) -> None:

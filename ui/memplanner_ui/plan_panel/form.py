@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import typing
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from memplanner.errors import PlanError
 from memplanner.plan import Choice, Choices, Plan, Section
 from memplanner.plan.inference import only_trains
 from memplanner_ui.language import of_plan, summary_of_plan, translate
@@ -154,40 +152,6 @@ def sections_of(plan_type: type[Plan]) -> tuple[SectionForm, ...]:
             )
             found.append(form)
     return tuple(found)
-
-
-def refusal(plan: Plan, key: str, value: str) -> str:
-    """Why ``plan`` cannot have ``value`` at ``key``, in a few words; empty when it can."""
-    name = key.partition(".")[0]
-    return _refusal(type(plan), name, getattr(plan, name), key, value)
-
-
-@lru_cache(maxsize=4096)
-def _refusal(kind: type[Plan], name: str, section: object, key: str, value: str) -> str:
-    """A section alone decides what its options may be: an edit leaves those of others as known."""
-    if isinstance(section, Section) and _takes(section, key.rpartition(".")[2], value):
-        return ""
-    try:
-        _untouched(kind).model_copy(update={name: section}).with_values({key: value})
-    except PlanError as error:
-        sentence = str(error).removeprefix("the plan: ")
-        reason = sentence.split(": ", 1)[-1]
-        return reason.split(";", 1)[0].rstrip(".")
-    return ""
-
-
-def _takes(section: Section, name: str, value: str) -> bool:
-    """Whether a section is one with another value; why it is not, the whole plan says in words."""
-    try:
-        type(section).model_validate({**section.model_dump(mode="json"), name: value})
-    except ValidationError:
-        return False
-    return True
-
-
-@cache
-def _untouched(kind: type[Plan]) -> Plan:
-    return kind()
 
 
 def _option(key: str, field: FieldInfo) -> OptionForm:

@@ -23,7 +23,8 @@ from memplanner_ui.look import type as fonts
 from memplanner_ui.plan_panel.badge import Badge, Effect
 from memplanner_ui.plan_panel.fields import Names, WholeNumber, Words
 from memplanner_ui.plan_panel.fold import RIGHT
-from memplanner_ui.plan_panel.form import OptionForm, refusal
+from memplanner_ui.plan_panel.form import OptionForm
+from memplanner_ui.plan_panel.refusals import hindrance, refusal
 
 INDENT = 27
 LABEL_WIDTH, WIDEST_LABEL = 76, 90
@@ -76,12 +77,15 @@ class ChoiceRow(QWidget):
         line.addWidget(self.button)
         line.addWidget(self.badge, 1)
 
-    def show_state(self, chosen: bool, refused: str) -> None:
-        """Shows whether it is chosen, or why it cannot be."""
+    def show_state(self, chosen: bool, refused: str, by: str = "") -> None:
+        """Shows whether it is chosen, or why it cannot be; ``by`` is the choice in the way."""
         self.button.setChecked(chosen)
         self.button.setEnabled(chosen or not refused)
         self.button.setToolTip(refused or self.choice.explanation)
-        self.badge.set_state(translate("Plan panel", "chosen") if chosen else refused)
+        if chosen:
+            self.badge.set_state(translate("Plan panel", "chosen"))
+        else:
+            self.badge.set_state(refused, _shorter(by) if refused else ())
         self.name()
 
     def name(self) -> None:
@@ -93,6 +97,13 @@ class ChoiceRow(QWidget):
             words.append(translate("Plan panel", "not chosen"))
         self.button.setAccessibleName(", ".join(words))
         self.button.setAccessibleDescription(self.choice.explanation)
+
+
+def _shorter(by: str) -> tuple[str, ...]:
+    """What a badge says of a refusal whose sentence has no room, the longest first."""
+    names = dict.fromkeys((by, by.partition(",")[0])) if by else ()
+    words = [translate("Plan panel", "not with {choice}").format(choice=name) for name in names]
+    return *words, translate("Plan panel", "not possible")
 
 
 class Choose(QWidget):
@@ -121,7 +132,8 @@ class Choose(QWidget):
         self._group.setExclusive(False)
         for value, row in self._rows.items():
             refused = "" if value == now else refusal(plan, self.option.key, value)
-            row.show_state(value == now, refused)
+            by = hindrance(plan, self.option.key, value) if refused else ""
+            row.show_state(value == now, refused, by)
         self._group.setExclusive(True)
 
     def badge(self, value: str) -> Badge | None:

@@ -38,8 +38,7 @@ class SectionRows(QWidget):
         self._first: object = None
         self._plan: Plan | None = None
         self.fold = Fold(form.title)
-        self.fold.header.setToolTip(form.explanation)
-        self.fold.header.setAccessibleDescription(form.explanation)
+        self.fold.header.explain(form.explanation)
         self.fold.folded_changed.connect(lambda on: self.folded_changed.emit(form.name, on))
         self.fold.header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.fold.header.customContextMenuRequested.connect(
@@ -60,7 +59,7 @@ class SectionRows(QWidget):
         rows = self.rows[option.key] = rows_for(option, edits)
         if option.kind == "choice" and not first:
             inner = self._folds[option.key] = Fold(option.title, level=1)
-            inner.header.setToolTip(option.explanation)
+            inner.header.explain(option.explanation)
             inner.set_folded(True, at_once=True)
             inner.add(rows)
             self.fold.add(inner)

@@ -16,6 +16,10 @@ from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 
 GAP = 10
+_SCROLL_BAR = 15
+"""What Qt leaves out for one, whether there is one or not."""
+CARDS_END = GAP + _SCROLL_BAR
+"""Pixels from the last column of cards to the end of their list."""
 _NARROWEST = 240
 _WIDEST = 360
 
@@ -81,8 +85,8 @@ class CardList(QListView):
 
     @property
     def _room(self) -> int:
-        """Pixels for cards: Qt leaves out a scroll bar's width, whether there is one or not."""
-        return self.contentsRect().width() - self.verticalScrollBar().sizeHint().width() - 4
+        """Pixels for cards."""
+        return self.contentsRect().width() - _SCROLL_BAR
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._card.size = QSize(self._room // self.columns, self._height)

@@ -13,6 +13,7 @@ from memplanner_ui.language import of_plan, translate
 from memplanner_ui.look import icons
 from memplanner_ui.look import type as fonts
 from memplanner_ui.session import Session
+from memplanner_ui.start_page.cards import CARDS_END
 from memplanner_ui.start_page.drop_zone import DropZone
 from memplanner_ui.start_page.presets import PresetList, matching
 from memplanner_ui.start_page.samples import SampleList
@@ -61,13 +62,17 @@ class StartPage(QWidget):
         main.setProperty("surface", "base")
         main.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         column = QVBoxLayout(main)
-        column.setContentsMargins(34, 26, 24, 10)
+        column.setContentsMargins(34, 26, 0, 10)
         column.setSpacing(10)
+        above, between = QVBoxLayout(), QVBoxLayout()
+        for part in (above, between):  # scroll bars of cards stand in the margin
+            part.setContentsMargins(0, 0, CARDS_END, 0)
+            part.setSpacing(10)
         if (margins := self.notice.layout()) is not None:
             margins.setContentsMargins(0, 0, 0, 4)
-        column.addWidget(self.notice)
-        column.addWidget(self.drop_zone)
-        column.addSpacing(8)
+        above.addWidget(self.notice)
+        above.addWidget(self.drop_zone)
+        above.addSpacing(8)
         self._samples_title = label(translate("Start page", "Samples"), "notice")
         self._samples_about = label(
             translate("Start page", "a model, a device and a plan, to look at"), "body", "secondary"
@@ -76,11 +81,13 @@ class StartPage(QWidget):
         line.addWidget(self._samples_title)
         line.addSpacing(4)
         line.addWidget(self._samples_about, 1)
-        column.addLayout(line)
+        above.addLayout(line)
+        between.addLayout(heading)
+        between.addLayout(self._families)
+        between.addWidget(self._none)
+        column.addLayout(above)
         column.addWidget(self.samples)
-        column.addLayout(heading)
-        column.addLayout(self._families)
-        column.addWidget(self._none)
+        column.addLayout(between)
         column.addWidget(self.presets, 1)
         parts = QSplitter(Qt.Orientation.Horizontal)
         parts.setHandleWidth(1)

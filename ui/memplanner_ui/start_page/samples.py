@@ -14,13 +14,14 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QPainter, QResizeEvent, QTextLayout
+from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QStyleOptionViewItem, QWidget
 
 from memplanner.plan.samples import Sample
 from memplanner_ui.language import of_plan, translatable, translate
 from memplanner_ui.look import direction, icons, theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.look.wrapping import in_lines
 from memplanner_ui.start_page.cards import Card, CardList
 
 HEIGHT = 104
@@ -95,7 +96,7 @@ class SampleCard(Card):
         painter.setPen(colors.color("text2"))
         rows = max(1, (inner.height() - 2 * row) // row)
         sentence = of_plan(sample.sentence)
-        for text in self._in_lines(painter, sentence, inner.width(), rows):
+        for text in in_lines(sentence, painter.font(), inner.width(), rows):
             line.translate(0, row)
             painter.drawText(line, middle, text)
         line.moveTop(inner.bottom() - row + 1)
@@ -106,19 +107,6 @@ class SampleCard(Card):
     @staticmethod
     def _elided(painter: QPainter, text: str, room: int) -> str:
         return painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
-
-    def _in_lines(self, painter: QPainter, text: str, room: int, most: int) -> list[str]:
-        """The words of ``text`` in lines; the last of ``most`` ends in “…” where it has no room."""
-        layout = QTextLayout(text, painter.font())  # breaks where the language does
-        layout.beginLayout()
-        starts = []
-        while (line := layout.createLine()).isValid():
-            line.setLineWidth(room)
-            starts.append(line.textStart())
-        layout.endLayout()
-        ends = [*starts[1:most], len(text)]
-        lines = [text[a:b].strip() for a, b in zip(starts, ends, strict=False)]
-        return [*lines[:-1], self._elided(painter, lines[-1], room)] if lines else []
 
 
 class SampleList(CardList):

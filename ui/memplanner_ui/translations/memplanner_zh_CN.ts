@@ -4677,6 +4677,10 @@
         <translation>不可行</translation>
     </message>
     <message>
+        <source>not with {choice}</source>
+        <translation>不能与{choice}同用</translation>
+    </message>
+    <message>
         <source>numerics only</source>
         <translation>只影响数值</translation>
     </message>
@@ -4993,6 +4997,14 @@
     <message>
         <source>; the first step makes the optimizer state, the prediction is a steady step</source>
         <translation>；第一步会创建优化器状态，预测的是稳定后的一步</translation>
+    </message>
+    <message>
+        <source>A million samples: {costs}</source>
+        <translation>每百万样本：{costs}</translation>
+    </message>
+    <message>
+        <source>A million tokens: {costs}</source>
+        <translation>每百万 token：{costs}</translation>
     </message>
     <message>
         <source>A point is the highest of its stretch.</source>
@@ -5679,8 +5691,20 @@
         <translation>可能放不下</translation>
     </message>
     <message>
+        <source>May not fit: cache must be freed</source>
+        <translation>可能放不下：须释放缓存</translation>
+    </message>
+    <message>
+        <source>May not fit: its use is not known</source>
+        <translation>可能放不下：占用未知</translation>
+    </message>
+    <message>
         <source>May not fit: only by giving cached memory back</source>
         <translation>可能放不下：只有归还缓存的显存才行</translation>
+    </message>
+    <message>
+        <source>May not fit: up to {size} over</source>
+        <translation>可能放不下：最多超 {size}</translation>
     </message>
     <message>
         <source>May not fit: what the device holds is not known</source>
@@ -6690,6 +6714,10 @@
         <translation>已分配峰值的误差 {error}</translation>
     </message>
     <message>
+        <source>error {error}</source>
+        <translation>误差 {error}</translation>
+    </message>
+    <message>
         <source>event {event} of {events}</source>
         <translation>事件 {event} / {events}</translation>
     </message>
@@ -6790,6 +6818,10 @@
         <translation>显存最少</translation>
     </message>
     <message>
+        <source>likely {low} to {high}</source>
+        <translation>可能为 {low} 至 {high}</translation>
+    </message>
+    <message>
         <source>linear</source>
         <translation>线性</translation>
     </message>
@@ -6840,6 +6872,10 @@
     <message>
         <source>mebibytes</source>
         <translation>MiB</translation>
+    </message>
+    <message>
+        <source>median error {error}</source>
+        <translation>误差中位数 {error}</translation>
     </message>
     <message>
         <source>memory {size}</source>
@@ -7010,6 +7046,10 @@
         <translation>预测 {predicted}</translation>
     </message>
     <message>
+        <source>price {price}</source>
+        <translation>价格 {price}</translation>
+    </message>
+    <message>
         <source>process {size}</source>
         <translation>进程 {size}</translation>
     </message>
@@ -7161,6 +7201,10 @@
         <translation>零</translation>
     </message>
     <message>
+        <source>{accuracy} in {runs}</source>
+        <translation>{runs}，{accuracy}</translation>
+    </message>
+    <message>
         <source>{axis}, logarithmic</source>
         <translation>{axis}，对数</translation>
     </message>
@@ -7223,6 +7267,13 @@
     <message>
         <source>{count} ranks below pid {process_id}</source>
         <translation>pid {process_id} 下的 {count} 个 rank</translation>
+    </message>
+    <message numerus="yes">
+        <source>{count} runs</source>
+        <comment>{count} run</comment>
+        <translation>
+            <numerusform>{count} 次运行</numerusform>
+        </translation>
     </message>
     <message numerus="yes">
         <source>{count} runs cannot be read by this version and are left out.</source>
@@ -7295,12 +7346,20 @@
         <translation>{limit}，在上方</translation>
     </message>
     <message>
+        <source>{machine} keeps no runs yet. Apply (Ctrl R) runs the plan there for a few real steps; what it measures is kept there, and stands here beside what was predicted.</source>
+        <translation>{machine} 尚未保留任何运行。“试运行”(Ctrl R) 在那里把方案真实运行几步；测得的结果保留在那里，并在这里与预测并列。</translation>
+    </message>
+    <message>
         <source>{many} plans tried in {time}, {fit}</source>
         <translation>{time} 内尝试了 {many} 个方案，{fit}</translation>
     </message>
     <message>
         <source>{many} plans tried in {time}, {fit}; stopped</source>
         <translation>{time} 内尝试了 {many} 个方案，{fit}；已停止</translation>
+    </message>
+    <message>
+        <source>{median}, worst {worst}</source>
+        <translation>{median}，最差 {worst}</translation>
     </message>
     <message>
         <source>{missing} were missing.</source>
@@ -7343,6 +7402,10 @@
         <translation>{peak} / {memory}</translation>
     </message>
     <message>
+        <source>{peak}, {likely}</source>
+        <translation>{peak}，{likely}</translation>
+    </message>
+    <message>
         <source>{phase} of {module}</source>
         <translation>{module} 的{phase}</translation>
     </message>
@@ -7357,6 +7420,10 @@
     <message>
         <source>{ranks}, stage {stage}, {spare}, {of_capacity}</source>
         <translation>{ranks}，阶段 {stage}，{spare}，{of_capacity}</translation>
+    </message>
+    <message>
+        <source>{runs} cut short</source>
+        <translation>{runs}中途结束</translation>
     </message>
     <message>
         <source>{seconds} per step</source>
@@ -7473,6 +7540,10 @@
     <message>
         <source>{whole}, memory not known</source>
         <translation>{whole}，内存大小未知</translation>
+    </message>
+    <message>
+        <source>{whole}; {cut}</source>
+        <translation>{whole}；{cut}</translation>
     </message>
     <message>
         <source>{words}, fullest</source>

@@ -22,14 +22,17 @@ from memplanner_ui.language import translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.look.direction import trailing
+from memplanner_ui.look.wrapping import parts_in_lines
 from memplanner_ui.views.compare_letter import LetterChip
-from memplanner_ui.views.rows import ElidedLabel, ShrinkingLabel, number
+from memplanner_ui.views.rows import ElidedLabel, ShrinkingLabel, label, number
 from memplanner_ui.views.stacked_bar import StackedBar
 from memplanner_ui.views.verdict import lines
 
 _ICON = 16
 _BAR = 16
 _BESIDE, _UNDER = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+_SIDE, _GAP, _ABOVE = 14, 8, 4
+_NAME_LINES = 2
 _NARROW = 264
 """Below this, what stands at the right of a card goes below what stands at its left."""
 
@@ -89,8 +92,9 @@ class PlanCard(QWidget):
         self._place = place
         self.setProperty("surface", "base")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._name = ElidedLabel()
-        self._name.setFont(fonts.font("heading"))
+        self._name, self._whole_name = label("", "heading"), ""
+        self._name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._name.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.use = QPushButton(translate("Views", "Use"))
         self.use.setToolTip(translate("Views", "Make this the open plan; undo takes it back"))
         self.use.setProperty("small", True)
@@ -108,13 +112,19 @@ class PlanCard(QWidget):
             one.setFont(fonts.font("secondary"))
         self._peak.setProperty("ink", "secondary")
         column = QVBoxLayout(self)
-        column.setContentsMargins(14, 8, 14, 8)
+        column.setContentsMargins(_SIDE, 8, _SIDE, 8)
         column.setSpacing(6)
         top = QHBoxLayout()
-        top.setSpacing(8)
-        top.addWidget(LetterChip(place))
+        top.setSpacing(_GAP)
+        self._chip = LetterChip(place)
+        chip = QVBoxLayout()
+        chip.addWidget(self._chip)
+        chip.addStretch(1)
+        for part in (chip, self._name):  # as high as the middle of the button
+            part.setContentsMargins(0, _ABOVE, 0, 0)
+        top.addLayout(chip)
         top.addWidget(self._name, 1)
-        top.addWidget(self.use)
+        top.addWidget(self.use, 0, Qt.AlignmentFlag.AlignTop)
         said = QHBoxLayout()
         said.setSpacing(6)
         said.addWidget(self._mark)
@@ -145,12 +155,25 @@ class PlanCard(QWidget):
         for one in (self._against, self._step):
             one.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
 
+    def fit_name(self, width: int) -> int:
+        """Breaks the name for a card of ``width`` pixels; the height that it needs."""
+        beside = self._chip.sizeHint().width() + self.use.sizeHint().width() + 2 * (_SIDE + _GAP)
+        lines = parts_in_lines(self._whole_name, self._name.font(), width - beside, _NAME_LINES)
+        self._name.setText("\n".join(lines))
+        return self._name.fontMetrics().lineSpacing() * len(lines) + _ABOVE
+
+    def set_name_height(self, height: int) -> None:
+        """Makes room for the highest name of all cards, so that their rows stand at one height."""
+        self._name.setMinimumHeight(max(height, self.use.sizeHint().height()))
+
     def show_plan(
         self, plans: tuple[Compared, ...], baseline: int, full: int, *, open_: bool
     ) -> None:
         """Shows the card's plan of ``plans``; ``full`` bytes are the whole width of its bar."""
         one = plans[self._place]
-        self._name.set_text(one.name)
+        self._whole_name = one.name
+        self._name.setToolTip(one.name)
+        self._name.setAccessibleName(one.name)
         self.use.setVisible(not open_)
         self.use.setAccessibleName(translate("Views", "Use the plan {name}").format(name=one.name))
         estimate = one.estimate
@@ -166,7 +189,7 @@ class PlanCard(QWidget):
             return
         said = lines(estimate)
         self._mark.set_mark(said.icon, said.color)
-        self._verdict.set_text(said.verdict)
+        self._verdict.set_text(said.verdict, said.short)
         difference = differences.peak_difference(plans, self._place, baseline)
         self._against.setText(
             translate("Views", "baseline") if self._place == baseline else difference
@@ -235,6 +258,18 @@ class Cards(QWidget):
             if place < len(plans):
                 open_ = place == open_place
                 card.show_plan(plans, baseline, max(sizes, default=1), open_=open_)
+        self._fit_names()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_names()
+
+    def _fit_names(self) -> None:
+        shown = [card for card in self._cards if not card.isHidden()]
+        width = self.width() // max(1, len(shown)) - 1
+        highest = max((card.fit_name(width) for card in shown), default=0)
+        for card in shown:
+            card.set_name_height(highest)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

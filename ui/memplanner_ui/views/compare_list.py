@@ -18,6 +18,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QListView,
     QListWidget,
     QListWidgetItem,
     QStyle,
@@ -32,9 +33,13 @@ from memplanner_ui.language import translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.look.direction import isolated, placed
+from memplanner_ui.look.wrapping import parts_in_lines
 from memplanner_ui.views import compare_letter
 
-ROW = 44
+ROW, LINE = 44, 16
+"""Height of a row, and what a second line of its name adds."""
+_LINES = 2
+"""Of a name, which says what the plan changes."""
 _BOX_WIDTH = 36
 """Of the check box with the room around it, all of which takes the press."""
 _ENTRY = Qt.ItemDataRole.UserRole
@@ -55,9 +60,18 @@ class Entry:
     trouble: bool = False
 
 
+def _title(entry: Entry, width: int) -> list[str]:
+    """The lines of an entry's name in a row of ``width`` pixels."""
+    room = width - fonts.scaled(_BOX_WIDTH) - 12 - fonts.scaled(compare_letter.SIZE) - 8
+    return parts_in_lines(entry.title, fonts.font("body"), room, _LINES)
+
+
 class _Row(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(120, fonts.scaled(ROW))
+        plans = self.parent()  # kept here, only garbage collection would take the two apart
+        assert isinstance(plans, PlanList)
+        more = len(_title(index.data(_ENTRY), plans.viewport().width())) - 1
+        return QSize(120, fonts.scaled(ROW) + max(0, more) * fonts.scaled(LINE))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         colors, entry = theme.current(), index.data(_ENTRY)
@@ -77,28 +91,24 @@ class _Row(QStyledItemDelegate):
         elif entry.pinned:
             pin = QRectF(right - 15, area.top() + 5, 16, 16)
             icons.paint(painter, "pin", placed(pin, area), colors.color("text3"))
-        half, flags = area.height() // 2, int(Qt.AlignmentFlag.AlignVCenter)
+        flags = int(Qt.AlignmentFlag.AlignVCenter)
+        line, half = fonts.scaled(LINE), fonts.scaled(ROW) // 2
+        room = right - size - 8 - left
+        painter.setFont(fonts.font("body"))
+        painter.setPen(colors.color("text"))
+        for number, text in enumerate(_title(entry, area.width())):
+            row = QRect(left, area.top() + 1 + number * line, room, half)
+            painter.drawText(placed(row, area), flags, isolated(text))
+        below = area.bottom() + 1 - half - 1
         painter.setFont(fonts.font("secondary"))
         width = painter.fontMetrics().horizontalAdvance(entry.peak)
         painter.setPen(colors.color("text2"))
-        peak = QRect(right - width, area.top() + half - 1, width + 2, half)
+        peak = QRect(right - width, below, width + 2, half)
         painter.drawText(placed(peak, area), flags, isolated(entry.peak))
-        rows: tuple[tuple[str, fonts.Role, str, int, int], ...] = (
-            (entry.title, "body", "text", 1, right - size - 8 - left),
-            (
-                entry.detail,
-                "secondary",
-                "trouble" if entry.trouble else "text3",
-                half - 1,
-                right - width - 8 - left,
-            ),
-        )
-        for text, role, ink, top, room in rows:
-            painter.setFont(fonts.font(role))
-            painter.setPen(colors.color(ink))
-            shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
-            row = QRect(left, area.top() + top, room, half)
-            painter.drawText(placed(row, area), flags, isolated(shown))
+        painter.setPen(colors.color("trouble" if entry.trouble else "text3"))
+        room = right - width - 8 - left
+        shown = painter.fontMetrics().elidedText(entry.detail, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(placed(QRect(left, below, room, half), area), flags, isolated(shown))
         painter.restore()
 
     def _paint_box(
@@ -135,6 +145,7 @@ class PlanList(QListWidget):
         self.setAccessibleName(translate("Views", "Plans to compare"))
         self.setItemDelegate(_Row(self))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setStyleSheet("QListWidget { background: transparent; }")
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)

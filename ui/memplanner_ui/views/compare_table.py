@@ -97,8 +97,8 @@ class CompareTable(FiguresTable):
             else translate("Views", "Bytes at the peak")
         ]
         places: list[int | None] = [None]
-        for place, one in enumerate(self._plans):
-            titles.append(f"{differences.letter(place)}  {one.name}")
+        for place in range(len(self._plans)):
+            titles.append(differences.letter(place))  # names are long, and stand above
             places.append(place)
             if place != self._baseline:
                 titles.append(
@@ -119,7 +119,10 @@ class CompareTable(FiguresTable):
                 header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
                 item.setTextAlignment(_LEFT)
                 continue
-            item.setToolTip(item.text())
+            name = self._plans[known].name
+            item.setFont(fonts.semibold("body"))
+            item.setToolTip(name)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{item.text()}, {name}")
             if self._layers:  # names of modules are long: they take what is left
                 header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
                 header.resizeSection(column, fonts.scaled(_SIZE_WIDTH))

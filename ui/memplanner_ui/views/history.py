@@ -26,6 +26,7 @@ from memplanner_ui.views.copying import Written, forms
 from memplanner_ui.views.history_data import PastRuns
 from memplanner_ui.views.history_plot import HistoryPlot
 from memplanner_ui.views.history_table import HistoryTable
+from memplanner_ui.views.history_words import told
 from memplanner_ui.views.rows import ElidedLabel, hairline, label
 
 NONE_YET = translatable(
@@ -33,6 +34,11 @@ NONE_YET = translatable(
     "No runs are kept yet. Apply (Ctrl R) runs the plan for a few real steps on "
     "this machine; what it measures is kept, and stands here beside what was "
     "predicted.",
+)
+NONE_THERE = translatable(
+    "Views",
+    "{machine} keeps no runs yet. Apply (Ctrl R) runs the plan there for a few real steps; what it "
+    "measures is kept there, and stands here beside what was predicted.",
 )
 _READING = translatable("Views", "The history is being read.")
 _NONE_FOUND = translatable("Views", "No run has all of these words.")
@@ -156,9 +162,14 @@ class HistoryView(QWidget):
 
     # What is shown
 
-    def show_past(self, past: PastRuns, card: str | None) -> None:
-        """Shows what is kept, of ``card`` unless another was chosen; None: no card is planned."""
+    def show_past(self, past: PastRuns, card: str | None, machine: str = "") -> None:
+        """Shows what is kept, of ``card`` unless another was chosen; None: no card is planned.
+
+        ``machine`` is where it is kept, if not here.
+        """
         self._past, self._without = past, translate("Views", NONE_YET)
+        if machine:
+            self._without = translate("Views", NONE_THERE).format(machine=machine)
         names = past.names()
         now = self.current_card if self._chosen else card
         self.card.clear()
@@ -186,7 +197,7 @@ class HistoryView(QWidget):
 
     def _show(self) -> None:
         runs, any_kept = self.shown, bool(self._past.runs)
-        words = past_runs.told(runs)
+        words = told(runs)
         self.said.set_text(words[:1].upper() + words[1:])
         for widget in (self.card, self.filter_field, self.copy_button):
             widget.setEnabled(any_kept)

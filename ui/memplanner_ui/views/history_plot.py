@@ -28,6 +28,7 @@ from memplanner_ui.look import type as fonts
 from memplanner_ui.look.direction import plot_painter
 from memplanner_ui.views import ticks
 from memplanner_ui.views.history_data import said
+from memplanner_ui.views.history_words import told
 
 _LEFT, _RIGHT, _TOP, _FOOT = 58, 20, 12, 24
 _DOT, _NEAR = 3.5, 12.0
@@ -74,7 +75,7 @@ class HistoryPlot(QWidget):
         if place >= 0:
             self.setAccessibleDescription(said(past_runs.row(self._runs[place])))
             return
-        self.setAccessibleDescription(past_runs.told(self._runs))
+        self.setAccessibleDescription(told(self._runs))
 
     # Geometry
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QRegion
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from memplanner.units import NOTHING
@@ -29,6 +29,7 @@ class LayerDelegate(QStyledItemDelegate):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._mirrors = False
+        self._region = QRegion()
         self._renew()
         theme.current().changed.connect(self._renew)
 
@@ -55,9 +56,13 @@ class LayerDelegate(QStyledItemDelegate):
     ) -> QSize:
         return QSize(80, self._height)
 
-    def begin(self) -> None:
-        """The view is about to be painted: what all its cells share is looked up once."""
+    def begin(self, region: QRegion) -> None:
+        """The view is about to be painted where ``region`` says.
+
+        What all its cells share is looked up once. Qt asks for whole rows.
+        """
         self._mirrors = mirrors()
+        self._region = region
 
     def paint(
         self,
@@ -72,8 +77,11 @@ class LayerDelegate(QStyledItemDelegate):
         model = index.model()
         if not isinstance(model, LayerModel) or model.table is None:
             return
+        area = option.rect
+        if not self._region.intersects(area):
+            return
         table, node, column = model.table, model.node_of(index), index.column()
-        state, area = option.state.value, option.rect
+        state = option.state.value
         selected = bool(state & _SELECTED)
         if selected:
             painter.fillRect(area, self._selection)

@@ -101,6 +101,19 @@ class LayerModel(QAbstractItemModel):
         self.endResetModel()
         return True
 
+    def changed_columns(self, index: Index, before: LayerTable) -> list[int]:
+        """Where a row says otherwise than in ``before``, which has the same rows and names."""
+        table, node = self._table, self._node(index)
+        if table is None or node < 0:
+            return []
+        if (table.total[node] == before.total[node]).all():
+            return [] if table.full_bar(node) == before.full_bar(node) else [SHARE]
+        cells = zip(table.cells(node), before.cells(node), strict=True)
+        return [
+            SHARE,
+            *(FIRST_PART + place for place, (now, then) in enumerate(cells) if now != then),
+        ]
+
     def _marks_changed(self) -> None:
         """Tells views that any row may look otherwise; they lay out anew what they show."""
         self.layoutAboutToBeChanged.emit()

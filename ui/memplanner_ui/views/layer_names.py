@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Container, Iterator
+from functools import cached_property
 from itertools import repeat
-from operator import itemgetter
+
+import numpy as np
 
 from memplanner.garbage import without_collection
+from memplanner_ui.views.tree_arrays import Integers
 
-_HEAD, _TITLE = itemgetter(0), itemgetter(2)
+_MOST_SEARCHED = 8
 
 
-@dataclass(frozen=True, slots=True)
 class Names:
     """Rows by their dotted names; a node is a row's place. The root's name is empty."""
 
-    names: list[str]
-    titles: list[str]
-    """The last part of each name."""
-    parents: list[int]
-    """The node above each; -1 above the root."""
-    nodes: dict[str, int]
+    def __init__(self, names: list[str], parents: list[int]) -> None:
+        self.names = names
+        self.parents = parents
+        """The node above each; -1 above the root."""
+        self.root = names.index("")
+        self._searched = 0
+
+    def node(self, name: str) -> int | None:
+        """The row of ``name``; the first few are searched for, which takes less than a dictionary.
+
+        What is asked for first stands at the top.
+        """
+        if "nodes" in vars(self) or self._searched == _MOST_SEARCHED:
+            return self.nodes.get(name)
+        self._searched += 1
+        try:
+            return self.names.index(name)
+        except ValueError:
+            return None
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """The last part of each name."""
+        return [name[name.rfind(".") + 1 :] for name in self.names]
+
+    @cached_property
+    def nodes(self) -> dict[str, int]:
+        """The row of each name."""
+        return dict(zip(self.names, range(len(self.names)), strict=True))
 
 
 def names_of(names: list[str], known: Names | None = None) -> Names:
@@ -30,13 +55,39 @@ def names_of(names: list[str], known: Names | None = None) -> Names:
     """
     if known is not None and names == known.names:
         return known
-    nodes = dict(zip(names, range(len(names)), strict=True))
+    with without_collection():  # which strings by the hundred thousand would set off
+        cuts = list(map(str.rfind, names, repeat(".")))
+        heads = [name[:cut] if cut > 0 else "" for name, cut in zip(names, cuts, strict=True)]
+        parents = _parents_in_order(names, heads)
+        found = Names(names, parents or [])
+        if parents is None:
+            found.parents = _parents_looked_up(found, heads)
+    return found
+
+
+def _parents_in_order(names: list[str], heads: list[str]) -> list[int] | None:
+    """The node above each where rows stand as a walk of the tree meets them; None if they do not.
+
+    There a row is below the last one before it that has one part less.
+    """
+    if names[0]:
+        return None
+    count = len(names)
+    depth: Integers = np.fromiter(map(str.count, names, repeat(".")), np.int64, count)
+    depth[0] = -1
+    parents = np.full(count, -1, np.int64)
+    for level in range(int(depth.max(initial=-1)) + 1):
+        here = depth == level
+        above = np.maximum.accumulate(np.where(depth == level - 1, np.arange(count), 0))
+        parents[here] = above[here]
+    found: list[int] = parents.tolist()
+    return found if list(map(names.__getitem__, found[1:])) == heads[1:] else None
+
+
+def _parents_looked_up(rows: Names, heads: list[str]) -> list[int]:
+    """The node above each, wherever it stands."""
+    nodes = rows.nodes
     root = nodes[""]
-    with without_collection():  # which tuples by the thousand would set off
-        parts = [name.rpartition(".") for name in names]
-        heads = list(map(_HEAD, parts))
-        titles = list(map(_TITLE, parts))
-        del parts
     parents = list(map(nodes.get, heads, repeat(-1)))
     parents[root] = -1
     for node in [node for node, parent in enumerate(parents) if parent < 0 and node != root]:
@@ -44,13 +95,55 @@ def names_of(names: list[str], known: Names | None = None) -> Names:
         while head not in nodes:
             head = head.rpartition(".")[0]
         parents[node] = nodes[head]
-    return Names(names, titles, parents, nodes)
+    return parents
+
+
+class Titles:
+    """What rows are called: a name's last part, unless it is said otherwise.
+
+    Of a hundred thousand a few are seen, so all are made only for who goes through them.
+    """
+
+    def __init__(self, rows: Names) -> None:
+        self._rows = rows
+        self._count = len(rows.names)
+        self._own: dict[int, str] = {}
+        self._more: list[str] = []
+        """Of rows behind those of names."""
+
+    def __getitem__(self, node: int) -> str:
+        if node >= self._count:
+            return self._more[node - self._count]
+        own = self._own.get(node)
+        return self._rows.names[node].rpartition(".")[2] if own is None else own
+
+    def __setitem__(self, node: int, title: str) -> None:
+        self._own[node] = title
+
+    def __iter__(self) -> Iterator[str]:
+        titles = self._rows.titles.copy()
+        for node, title in self._own.items():
+            titles[node] = title
+        return iter([*titles, *self._more])
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Titles)
+            and (self._own, self._more) == (other._own, other._more)
+            and (self._rows is other._rows or self._rows.names == other._rows.names)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # as lists have none
+
+    def add(self, *titles: str) -> None:
+        """Names rows behind all others."""
+        self._more += titles
 
 
 class RowsByTitle:
     """Rows from ``first`` on, several of which may have one name: found by their titles, too."""
 
-    def __init__(self, names: list[str], titles: list[str], first: int) -> None:
+    def __init__(self, names: list[str], titles: Titles, first: int) -> None:
         self.first = first
         self._names, self._titles = names, titles
         self._last: dict[str, int] | None = None
@@ -75,6 +168,13 @@ class RowsByTitle:
             last[self._names[node]] = node
         self._last = last
         return last
+
+
+def lies_in(name: str, others: Container[str]) -> bool:
+    """Whether a module is one of ``others``, or inside of one."""
+    while name and name not in others:
+        name = name.rpartition(".")[0]
+    return bool(name)
 
 
 def split_around(run: list[str], single_out: str) -> list[list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -26,7 +26,7 @@ class TableRows:
         self,
         layers: Sequence[Layer],
         names: Sequence[str],
-        titles: Sequence[str],
+        titles: Iterable[str],
         types: Sequence[str],
         own_types: Sequence[str],
         total: Integers,

@@ -18,13 +18,15 @@ import numpy as np
 from memplanner.messages.estimate import Layer
 from memplanner.units import format_bytes
 from memplanner_ui.language import of_plan, translatable, translate
-from memplanner_ui.views.layer_names import Names, RowsByTitle, names_of, split_around
+from memplanner_ui.views import layer_names
+from memplanner_ui.views.layer_names import Names, RowsByTitle, Titles, names_of, split_around
 from memplanner_ui.views.layer_order import natural_keys
 from memplanner_ui.views.layer_query import Booleans, Query
 from memplanner_ui.views.layer_query_rows import TableRows
 from memplanner_ui.views.parts import IN_OVERHEAD, NAMED, Around, lower, shown
 from memplanner_ui.views.tree_arrays import (
     Integers,
+    Places,
     added_up,
     levels_of,
     places,
@@ -66,11 +68,6 @@ class LayerTable:
     ) -> None:
         self.names: list[str] = []
         """The module each node belongs to, dotted."""
-        self.titles: list[str] = []
-        self.types: list[str] = []
-        self.kinds: list[Kind] = []
-        self._parents: list[int] = []
-        self._node_of: dict[str, int] = {}
         self._own = self._read_rows(layers, title, known)
         self._extra: list[Integers] = []
         self._add_around(around)
@@ -81,7 +78,7 @@ class LayerTable:
         self._our_rows = RowsByTitle(self.names, self.titles, len(self._own))
         self._own = np.concatenate([self._own, *self._extra])
         self.parent: Integers = np.array(self._parents, np.int64)
-        self._levels = levels_of(self.parent, self._node_of[""])
+        self._levels = levels_of(self.parent, self.root)
         self.total = added_up(self._own, self.parent, self._levels)
         self.visible = np.ones(len(self.parent), bool)
         self._name_ranks: Integers | None = None
@@ -90,7 +87,7 @@ class LayerTable:
         self._lists: tuple[list[int], list[int]] | None = None
         self._cells: dict[int, tuple[str, ...]] = {}
         self._shares = self._bar_totals()
-        self._arrange()
+        self._placed: Places | None = None
 
     # Building
 
@@ -105,13 +102,12 @@ class LayerTable:
         self._layers = rows
         self.row_names = names_of(names, known)
         self.names = list(self.row_names.names)
-        self.types = list(map(itemgetter("type"), values))
+        self.types: list[str] = list(map(itemgetter("type"), values))
         self._own_types = self.types.copy()
-        self.kinds = ["module"] * len(rows)
-        self.titles = list(self.row_names.titles)
+        self.kinds: list[Kind] = ["module"] * len(rows)
+        self.titles = Titles(self.row_names)
         self._parents = list(self.row_names.parents)
-        self._node_of = self.row_names.nodes
-        self.titles[self._node_of[""]] = title
+        self.titles[self.root] = title
         own = np.zeros((len(rows), _WIDTH), np.int64)
         sizes = chain.from_iterable(map(_read, values))
         count = len(rows) * len(_FIELDS)
@@ -122,7 +118,7 @@ class LayerTable:
         self, kind: Kind, parent: int, title: str, type_: str, sizes: Sequence[int] = ()
     ) -> int:
         self.names.append(self.names[parent])
-        self.titles.append(title)
+        self.titles.add(title)
         self.types.append(type_)
         self.kinds.append(kind)
         self._parents.append(parent)
@@ -133,7 +129,7 @@ class LayerTable:
 
     def _add_around(self, around: Sequence[Around]) -> None:
         """Moves what the root row holds for no module into rows of their own."""
-        root = self._node_of[""]
+        root = self.root
         own = self._own[root]
         inputs = translate("Views", "inputs"), translate("Views", "batch of the step")
         workspaces = translate("Views", "workspaces"), translate("Views", "of libraries")
@@ -168,14 +164,14 @@ class LayerTable:
         has_children[parents[parents >= 0]] = True
         nodes = np.flatnonzero(has_children & self._own.any(axis=1)).tolist()
         self._add_own(nodes)
-        root = self._node_of[""]
+        root = self.root
         if root in nodes:
             self.types[nodes.index(root) - len(nodes)] = root_work
 
     def _add_own(self, nodes: list[int]) -> None:
         """Moves what each of some modules holds itself into a row below it, all rows at once."""
         self.names += [self.names[node] for node in nodes]
-        self.titles += [translate("Views", _OWN_NAME)] * len(nodes)
+        self.titles.add(*[translate("Views", _OWN_NAME)] * len(nodes))
         self.types += [""] * len(nodes)
         self.kinds += ["own"] * len(nodes)
         self._parents += nodes
@@ -186,15 +182,16 @@ class LayerTable:
         """Gathers blocks that stand in a row and are alike below a row of their own."""
         alike = {row.name: row.alike for row in layers if row.alike > 1 and row.name[-1:].isdigit()}
         done: set[str] = set()
+        nodes = self.row_names.nodes if alike else {}
         for name, count in alike.items():
             head, _, last = name.rpartition(".")
-            if name in done or not last.isdigit() or self._inside_a_block(head, alike):
+            if name in done or not last.isdigit() or layer_names.lies_in(head, alike):
                 continue
             first = int(last)
             run = [f"{head}.{first + i}" for i in range(count)]
-            run = [block for block in run if block in self._node_of]
+            run = [block for block in run if block in nodes]
             done.update(run)
-            above = self._parents[self._node_of[run[0]]]
+            above = self._parents[nodes[run[0]]]
             if self.types[above] in _LISTS:
                 self.types[above] = translate("Views", "{count} blocks").format(
                     count=self._parents[: len(self._own)].count(above)
@@ -203,21 +200,11 @@ class LayerTable:
                 if len(part) > 1:
                     self._gather(part)
 
-    def _inside_a_block(self, name: str, alike: dict[str, int]) -> bool:
-        while name:
-            if name in alike:
-                return True
-            name = name.rpartition(".")[0]
-        return False
-
     def _gather(self, blocks: list[str]) -> None:
-        nodes = [self._node_of[block] for block in blocks]
+        nodes = [self.row_names.nodes[block] for block in blocks]
         first, last = (block.rpartition(".")[2] for block in (blocks[0], blocks[-1]))
-        title, words = (
-            f"{first} … {last}",
-            translate("Views", "{count} alike").format(count=len(blocks)),
-        )
-        group = self._add("group", self._parents[nodes[0]], title, words)
+        words = translate("Views", "{count} alike").format(count=len(blocks))
+        group = self._add("group", self._parents[nodes[0]], f"{first} … {last}", words)
         self.names[group] = blocks[0]
         self._blocks[group] = len(blocks)
         for node in nodes:
@@ -237,15 +224,16 @@ class LayerTable:
     @property
     def root(self) -> int:
         """The node of the model itself."""
-        return self._node_of[""]
+        return self.row_names.root
 
     def node(self, name: str) -> int | None:
         """The node of the module ``name``."""
-        return self._node_of.get(name)
+        return self.row_names.node(name)
 
     def children(self, node: int) -> Integers:
         """The visible nodes below ``node``, as sorted; -1 gives the root alone."""
-        return self._order[self._starts[node + 1] : self._starts[node + 2]]
+        order, starts, _ = self._places
+        return order[starts[node + 1] : starts[node + 2]]
 
     def child(self, node: int, row: int) -> int:
         """The visible node in a row below ``node``, as sorted; -1 where there is none."""
@@ -260,13 +248,14 @@ class LayerTable:
 
     def _as_lists(self) -> tuple[list[int], list[int]]:
         """Where nodes stand: views ask for one place at a time, which lists answer soonest."""
-        self._lists = self._order.tolist(), self._starts.tolist()
+        order, starts, _ = self._places
+        self._lists = order.tolist(), starts.tolist()
         return self._lists
 
     @property
     def in_order(self) -> Integers:
         """The visible nodes, those below one node beside each other and as sorted."""
-        return self._order
+        return self._places.order
 
     @property
     def levels(self) -> list[Integers]:
@@ -275,7 +264,7 @@ class LayerTable:
 
     def row(self, node: int) -> int:
         """The row of a visible node below its parent."""
-        return int(self._rows[node])
+        return int(self._places.rows[node])
 
     def sizes(self, node: int) -> tuple[int, ...]:
         """Bytes by ``NAMED``, of ``node`` and all below it."""
@@ -305,7 +294,11 @@ class LayerTable:
         overhead = int(values[_OVERHEAD:_OTHER].sum())
         parts = [*values[:_OVERHEAD].tolist(), overhead, int(values[_OTHER])]
         count = self._blocks.get(node, 1)
-        return (*(part // count for part in parts), int(self._shares[1][node]))
+        return (*(part // count for part in parts), self.full_bar(node))
+
+    def full_bar(self, node: int) -> int:
+        """What a bar's full width stands for: the largest of those beside it."""
+        return int(self._shares[1][node])
 
     def blocks(self, node: int) -> int:
         """How many blocks a group gathers; 1 for anything else."""
@@ -318,8 +311,8 @@ class LayerTable:
 
     def group_of(self, name: str) -> int | None:
         """The group that hides the module ``name``."""
-        node = self._node_of.get(name, -1)
-        while node >= 0:
+        node = self.row_names.node(name)
+        while node is not None and node >= 0:
             if node in self._blocks:
                 return node
             node = int(self.parent[node])
@@ -327,7 +320,7 @@ class LayerTable:
 
     def find(self, name: str, title: str) -> int | None:
         """The node of a module or of one of our own rows, by its name and title."""
-        node = self._node_of.get(name)
+        node = self.row_names.node(name)
         if node is not None and self.titles[node] == title:
             return node
         return self._our_rows.find(name, title)
@@ -337,7 +330,7 @@ class LayerTable:
         return (
             self.titles == other.titles
             and self.names == other.names
-            and np.array_equal(self._order, other._order)
+            and np.array_equal(self.in_order, other.in_order)
             and np.array_equal(self.parent, other.parent)
         )
 
@@ -346,7 +339,7 @@ class LayerTable:
     def sort(self, column: Column | None, descending: bool = False) -> None:
         """Sorts every level by ``column``; None is the model's own order."""
         self._sort = None if column is None else (column, descending)
-        self._arrange()
+        self._forget_places()
 
     def matches(self, query: Query) -> Booleans:
         """Which nodes ``query`` finds."""
@@ -360,29 +353,36 @@ class LayerTable:
         """Keeps what ``query`` finds and what is above it; the count found."""
         if not query:
             self.visible = np.ones(len(self.parent), bool)
-            self._arrange()
+            self._forget_places()
             return len(self.parent)
         matches = self.matches(query)
         found = int(matches.sum())
         self.visible = with_those_above(matches, self.parent, self._levels)
-        self._arrange()
+        self._forget_places()
         return found
 
-    def _arrange(self) -> None:
+    def _forget_places(self) -> None:
+        self._placed = self._lists = None
+
+    @property
+    def _places(self) -> Places:
+        """Where rows stand: worked out when somebody asks, so that a sort does not do it twice."""
+        if self._placed is None:
+            self._placed = places(self._sorted(), self.parent, self.visible)
+        return self._placed
+
+    def _sorted(self) -> Integers:
         parent = self.parent
         if self._sort is None:
             order = np.argsort(self._natural_keys(), kind="stable")
-            order = order[np.argsort(parent[order], kind="stable")]
-        else:
-            column, descending = self._sort
-            key = self._key(column)
-            order = np.lexsort((-key if descending else key, parent))
-        self._order, self._starts, self._rows = places(order, parent, self.visible)
-        self._lists = None
+            return order[np.argsort(parent[order], kind="stable")]
+        column, descending = self._sort
+        key = self._key(column)
+        return np.lexsort((-key if descending else key, parent))
 
     def _natural_keys(self) -> Integers:
         first = self._our_rows.first
-        return natural_keys(self.kinds, self.names, self.parent, self._node_of, first)
+        return natural_keys(self.kinds, self.names, self.parent, self.row_names, first)
 
     def _key(self, column: Column) -> Integers:
         if column == "name":

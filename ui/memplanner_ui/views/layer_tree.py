@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import (
     QAction,
@@ -14,6 +13,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QRegion,
     QResizeEvent,
 )
 from PySide6.QtWidgets import (
@@ -149,13 +149,21 @@ class LayerTree(QTreeView):
             self._fit_columns()
 
     def _repaint_figures(self, before: LayerTable, now: LayerTable) -> None:
-        """Paints what tables of one shape can differ in; names stay as they are."""
-        area, same_types = self.viewport().rect(), now.types == before.types
-        if same_types and np.array_equal(now.total, before.total):
+        """Paints the cells that tables of one shape differ in; names stay as they are."""
+        if mirrors() or now.types != before.types:
+            self.viewport().update()
             return
-        if same_types and not mirrors():
-            area.setLeft(self.columnViewportPosition(SHARE))
-        self.viewport().update(area)
+        first = self.indexAt(QPoint(0, 0))
+        row = self.visualRect(first)
+        bottom = self.viewport().height()
+        changed = QRegion()
+        while first.isValid() and row.top() < bottom:
+            for column in self._model.changed_columns(first, before):
+                left, width = self.columnViewportPosition(column), self.columnWidth(column)
+                changed += QRect(left, row.top(), width, row.height())
+            first = self.indexBelow(first)
+            row.translate(0, row.height())
+        self.viewport().update(changed)
 
     def set_filter(self, query: Query) -> int:
         """Shows what ``query`` finds, opened; the number found."""
@@ -300,7 +308,7 @@ class LayerTree(QTreeView):
     # Painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        self._delegate.begin()
+        self._delegate.begin(event.region())
         super().paintEvent(event)
 
     def drawRow(

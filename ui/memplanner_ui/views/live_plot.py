@@ -21,6 +21,7 @@ from memplanner_ui.views.live_data import Floats, LiveData, decimate, flat_left_
 from memplanner_ui.views.live_ranks import RankData, RankLines
 from memplanner_ui.views.live_words import DASHES, RANK, Legend, SideLabels, legend_lines
 from memplanner_ui.views.parts import phase_title
+from memplanner_ui.views.plain_curve import PlainCurve
 from memplanner_ui.views.uses import one
 
 _NAMED_RANKS = 7
@@ -75,11 +76,11 @@ class LivePlot(QWidget):
         for line in (*self._grid, *self._marks):
             line.setVisible(False)
             item.addItem(line, ignoreBounds=True)
-        self._predicted = pg.PlotCurveItem(antialias=False)
+        self._predicted = PlainCurve(antialias=False)
         self._area = CurveArea()
-        self._allocated = pg.PlotCurveItem(antialias=False)
-        self._reserved = pg.PlotCurveItem(antialias=False)
-        self._device = pg.PlotCurveItem(antialias=False)
+        self._allocated = PlainCurve(antialias=False)
+        self._reserved = PlainCurve(antialias=False)
+        self._device = PlainCurve(antialias=False)
         curves = (self._predicted, self._area, self._allocated, self._reserved, self._device)
         for curve in curves:
             item.addItem(curve, ignoreBounds=True)

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from memplanner.messages.run import RankRun, RunStarted
 from memplanner_ui.look import theme
 from memplanner_ui.views.live_data import Floats, LiveData, decimate
+from memplanner_ui.views.plain_curve import PlainCurve
 
 RANK_DASHES = (
     Qt.PenStyle.DashDotLine,
@@ -57,8 +58,8 @@ class RankLines:
     def __init__(self, box: pg.ViewBox) -> None:
         self._box = box
         self._ranks: tuple[RankData, ...] = ()
-        self._measured: list[pg.PlotCurveItem] = []
-        self._predicted: list[pg.PlotCurveItem] = []
+        self._measured: list[PlainCurve] = []
+        self._predicted: list[PlainCurve] = []
 
     @property
     def ranks(self) -> tuple[RankData, ...]:
@@ -70,7 +71,7 @@ class RankLines:
         self._ranks = ranks
         while len(self._measured) < len(ranks):
             for curves in (self._predicted, self._measured):
-                curve = pg.PlotCurveItem(antialias=False)
+                curve = PlainCurve(antialias=False)
                 self._box.addItem(curve, ignoreBounds=True)
                 curves.append(curve)
         for curve in (*self._measured, *self._predicted):

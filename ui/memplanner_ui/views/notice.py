@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleEvent,
@@ -16,12 +16,14 @@ from PySide6.QtGui import (
     QPainterPath,
     QPaintEvent,
     QPen,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -40,6 +42,8 @@ _INKS: dict[Kind, str] = {"info": "accent", "caution": "caution", "trouble": "tr
 _RADIUS = 7.0
 _EDGE = 4.0
 _TEXT_LEFT = 54
+_LEAST = 96
+"""What is left of a notice where the window is low; the rest is scrolled to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,10 @@ class NoticeBar(QWidget):
         super().__init__(parent)
         self._kind: Kind = "info"
         self._card: QWidget | None = None
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(14, 12, 14, 10)
+        self._room = _Room()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 12, 14, 10)
+        layout.addWidget(self._room)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.setAccessibleName(translate("Views", "Notice"))
         self.hide()
@@ -78,7 +84,7 @@ class NoticeBar(QWidget):
         self._remove()
         self._kind = kind
         self._card = self._build(what, meaning, fixes)
-        self._layout.addWidget(self._card)
+        self._room.show_card(self._card)
         self.setAccessibleDescription(" ".join(part for part in (what, meaning) if part))
         self.show()
         QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
@@ -95,7 +101,7 @@ class NoticeBar(QWidget):
 
     def _remove(self) -> None:
         if self._card is not None:
-            self._layout.removeWidget(self._card)
+            self._room.takeWidget()
             self._card.hide()
             self._card.deleteLater()
             self._card = None
@@ -170,6 +176,47 @@ class NoticeBar(QWidget):
             event.accept()
             return
         super().keyPressEvent(event)
+
+
+class _Room(QScrollArea):
+    """As high as its card where there is room, and never so low that its words are cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.viewport().setAutoFillBackground(False)
+
+    def show_card(self, card: QWidget) -> None:
+        """Holds a card instead of the one before."""
+        card.setAutoFillBackground(False)
+        self.setWidget(card)
+        card.show()
+        self.updateGeometry()
+
+    def _needed(self) -> int:
+        card = self.widget()
+        if card is None:
+            return 0
+        width = self.width()
+        return card.heightForWidth(width) if card.hasHeightForWidth() else card.sizeHint().height()
+
+    def sizeHint(self) -> QSize:
+        card = self.widget()
+        return QSize(0 if card is None else card.sizeHint().width(), self._needed())
+
+    def minimumSizeHint(self) -> QSize:
+        card = self.widget()
+        width = 0 if card is None else card.minimumSizeHint().width()
+        return QSize(width, min(self._needed(), fonts.scaled(_LEAST)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()  # its words may need another number of lines
 
 
 class _Card(QWidget):

@@ -28,16 +28,16 @@ class ElidedLabel(QLabel):
         self, text: str = "", mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight
     ) -> None:
         super().__init__()
-        self._whole = ""
+        self._whole, self._short = "", ""
         self._mode = mode
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.set_text(text)
 
-    def set_text(self, text: str) -> None:
-        """Shows ``text``; nothing is laid out anew where it is the same."""
-        if text == self._whole:
+    def set_text(self, text: str, short: str = "") -> None:
+        """Shows ``text``, or ``short`` where it has no room; nothing anew where it is the same."""
+        if (text, short) == (self._whole, self._short):
             return
-        self._whole = text
+        self._whole, self._short = text, short
         self.setToolTip(text)
         self.setAccessibleName(text)
         self._fit()
@@ -51,7 +51,10 @@ class ElidedLabel(QLabel):
         self._fit()
 
     def _fit(self) -> None:
-        self.setText(self.fontMetrics().elidedText(self._whole, self._mode, max(16, self.width())))
+        metrics, width = self.fontMetrics(), max(16, self.width())
+        fits = not self._short or metrics.horizontalAdvance(self._whole) <= width
+        text = self._whole if fits else self._short
+        self.setText(metrics.elidedText(text, self._mode, width))
 
 
 class ShrinkingLabel(ElidedLabel):
@@ -70,9 +73,9 @@ class ShrinkingLabel(ElidedLabel):
         hint = super().sizeHint()
         return QSize(self.fontMetrics().horizontalAdvance(self._whole) + 2, hint.height())
 
-    def set_text(self, text: str) -> None:
-        if text != self._whole:
-            super().set_text(text)
+    def set_text(self, text: str, short: str = "") -> None:
+        if (text, short) != (self._whole, self._short):
+            super().set_text(text, short)
             self.updateGeometry()
 
     def minimumSizeHint(self) -> QSize:

@@ -251,8 +251,8 @@ class SearchForm(Panel):
         for name, check in self.allowed.items():
             check.setChecked(goal.techniques is None or name in goal.techniques)
 
-    def show_device(self, device: Device | None) -> None:
-        """Says how large the card is."""
+    def show_device(self, device: Device | None, machine: str = "") -> None:
+        """Says how large the card is; ``machine`` is the engine's where that is another one."""
         local = device is not None and device.local and device.kind != "cpu"
         self.host.setSpecialValueText(
             translate("Views", "what is free") if local else translate("Views", _ANY_HOST)
@@ -260,7 +260,7 @@ class SearchForm(Panel):
         title = (
             translate("Views", "this card")
             if device is None or device.kind != "cpu"
-            else translate("Views", "this machine")
+            else machine or translate("Views", "this machine")
         )
         if device is not None and device.memory_bytes is not None:
             title += f", {format_bytes(device.memory_bytes)}"

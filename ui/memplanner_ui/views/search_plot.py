@@ -20,6 +20,7 @@ from memplanner_ui.language import translate
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.views import search_words as words
+from memplanner_ui.views.plain_curve import PlainCurve
 from memplanner_ui.views.search_data import FoundPlans, by_risk, key_of
 from memplanner_ui.views.search_limit import CardLimit
 
@@ -69,7 +70,7 @@ class SearchPlot(QWidget):
         self._x_axis, self._y_axis = pg.AxisItem("bottom"), pg.AxisItem("left")
         self._clouds = {risk: pg.ScatterPlotItem(pxMode=True) for risk in RISKS}
         self._fronts = {risk: pg.ScatterPlotItem(pxMode=True) for risk in RISKS}
-        self._lines = {risk: pg.PlotCurveItem(antialias=False) for risk in RISKS}
+        self._lines = {risk: PlainCurve(antialias=False) for risk in RISKS}
         self._own = pg.ScatterPlotItem(symbol="+", size=13, pxMode=True)
         self._ring = pg.ScatterPlotItem(symbol="o", size=19, pxMode=True)
         self._own_words = pg.TextItem(translate("Views", words.THIS_PLAN))

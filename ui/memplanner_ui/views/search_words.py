@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
-from memplanner.messages.cost import QualityRisk
+from memplanner.messages.cost import QualityRisk, StepTime
 from memplanner.messages.search import FoundPlan, PlanChange, SearchState, SmallestChange
 from memplanner.plan import Plan
-from memplanner.report.price import price_words
+from memplanner.report.price import energy_of_million, price_of_million
 from memplanner.units import MINUS, NOTHING, format_bytes, format_count, format_difference
 from memplanner_ui.language import plural, summary_of_plan, translatable, translate
 from memplanner_ui.plan_panel.form import OptionForm, SectionForm, sections_of
@@ -141,9 +141,25 @@ def beside_words(found: FoundPlan, per_hour: float | None) -> list[str]:
                 host=format_bytes(found.host_bytes)
             )
         )
-    if found.time is not None and (cost := price_words(found.time, found.cards, per_hour)):
+    if found.time is not None and (cost := _cost_words(found.time, found.cards, per_hour)):
         told.append(cost)
     return told
+
+
+def _cost_words(time: StepTime, cards: int, per_hour: float | None) -> str:
+    """Such as ``A million tokens: price 0.42, 1.2 kWh``; empty where neither is known."""
+    energy, parts = energy_of_million(time), []
+    if per_hour is not None:
+        price = price_of_million(time, cards, per_hour)
+        parts.append(translate("Views", "price {price}").format(price=f"{price:.3g}"))
+    if energy is not None:
+        parts.append(f"{energy:.3g} kWh")
+    if not parts:
+        return ""
+    words = translate("Views", "A million samples: {costs}")
+    if time.unit == "tokens":
+        words = translate("Views", "A million tokens: {costs}")
+    return words.format(costs=", ".join(parts))
 
 
 def share_words(share: float | None) -> str:

@@ -102,6 +102,7 @@ class SensitivityView(QWidget):
         )
         self.choose_button.clicked.connect(self._choose)
         self._readout.setFont(fonts.font("secondary"))
+        self._readout.setIndent(8)
         self._said.setFont(fonts.font("secondary"))
         self._said.setProperty("ink", "faint")
         above = QHBoxLayout()

@@ -17,6 +17,7 @@ from memplanner_ui.language import translate
 from memplanner_ui.layer_edits import WHOLE, bits_words
 from memplanner_ui.look import theme
 from memplanner_ui.look import type as fonts
+from memplanner_ui.views.plain_curve import PlainCurve
 
 Measure = Literal["output_error", "loss_rise"]
 _STYLES: Mapping[str, tuple[Qt.PenStyle, str]] = {
@@ -59,7 +60,7 @@ class SensitivityPlot(QWidget):
         self._graphics = pg.GraphicsLayoutWidget()
         self._box = pg.ViewBox(enableMenu=False)
         self._x_axis, self._y_axis = pg.AxisItem("bottom"), pg.AxisItem("left")
-        self._lines: dict[str, pg.PlotCurveItem] = {}
+        self._lines: dict[str, PlainCurve] = {}
         self._names = pg.AxisItem("right")
         self._dots = pg.ScatterPlotItem(size=6, pxMode=True)
         self._cursor = pg.InfiniteLine(angle=90)
@@ -135,7 +136,7 @@ class SensitivityPlot(QWidget):
             places, heights = self._points(value)
             if not places:
                 continue
-            line = self._lines[value] = pg.PlotCurveItem(
+            line = self._lines[value] = PlainCurve(
                 np.array(places), np.array(heights), antialias=False
             )
             ends.append((heights[-1], bits_words(value)))

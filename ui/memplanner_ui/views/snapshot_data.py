@@ -8,6 +8,7 @@ from memplanner.messages.estimate import Estimate
 from memplanner.messages.snapshot import SnapshotCurve, SnapshotStack, unpacked
 from memplanner.units import format_bytes, format_count
 from memplanner_ui.language import translatable, translate
+from memplanner_ui.views.comparison import percent
 from memplanner_ui.views.timeline_data import STACKED, Floats, Ints, Moment, Step, Stretch
 
 _WHOLE = translatable("Views", "Recorded")
@@ -79,9 +80,7 @@ def caption(curve: SnapshotCurve, estimate: Estimate | None) -> str:
         words.append(
             translate(
                 "Views", "This plan’s predicted peak is {size}, {error} against the recorded one."
-            ).format(
-                size=format_bytes(predicted), error=f"{'+' if error >= 0 else '−'}{abs(error):.1%}"
-            )
+            ).format(size=format_bytes(predicted), error=percent(error))
         )
     return " ".join(words)
 

@@ -45,7 +45,7 @@ class SnapshotModel(QAbstractTableModel):
         stack = self.stacks[row]
         share = stack.size_bytes / max(self._whole_bytes, 1)
         count = format_count(stack.count)
-        return format_bytes(stack.size_bytes), f"{share:.0%}", count, where_words(stack)
+        return format_bytes(stack.size_bytes), f"{100 * share:.0f} %", count, where_words(stack)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  # Qt's signature
         return 0 if parent.isValid() else len(self.stacks)

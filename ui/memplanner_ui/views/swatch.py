@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 
@@ -13,6 +15,13 @@ _CANVAS = 16
 
 def icon(name: str, scale: float = 2.0) -> QIcon:
     """The swatch of a part as a 16 px icon, for headers and tables."""
+    colors = theme.current()
+    return QIcon(_drawn(name, scale, colors.scheme, colors.high_contrast))
+
+
+@lru_cache(maxsize=128)
+def _drawn(name: str, scale: float, _scheme: str, _high_contrast: bool) -> QIcon:
+    """Drawn once in each theme: of every new icon Qt keeps what it paints, up to ten MiB."""
     pixmap = QPixmap(QSize(_CANVAS, _CANVAS) * scale)
     pixmap.setDevicePixelRatio(scale)
     pixmap.fill(Qt.GlobalColor.transparent)

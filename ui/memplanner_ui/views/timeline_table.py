@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from memplanner.units import format_bytes, format_count
@@ -21,9 +22,11 @@ _HEADINGS = (
     translatable("Views", "Allocated"),
     translatable("Views", "Reserved"),
 )
-_RESERVED = 3
+_EVENT, _RESERVED = 1, 3
 _WIDTHS = (0, 52, 74, 74, *[76] * len(NAMED), 92)
 """By column; the first takes what is left."""
+_AROUND = 12
+"""Pixels around the words of a cell."""
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
@@ -139,3 +142,16 @@ class TimelineTable(RowTable):
             self.setColumnHidden(len(_HEADINGS) + place, absent and part in IN_SOME_PLANS)
         if self.rows.rows:
             self.selectRow(max(0, min(chosen, len(self.rows.rows) - 1)))
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Where a phase would be cut, the number of its event gives it its room."""
+        metrics = QFontMetrics(fonts.semibold("body"))
+        widest = max((metrics.horizontalAdvance(row.title) for row in self.rows.rows), default=0)
+        event = fonts.scaled(_WIDTHS[_EVENT])
+        room = self.columnWidth(0) - (event if self.isColumnHidden(_EVENT) else 0)
+        self.setColumnHidden(_EVENT, room < widest + _AROUND)

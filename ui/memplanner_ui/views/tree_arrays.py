@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -71,7 +71,7 @@ def places(order: Integers, parent: Integers, visible: Booleans) -> Places:
     return Places(order, starts, rows)
 
 
-def ranks_of(titles: Sequence[str]) -> Integers:
+def ranks_of(titles: Iterable[str]) -> Integers:
     """The place of each title in the order of all: numbers as numbers, letters in either case."""
     keys = [title.zfill(9) if title.isdigit() else title.lower() for title in titles]
     ranks = np.empty(len(keys), np.int64)

@@ -14,17 +14,21 @@ from memplanner_ui.language import translate
 from memplanner_ui.look import icons, theme
 from memplanner_ui.look import type as fonts
 from memplanner_ui.look.direction import placed
+from memplanner_ui.look.wrapping import in_lines
 from memplanner_ui.views import ranks_data
 from memplanner_ui.views.budget_bar import HEIGHT
 from memplanner_ui.views.parts import distance, margin_bytes, phase_title, whole_peak_bytes
 
 _ICON = 24.0
 _LEFT, _TEXT_LEFT = 15.0, 51.0
-_SMALLER: dict[fonts.Role, tuple[fonts.Role, ...]] = {
-    "verdict": ("notice", "heading"),
-    "body": ("secondary",),
-}
-"""What a line is written in where it has no room, since a cut number says nothing."""
+_RIGHT = 6
+_VERDICT: tuple[fonts.Role, ...] = ("verdict", "notice")
+"""What the verdict is written in: the smaller where there is no room, then in fewer words."""
+_PEAK: tuple[fonts.Role, ...] = ("body", "secondary")
+"""What the peak is written in: the smaller where there is no room, then in two lines."""
+_CENTERS = {3: (25, 45, 63), 4: (22, 42, 59, 76), 5: (19, 37, 53, 67, 82)}
+"""By the number of lines, where each has its middle: one that is too long goes on in the next,
+since a cut number says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,28 @@ class Lines:
     icon: str
     color: str
     verdict: str
-    peak: str
+    at_peak: str
     place: str
+    likely: str = ""
+    """From where to where the peak may be; empty where that is not known."""
+    short: str = ""
+    """The verdict in fewer words; empty where it is short."""
+
+    @property
+    def peak(self) -> str:
+        """The peak and where it may be, in one line."""
+        if not self.likely:
+            return self.at_peak
+        return translate("Views", "{peak}, {likely}").format(peak=self.at_peak, likely=self.likely)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line as it is painted."""
+
+    text: str
+    role: fonts.Role
+    ink: str
 
 
 def lines(estimate: Estimate) -> Lines:
@@ -69,15 +93,15 @@ def lines(estimate: Estimate) -> Lines:
     second = translate("Views", "Peak {peak} of {memory}").format(
         peak=bare(whole), memory=f"{number} {unit}"
     )
-    margin = margin_bytes(estimate)
+    margin, likely = margin_bytes(estimate), ""
     if margin is not None:
-        second += translate("Views", ", likely {low} to {high}").format(
+        likely = translate("Views", "likely {low} to {high}").format(
             low=bare(margin[0]), high=bare(margin[1])
         )
     fuller = ranks_data.not_fitting(estimate)
     if fuller is not None:  # the rank shown is not the one that decides
         words = translate("Views", "Rank {rank} does not fit").format(rank=fuller.figures.first)
-        return Lines("trouble", "trouble", words, second, place)
+        return Lines("trouble", "trouble", words, second, place, likely)
     if estimate.verdict == "does_not_fit":
         missing = distance(whole, memory)
         return Lines(
@@ -86,25 +110,36 @@ def lines(estimate: Estimate) -> Lines:
             translate("Views", "Does not fit: {size} missing").format(size=missing),
             second,
             place,
+            likely,
         )
     if estimate.verdict == "at_risk":
-        return Lines("may_not_fit", "caution", _risk(margin, memory), second, place)
+        words, short = _risk(margin, memory)
+        return Lines("may_not_fit", "caution", words, second, place, likely, short)
     spare = distance(memory, whole)
     words = (
         translate("Views", "Fits, nothing to spare")
         if spare == "–"
         else translate("Views", "Fits, {size} to spare").format(size=spare)
     )
-    return Lines("fits", "fits", words, second, place)
+    return Lines("fits", "fits", words, second, place, likely)
 
 
-def _risk(margin: tuple[int, int] | None, memory: int) -> str:
+def _risk(margin: tuple[int, int] | None, memory: int) -> tuple[str, str]:
+    """What is at risk, and the same in fewer words."""
     if margin is None:
-        return translate("Views", "May not fit: what the device holds is not known")
+        return (
+            translate("Views", "May not fit: what the device holds is not known"),
+            translate("Views", "May not fit: its use is not known"),
+        )
     if margin[1] <= memory:
-        return translate("Views", "May not fit: only by giving cached memory back")
-    return translate("Views", "May not fit: {size} over at the high end").format(
-        size=distance(margin[1], memory)
+        return (
+            translate("Views", "May not fit: only by giving cached memory back"),
+            translate("Views", "May not fit: cache must be freed"),
+        )
+    size = distance(margin[1], memory)
+    return (
+        translate("Views", "May not fit: {size} over at the high end").format(size=size),
+        translate("Views", "May not fit: up to {size} over").format(size=size),
     )
 
 
@@ -205,25 +240,45 @@ class Verdict(QWidget):
             )
             painter.end()
             return
-        said, grown = self._lines, fonts.scaled(HEIGHT) / HEIGHT
-        top = 14.0 * grown
-        area = QRectF(_LEFT, top, _ICON, _ICON)
-        icons.paint(painter, said.icon, placed(area, self.rect()), colors.color(said.color))
-        ink = "trouble" if said.color == "trouble" else "text"
-        rows: tuple[tuple[fonts.Role, str, str, float], ...] = (
-            ("verdict", ink, said.verdict, 25.0),
-            ("body", "text2", said.peak, 45.0),
-            ("secondary", "text3", said.place, 63.0),
-        )
-        for role, color, text, center in rows:
-            font = fonts.font(role)
-            width = self.width() - _TEXT_LEFT - 6
-            for smaller in _SMALLER.get(role, ()):
-                if QFontMetrics(font).horizontalAdvance(text) >= width:
-                    font = fonts.font(smaller)
-            painter.setFont(font)
-            painter.setPen(colors.color(color))
-            shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, int(width))
+        grown = fonts.scaled(HEIGHT) / HEIGHT
+        area = QRectF(_LEFT, 14.0 * grown, _ICON, _ICON)
+        icon, color = self._lines.icon, colors.color(self._lines.color)
+        icons.paint(painter, icon, placed(area, self.rect()), color)
+        width = self.width() - _TEXT_LEFT - _RIGHT
+        painted = painted_lines(self._lines, width)
+        for line, center in zip(painted, _CENTERS[len(painted)], strict=True):
+            painter.setFont(fonts.font(line.role))
+            painter.setPen(colors.color(line.ink))
             row = QRectF(_TEXT_LEFT, (center - 12) * grown, width, 24 * grown)
-            painter.drawText(placed(row, self.rect()), int(middle), shown)
+            painter.drawText(placed(row, self.rect()), int(middle), line.text)
         painter.end()
+
+
+def painted_lines(said: Lines, width: float) -> list[Line]:
+    """What is painted in ``width`` pixels: three to five lines, none of them cut if it can be."""
+    ink = "trouble" if said.color == "trouble" else "text"
+    found = [_verdict(said, width, ink)]
+    role = next((role for role in _PEAK if _fits(said.peak, role, width)), None)
+    peak = [said.peak] if role or not said.likely else [said.at_peak, said.likely]
+    role = role or _PEAK[0]
+    found += [Line(_cut(one, role, width), role, "text2") for one in peak]
+    place = in_lines(said.place, fonts.font("secondary"), width, 2)
+    return found + [Line(one, "secondary", "text3") for one in place]
+
+
+def _verdict(said: Lines, width: float, ink: str) -> Line:
+    for text in filter(None, (said.verdict, said.short)):
+        for role in _VERDICT:
+            if _fits(text, role, width):
+                return Line(text, role, ink)
+    role = "heading"
+    return Line(_cut(said.short or said.verdict, role, width), role, ink)
+
+
+def _fits(text: str, role: fonts.Role, width: float) -> bool:
+    return QFontMetrics(fonts.font(role)).horizontalAdvance(text) < width
+
+
+def _cut(text: str, role: fonts.Role, width: float) -> str:
+    metrics = QFontMetrics(fonts.font(role))
+    return metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(width))
