@@ -68,12 +68,21 @@ def highest(command: list[str], every_seconds: float) -> tuple[list[Held], float
         suite = subprocess.Popen(command, env=environment)
         with suppress(KeyboardInterrupt):  # which ends the suite too, and what was seen is told
             while suite.poll() is None:
+                bury_orphans(me, suite.pid)
                 tree = [held_by(one, Path(running)) for one in me.children(recursive=True)]
                 now = [held for held in tree if held is not None]
                 if total(now) > total(most):
                     most, at = now, monotonic() - start
                 sleep(every_seconds)
         return most, at, monotonic() - start, suite.wait()
+
+
+def bury_orphans(me: psutil.Process, suite: int) -> None:
+    """Ends what is left of dead processes without a parent, as the system's first one does."""
+    for child in me.children():
+        with suppress(ChildProcessError, psutil.Error):
+            if child.pid != suite and child.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(child.pid, os.WNOHANG)
 
 
 def total(processes: list[Held]) -> int:
