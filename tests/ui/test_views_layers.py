@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import random
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QRect, Qt
-from PySide6.QtGui import QGuiApplication, QImage, QPaintEvent, QRegion
+from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt
+from PySide6.QtGui import QGuiApplication, QPaintEvent, QRegion
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -23,7 +19,6 @@ from memplanner_ui.views.layer_model import (
     TOTAL,
     LayerModel,
 )
-from memplanner_ui.views.layer_names import Titles, names_of
 from memplanner_ui.views.layer_query import parse_query
 from memplanner_ui.views.layer_table import LayerTable
 from memplanner_ui.views.layers import LayersView
@@ -402,86 +397,3 @@ def test_names_and_moments_have_room_at_every_width(
     assert not types.intersects(
         view.moments.geometry().translated(view.moments.parentWidget().pos())
     )
-
-
-def on_screen(view: LayersView) -> QImage:
-    """The tree as it has been painted so far; a grab of the widget would paint it anew."""
-    for _ in range(4):
-        QApplication.processEvents()
-    area = QRect(view.tree.mapTo(view, QPoint(0, 0)), view.tree.size())
-    return view.screen().grabWindow(view.winId()).toImage().copy(area)
-
-
-def test_painting_the_cells_that_changed_leaves_what_painting_all_would(qtbot: QtBot) -> None:
-    apply_theme(QApplication.instance(), "light")  # type: ignore[arg-type]  # there is one
-    view = LayersView()
-    qtbot.addWidget(view)
-    view.resize(1100, 800)
-    with qtbot.waitExposed(view):
-        view.show()
-    view.set_estimate(sample.estimate(1))
-    before = on_screen(view)
-    for batch in (2, 3, 2, 7):
-        view.set_estimate(sample.estimate(batch))
-        changed = on_screen(view)
-        assert changed != before
-        view.tree.viewport().update()
-        assert on_screen(view) == changed
-        before = changed
-
-
-def test_only_cells_that_say_otherwise_are_painted_anew() -> None:
-    before, after = table(sample.layers(batch_size=1)), table(sample.layers(batch_size=2))
-    model = LayerModel()
-    model.set_table(before)
-    assert model.set_table(after) is False
-    root = model.index_of(after.root)
-    found = model.changed_columns(root, before)
-    texts = [
-        column
-        for column in range(FIRST_PART, TOTAL + 1)
-        if before.cells(before.root)[column - FIRST_PART]
-        != after.cells(after.root)[column - FIRST_PART]
-    ]
-    assert found == [SHARE, *texts]
-    assert 0 < len(texts) < TOTAL + 1 - FIRST_PART
-    assert model.changed_columns(root, after) == []
-
-
-@given(
-    st.lists(st.lists(st.sampled_from(["a", "b", "0", "1"]), max_size=4).map(".".join)),
-    st.randoms(use_true_random=False),
-)
-def test_a_tree_is_the_same_in_whatever_order_its_names_come(
-    some: list[str], chance: random.Random
-) -> None:
-    """Names as a walk meets them are put together by their depth, others looked up."""
-    names = sorted({"", *some}, key=lambda name: name.split("."))
-    walked = names_of(names.copy())
-    above = dict(zip(names, walked.parents, strict=True))
-    for name, parent in above.items():
-        head = name
-        while head and (head == name or head not in names):
-            head = head.rpartition(".")[0]
-        assert walked.names[parent] == head if name else parent == -1
-    assert walked.titles == [name.rpartition(".")[2] for name in names]
-    chance.shuffle(names)
-    mixed = names_of(names)
-    for name, parent in zip(names, mixed.parents, strict=True):
-        assert mixed.names[parent] == walked.names[above[name]] if name else parent == -1
-    for name in (*names, "nobody"):  # more than are searched for
-        expected = names.index(name) if name in names else None
-        assert mixed.node(name) == expected
-
-
-def test_titles_are_parts_of_names_but_where_they_are_set() -> None:
-    titles = Titles(names_of(["", "model", "model.norm"]))
-    titles[0] = "Llama"
-    titles.add("own operations")
-    assert list(titles) == ["Llama", "model", "norm", "own operations"]
-    assert [titles[node] for node in range(4)] == list(titles)
-    again = Titles(names_of(["", "model", "model.norm"]))
-    assert again != titles
-    again[0] = "Llama"
-    again.add("own operations")
-    assert again == titles

@@ -35,16 +35,6 @@ class AnyRun:
         """Of each storage + 1: where it is."""
         self._seen: list[object] = []
 
-    @property
-    def retries(self) -> int:
-        """Allocations for which all cached memory was given back."""
-        return self.allocator.retries
-
-    @property
-    def refused(self) -> int:
-        """Units last asked of the driver that it did not grant."""
-        return self.allocator.refused
-
     def take(self, stretch: Stretch) -> int | None:
         """Runs a stretch; the number of the event that ran out of memory, if one did."""
         allocator, blocks = self.allocator, self._blocks

@@ -42,16 +42,6 @@ class PlainRun:
         self._retries_before = 0
         self._seen: list[State] = []
 
-    @property
-    def retries(self) -> int:
-        """Allocations for which all cached memory was given back."""
-        return self.allocator.retries
-
-    @property
-    def refused(self) -> int:
-        """Units last asked of the driver that it did not grant."""
-        return self.allocator.refused
-
     def take(self, stretch: Stretch) -> int | None:
         """Runs a stretch; the number of the event that ran out of memory, if one did."""
         allocator = self.allocator

@@ -199,6 +199,24 @@ def test_a_step_that_would_take_the_new_segment_for_another_request_is_taken(
     assert differences(found, by_block(loop, AllocatorSettings(), None, None)) == {}
 
 
+@pytest.mark.parametrize(
+    ("seed", "kept", "count", "carries", "limit_bytes"),
+    [
+        (4057606953, 7, 24, False, 700 * MIB),
+        (3255281524, 8, 6, True, 150 * MIB),
+        (2017470226, 2, 16, True, 700 * MIB),
+    ],
+)
+def test_after_a_step_that_gave_segments_back_the_next_one_is_taken(
+    seed: int, kept: int, count: int, carries: bool, limit_bytes: int
+) -> None:
+    """Loops that end otherwise where it is foreseen: such are rare."""
+    loop = made_up(seed, kept=kept, count=count, streams=1, carries=carries)
+    quick = replay(loop, limit_bytes=limit_bytes, device_bytes=2048 * MIB)
+    assert quick.retries
+    assert differences(quick, by_block(loop, AllocatorSettings(), limit_bytes, 2048 * MIB)) == {}
+
+
 def test_foreseen_and_taken_steps_both_come_up_among_random_loops(foreseen: list[bool]) -> None:
     """So that the law above is about both."""
     for seed in range(60):
