@@ -90,12 +90,7 @@ def _by_phase(estimates: Sequence[Estimate | None]) -> Aligned:
     for share in shares:
         edges.append(edges[-1] + share / sum(shares))
     bands = tuple(
-        Band(
-            PHASES[phase].removesuffix(" step").removesuffix(" steps"),
-            edges[place],
-            edges[place + 1],
-        )
-        for place, phase in enumerate(there)
+        Band(_title(phase), edges[place], edges[place + 1]) for place, phase in enumerate(there)
     )
     curves = tuple(
         None
